@@ -1,0 +1,343 @@
+import {
+  type DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+  UpdateItemCommand,
+} from "@aws-sdk/client-dynamodb";
+import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
+import * as z from "zod/mini";
+import type {
+  ConnectedMailbox,
+  Connection,
+  Connections,
+  StoredConnection,
+} from "../../domain/connection.ts";
+import {
+  type ConnectionId,
+  connectionId,
+  objectId,
+  ownerKeyOf,
+  tenantId,
+  userId,
+  workspaceId,
+} from "../../domain/ids.ts";
+import { unlessRefused } from "./conditional.ts";
+import { fromIso, fromSeconds, secondsOf } from "./instant.ts";
+import { problemItem } from "./problem.ts";
+
+/** How long a tombstone tells a late writer that the connection is gone, then TTL removes it. */
+const tombstoneKeptSeconds = 120 * 24 * 3600;
+
+/** How often two sign-ins to one account may cross before the later one gives up. */
+const connectTries = 3;
+
+/** Layout of the item; an item of a later layout is not read by older code. */
+const schemaVersion = 1;
+
+const liveItem = z.object({
+  schemaVersion: z.literal(schemaVersion),
+  id: z.string(),
+  version: z.int(),
+  status: z.enum(["connected", "reauthorization_required", "admin_approval_required"]),
+  workspaceId: z.string(),
+  userId: z.string(),
+  tenantId: z.string(),
+  objectId: z.string(),
+  displayName: z.string(),
+  username: z.string(),
+  scopes: z.array(z.string()),
+  createdAt: fromIso,
+  lastRefreshedAt: fromSeconds,
+  sealedAccessToken: z.string(),
+  accessTokenExpiresAt: fromSeconds,
+  vaultEntry: z.string(),
+  refreshTokenStoredAt: fromSeconds,
+  leaseOwner: z.optional(z.string()),
+  leaseExpiresAt: z.optional(z.int()),
+  refreshNotBefore: z.optional(fromSeconds),
+  firstRefusedAt: z.optional(fromSeconds),
+  problem: z.optional(problemItem),
+  pendingClaims: z.optional(z.string()),
+});
+
+const tombstoneItem = z.object({
+  status: z.literal("disconnected"),
+  version: z.int(),
+  ownerKey: z.string(),
+  workspaceId: z.string(),
+  vaultEntry: z.string(),
+});
+
+type LiveItem = z.output<typeof liveItem>;
+
+const connectionOf = (item: LiveItem): Connection => ({
+  id: connectionId(item.id),
+  owner: { userId: userId(item.userId), workspaceId: workspaceId(item.workspaceId) },
+  account: {
+    tenantId: tenantId(item.tenantId),
+    objectId: objectId(item.objectId),
+    displayName: item.displayName,
+    username: item.username,
+  },
+  status: item.status,
+  scopes: item.scopes,
+  createdAt: item.createdAt,
+  lastRefreshedAt: item.lastRefreshedAt,
+  problem: item.problem,
+  pendingClaims: item.pendingClaims,
+});
+
+const storedConnectionOf = (item: LiveItem): StoredConnection => ({
+  ...connectionOf(item),
+  version: item.version,
+  sealedAccessToken: item.sealedAccessToken,
+  accessTokenExpiresAt: item.accessTokenExpiresAt,
+  vaultEntry: item.vaultEntry,
+  refreshTokenStoredAt: item.refreshTokenStoredAt,
+  lease:
+    item.leaseOwner === undefined || item.leaseExpiresAt === undefined
+      ? undefined
+      : { owner: item.leaseOwner, expiresAt: new Date(item.leaseExpiresAt) },
+  refreshNotBefore: item.refreshNotBefore,
+  firstRefusedAt: item.firstRefusedAt,
+});
+
+/** Connections in DynamoDB, one item each; a disconnected one leaves a tombstone under the same id. */
+export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): Connections => {
+  const read = async (id: ConnectionId, consistent: boolean) => {
+    const { Item } = await client.send(
+      new GetItemCommand({
+        TableName: tableName,
+        Key: marshall({ id }),
+        ConsistentRead: consistent,
+      }),
+    );
+    if (!Item) return undefined;
+    const item = unmarshall(Item);
+    return item.status === "disconnected" ? tombstoneItem.parse(item) : liveItem.parse(item);
+  };
+
+  const readLive = async (id: ConnectionId, consistent: boolean) => {
+    const item = await read(id, consistent);
+    return item?.status === "disconnected" ? undefined : item;
+  };
+
+  const itemOf = (mailbox: ConnectedMailbox, version: number, createdAt: Date) => ({
+    schemaVersion,
+    id: mailbox.id,
+    version,
+    status: "connected",
+    ownerKey: ownerKeyOf(mailbox.owner),
+    workspaceId: mailbox.owner.workspaceId,
+    userId: mailbox.owner.userId,
+    tenantId: mailbox.account.tenantId,
+    objectId: mailbox.account.objectId,
+    displayName: mailbox.account.displayName,
+    username: mailbox.account.username,
+    scopes: mailbox.scopes,
+    createdAt: createdAt.toISOString(),
+    lastRefreshedAt: secondsOf(mailbox.now),
+    sealedAccessToken: mailbox.sealedAccessToken,
+    accessTokenExpiresAt: secondsOf(mailbox.accessTokenExpiresAt),
+    vaultEntry: mailbox.vaultEntry,
+    refreshTokenStoredAt: secondsOf(mailbox.now),
+  });
+
+  const tryToConnect = async (mailbox: ConnectedMailbox) => {
+    const before = await read(mailbox.id, true);
+    const isLive = before !== undefined && before.status !== "disconnected";
+    const item = itemOf(
+      mailbox,
+      (before?.version ?? 0) + 1,
+      isLive ? before.createdAt : mailbox.now,
+    );
+    const written = await unlessRefused(
+      client.send(
+        new PutItemCommand({
+          TableName: tableName,
+          Item: marshall(item),
+          ConditionExpression: "attribute_not_exists(id) OR version = :version",
+          ExpressionAttributeValues: marshall({ ":version": before?.version ?? 0 }),
+        }),
+      ),
+    );
+    // A repeated write whose first answer was lost is refused; the vault entry tells whose it was.
+    const stands = written ? item : await readLive(mailbox.id, true);
+    if (stands?.vaultEntry !== mailbox.vaultEntry) return undefined;
+    return {
+      connection: connectionOf(liveItem.parse(item)),
+      replacedVaultEntry: before?.vaultEntry,
+    };
+  };
+
+  const disconnect: Connections["disconnect"] = async (id, owner, now) => {
+    const before = await read(id, true);
+    if (!before) return undefined;
+    const owns =
+      before.status === "disconnected"
+        ? before.ownerKey === ownerKeyOf(owner)
+        : before.userId === owner.userId && before.workspaceId === owner.workspaceId;
+    if (!owns) return undefined;
+    if (before.status === "disconnected") return { vaultEntry: before.vaultEntry };
+
+    const buried = await unlessRefused(
+      client.send(
+        new PutItemCommand({
+          TableName: tableName,
+          // Without `createdAt` the tombstone is in no list: the index holds items that have it.
+          Item: marshall({
+            schemaVersion,
+            id,
+            version: before.version + 1,
+            status: "disconnected",
+            ownerKey: ownerKeyOf(owner),
+            workspaceId: owner.workspaceId,
+            vaultEntry: before.vaultEntry,
+            disconnectedAt: secondsOf(now),
+            deleteAt: secondsOf(now) + tombstoneKeptSeconds,
+          }),
+          ConditionExpression: "version = :version",
+          ExpressionAttributeValues: marshall({ ":version": before.version }),
+        }),
+      ),
+    );
+    return buried ? { vaultEntry: before.vaultEntry } : disconnect(id, owner, now);
+  };
+
+  return {
+    async connect(mailbox) {
+      for (let tries = 0; tries < connectTries; tries += 1) {
+        const connected = await tryToConnect(mailbox);
+        if (connected) return connected;
+      }
+      throw new Error("other sign-ins to the same account kept coming first");
+    },
+
+    async findOwned(id, owner) {
+      const item = await readLive(id, true);
+      if (!item) return undefined;
+      const connection = connectionOf(item);
+      const { userId, workspaceId } = connection.owner;
+      return userId === owner.userId && workspaceId === owner.workspaceId ? connection : undefined;
+    },
+
+    async listOwned(owner) {
+      const found: Connection[] = [];
+      let from: Record<string, unknown> | undefined;
+      do {
+        const page = await client.send(
+          new QueryCommand({
+            TableName: tableName,
+            IndexName: "byOwner",
+            KeyConditionExpression: "ownerKey = :owner",
+            ExpressionAttributeValues: marshall({ ":owner": ownerKeyOf(owner) }),
+            ...(from && { ExclusiveStartKey: marshall(from) }),
+          }),
+        );
+        for (const item of page.Items ?? []) {
+          found.push(connectionOf(liveItem.parse(unmarshall(item))));
+        }
+        from = page.LastEvaluatedKey && unmarshall(page.LastEvaluatedKey);
+      } while (from);
+      return found;
+    },
+
+    disconnect,
+
+    async findForWorkspace(id, workspace, { consistent }) {
+      const item = await readLive(id, consistent);
+      return item?.workspaceId === workspace ? storedConnectionOf(item) : undefined;
+    },
+
+    async acquireLease(id, version, lease, now) {
+      const acquired = await unlessRefused(
+        client.send(
+          new UpdateItemCommand({
+            TableName: tableName,
+            Key: marshall({ id }),
+            UpdateExpression: "SET leaseOwner = :owner, leaseExpiresAt = :expiresAt",
+            // Our own lease counts as free: the answer to the first try may have been lost.
+            ConditionExpression:
+              "version = :version AND #status <> :disconnected AND " +
+              "(attribute_not_exists(leaseOwner) OR leaseExpiresAt <= :now OR leaseOwner = :owner)",
+            ExpressionAttributeNames: { "#status": "status" },
+            ExpressionAttributeValues: marshall({
+              ":owner": lease.owner,
+              ":expiresAt": lease.expiresAt.getTime(),
+              ":version": version,
+              ":disconnected": "disconnected",
+              ":now": now.getTime(),
+            }),
+          }),
+        ),
+      );
+      return acquired !== undefined;
+    },
+
+    async saveRefreshed(id, held, tokens) {
+      const saved = await unlessRefused(
+        client.send(
+          new UpdateItemCommand({
+            TableName: tableName,
+            Key: marshall({ id }),
+            UpdateExpression:
+              "SET version = :next, #status = :connected, sealedAccessToken = :token, " +
+              "accessTokenExpiresAt = :expiresAt, scopes = :scopes, lastRefreshedAt = :now, " +
+              "refreshTokenStoredAt = :storedAt " +
+              "REMOVE leaseOwner, leaseExpiresAt, refreshNotBefore, firstRefusedAt, problem, pendingClaims",
+            ConditionExpression: "version = :version AND leaseOwner = :owner",
+            ExpressionAttributeNames: { "#status": "status" },
+            ExpressionAttributeValues: marshall({
+              ":version": held.version,
+              ":next": held.version + 1,
+              ":owner": held.owner,
+              ":connected": "connected",
+              ":token": tokens.sealedAccessToken,
+              ":expiresAt": secondsOf(tokens.accessTokenExpiresAt),
+              ":scopes": tokens.scopes,
+              ":now": secondsOf(tokens.now),
+              ":storedAt": secondsOf(tokens.refreshTokenStoredAt),
+            }),
+          }),
+        ),
+      );
+      return saved !== undefined;
+    },
+
+    async recordSetback(id, held, setback) {
+      const { status, problem, refreshNotBefore, firstRefusedAt, pendingClaims } = setback;
+      const kept = {
+        problem,
+        refreshNotBefore: refreshNotBefore && secondsOf(refreshNotBefore),
+        firstRefusedAt: firstRefusedAt && secondsOf(firstRefusedAt),
+        pendingClaims,
+      };
+      const named = Object.entries(kept);
+      const set = named.filter(([, value]) => value !== undefined);
+      const removed = named.filter(([, value]) => value === undefined).map(([name]) => name);
+      const recorded = await unlessRefused(
+        client.send(
+          new UpdateItemCommand({
+            TableName: tableName,
+            Key: marshall({ id }),
+            UpdateExpression: [
+              `SET ${["version = :next", "#status = :status", ...set.map(([name]) => `${name} = :${name}`)].join(", ")}`,
+              `REMOVE ${["leaseOwner", "leaseExpiresAt", ...removed].join(", ")}`,
+            ].join(" "),
+            ConditionExpression: "version = :version AND leaseOwner = :owner",
+            ExpressionAttributeNames: { "#status": "status" },
+            ExpressionAttributeValues: marshall({
+              ":version": held.version,
+              ":next": held.version + 1,
+              ":owner": held.owner,
+              ":status": status,
+              ...Object.fromEntries(set.map(([name, value]) => [`:${name}`, value])),
+            }),
+          }),
+        ),
+      );
+      return recorded !== undefined;
+    },
+  };
+};

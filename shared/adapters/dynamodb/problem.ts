@@ -1,0 +1,8 @@
+import * as z from "zod/mini";
+
+/** A problem as an item keeps it. */
+export const problemItem = z.object({
+  code: z.string(),
+  actor: z.enum(["user", "tenant_admin", "operator", "nobody"]),
+  message: z.string(),
+});

@@ -1,0 +1,97 @@
+import { ConfidentialClientApplication, LogLevel } from "@azure/msal-node";
+import type { Authority } from "../../domain/microsoft.ts";
+import type { Secret } from "../../domain/secret.ts";
+import type { ClientCredential } from "../secrets-manager/client-credential.ts";
+import { classifyRefusal } from "./failure-table.ts";
+import { type ExchangeOutcome, TokenExchange } from "./token-exchange.ts";
+
+export interface MsalSettings {
+  /** The cloud's authority, which msal knows by name. */
+  readonly authority: URL;
+  /** Where its requests go. */
+  readonly loginEndpoint: URL;
+  readonly clientId: string;
+}
+
+/** One token request through msal, told as what came back. */
+export type Exchange = (
+  tenant: Authority,
+  send: (client: ConfidentialClientApplication) => Promise<unknown>,
+) => Promise<ExchangeOutcome>;
+
+/**
+ * All of the authority's metadata, so that msal asks for none of it.
+ *
+ * @see https://learn.microsoft.com/entra/msal/javascript/node/configuration `authorityMetadata`
+ */
+const metadataOf = ({ authority, loginEndpoint }: MsalSettings, tenant: Authority) =>
+  JSON.stringify({
+    authorization_endpoint: new URL(`/${tenant}/oauth2/v2.0/authorize`, loginEndpoint).href,
+    token_endpoint: new URL(`/${tenant}/oauth2/v2.0/token`, loginEndpoint).href,
+    jwks_uri: new URL(`/${tenant}/discovery/v2.0/keys`, loginEndpoint).href,
+    end_session_endpoint: new URL(`/${tenant}/oauth2/v2.0/logout`, loginEndpoint).href,
+    issuer: `${authority.origin}/{tenantid}/v2.0`,
+  });
+
+const noCredential: ExchangeOutcome = {
+  kind: "refused",
+  refusal: { evidence: { error: "invalid_client", errorCodes: [] } },
+};
+
+/** Token requests through msal, each with the app's credential and its bounds in time and size. */
+export const msalExchange = (settings: MsalSettings, credential: ClientCredential): Exchange => {
+  const { authority, loginEndpoint, clientId } = settings;
+
+  /** A new client for every call: it keeps tokens in memory, and one function serves many users. */
+  const exchangeWith = async (
+    clientSecret: Secret,
+    tenant: Authority,
+    send: (client: ConfidentialClientApplication) => Promise<unknown>,
+  ): Promise<ExchangeOutcome> => {
+    const exchange = new TokenExchange(loginEndpoint.origin);
+    const client = new ConfidentialClientApplication({
+      auth: {
+        clientId,
+        authority: `${authority.origin}/${tenant}`,
+        authorityMetadata: metadataOf(settings, tenant),
+        clientSecret: clientSecret.reveal(),
+      },
+      system: {
+        networkClient: exchange,
+        loggerOptions: {
+          piiLoggingEnabled: false,
+          logLevel: LogLevel.Error,
+          // What msal would say is said better by the outcome of the exchange.
+          loggerCallback: () => {},
+        },
+      },
+    });
+    try {
+      await send(client);
+    } catch (error) {
+      // What msal thinks of an answer does not matter: the outcome holds the answer itself.
+      if (!exchange.outcome) throw error;
+    }
+    if (!exchange.outcome) throw new Error("msal made no request");
+    return exchange.outcome;
+  };
+
+  /**
+   * Tries the app's secrets in order. Only `invalid_client` leads to the next one: Microsoft refuses the
+   * client before it looks at what the client brought. RFC 6749 §5.2
+   */
+  return async (tenant, send) => {
+    const tried = new Set<string>();
+    let outcome: ExchangeOutcome = noCredential;
+    for (const fresh of [false, true]) {
+      for (const secret of await credential.secrets({ fresh })) {
+        if (tried.has(secret.reveal())) continue;
+        tried.add(secret.reveal());
+        outcome = await exchangeWith(secret, tenant, send);
+        if (outcome.kind !== "refused") return outcome;
+        if (classifyRefusal(outcome.refusal).kind !== "app_credential_rejected") return outcome;
+      }
+    }
+    return outcome;
+  };
+};

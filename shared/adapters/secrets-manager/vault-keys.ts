@@ -1,0 +1,56 @@
+import { hkdfSync } from "node:crypto";
+import type { VaultKey, VaultKeys } from "../jose/sealer.ts";
+import type { ReadSecret, SecretVersion } from "./read-secret.ts";
+
+/** A new key is taken up this long after Secrets Manager made it current. */
+const currentKeptMilliseconds = 5 * 60 * 1000;
+
+/**
+ * The secret's value is a long random text made by Secrets Manager; the key is derived from it, so that
+ * provisioning and rotation need no code of ours. RFC 5869
+ */
+const keyOf = ({ versionId, value }: SecretVersion): VaultKey => ({
+  id: versionId,
+  key: new Uint8Array(hkdfSync("sha256", value.reveal(), "", "outlook-connect vault key", 32)),
+});
+
+/**
+ * Vault keys in Secrets Manager: each version of one secret is a key, named by its version id. An
+ * execution environment reads each key once; only which one is current is asked again.
+ */
+export const secretsManagerVaultKeys = (
+  readSecret: ReadSecret,
+  secretArn: string,
+  now: () => Date,
+): VaultKeys => {
+  const known = new Map<string, Promise<VaultKey>>();
+  let current: { readonly key: Promise<VaultKey>; readonly readAt: number } | undefined;
+
+  const remember = (key: VaultKey) => {
+    known.set(key.id, Promise.resolve(key));
+    return key;
+  };
+
+  return {
+    current() {
+      if (!current || now().getTime() - current.readAt > currentKeptMilliseconds) {
+        const key = readSecret(secretArn).then(keyOf).then(remember);
+        current = { key, readAt: now().getTime() };
+        key.catch(() => {
+          current = undefined;
+        });
+      }
+      return current.key;
+    },
+
+    byId(id) {
+      let key = known.get(id);
+      if (!key) {
+        key = readSecret(secretArn, id).then(keyOf);
+        known.set(id, key);
+        key.catch(() => known.delete(id));
+      }
+      return key;
+    },
+  };
+};

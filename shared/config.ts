@@ -1,0 +1,99 @@
+import * as z from "zod/mini";
+
+const isLoopback = (hostname: string) => hostname === "127.0.0.1" || hostname === "localhost";
+
+/** An https origin. Plain http only to this same machine, where no network can listen. */
+const endpoint = z.pipe(
+  z.url().check(
+    z.refine((value) => {
+      const { protocol, hostname } = new URL(value);
+      return protocol === "https:" || (protocol === "http:" && isLoopback(hostname));
+    }, "must be https"),
+  ),
+  z.transform((value) => new URL(value)),
+);
+
+const name = z.string().check(z.minLength(1));
+const secretArn = z.string().check(z.startsWith("arn:"));
+
+const json = <Schema extends z.ZodMiniType>(schema: Schema) =>
+  z.pipe(
+    z.pipe(
+      z.string(),
+      z.transform((text, context) => {
+        try {
+          return JSON.parse(text) as unknown;
+        } catch {
+          context.issues.push({ code: "custom", message: "must be JSON", input: text });
+          return z.NEVER;
+        }
+      }),
+    ),
+    schema,
+  );
+
+/** Which claims of the product's JWT say who is signed in. */
+export const productClaimsEnv = {
+  USER_CLAIM: name,
+  WORKSPACE_CLAIM: name,
+};
+
+export const attemptsEnv = { ATTEMPTS_TABLE: name };
+
+export const connectionsEnv = { CONNECTIONS_TABLE: name };
+
+/** The keys that seal what the tables hold; the secret is named here, never held. */
+export const vaultKeysEnv = { VAULT_KEYS_SECRET_ARN: secretArn };
+
+export const tokenVaultEnv = {
+  /** Every refresh token's secret is named below this prefix, and permissions are granted on it. */
+  TOKEN_VAULT_PREFIX: name,
+  /** The customer-managed KMS key under which the secrets are kept. */
+  TOKEN_VAULT_KEY_ARN: secretArn,
+};
+
+export const microsoftEnv = {
+  /** The cloud's authority: it names the issuer of every ID token. */
+  MICROSOFT_AUTHORITY: endpoint,
+  /** Where requests to the authority go; the same in every cloud. */
+  MICROSOFT_LOGIN_ENDPOINT: endpoint,
+  MICROSOFT_CLIENT_ID: name,
+};
+
+/** Where Microsoft sends people back to; registered at Microsoft to the letter. */
+export const redirectEnv = { REDIRECT_URI: endpoint };
+
+export const clientCredentialEnv = { CLIENT_CREDENTIAL_SECRET_ARN: secretArn };
+
+export const graphEnv = { GRAPH_ENDPOINT: endpoint };
+
+/** Are personal Microsoft accounts welcome? */
+export const personalAccountsEnv = { PERSONAL_ACCOUNTS: z.enum(["allowed", "refused"]) };
+
+/** The product's pages to which a person may return: key to URL. The first one is the default. */
+export const returnPagesEnv = {
+  RETURN_PAGES: json(z.record(z.string().check(z.regex(/^[a-z][a-z0-9-]{0,31}$/)), endpoint)),
+};
+
+/** Origins of the product's pages, separated by commas. */
+export const allowedOriginsEnv = {
+  ALLOWED_ORIGINS: z.pipe(
+    name,
+    z.transform((text): readonly string[] => text.split(",")),
+  ),
+};
+
+/**
+ * Reads and checks the environment once, at the cold start.
+ *
+ * @throws an error that lists the names of what is wrong, never a value.
+ */
+export const readEnv = <Schema extends z.ZodMiniType>(
+  schema: Schema,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): z.output<Schema> => {
+  const read = schema.safeParse(environment);
+  if (read.success) return read.data;
+  const names = new Set(read.error.issues.map((issue) => issue.path.join(".")));
+  throw new Error(`These settings are missing or wrong: ${[...names].join(", ")}`);
+};

@@ -1,0 +1,2 @@
+/** Who must act before the same request can succeed. */
+export type Actor = "user" | "tenant_admin" | "operator" | "nobody";

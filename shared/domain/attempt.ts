@@ -1,0 +1,121 @@
+import type { AccountKey, AttemptId, ConnectionId, ProductUser } from "./ids.ts";
+import type { Authority, MicrosoftEvidence } from "./microsoft.ts";
+import type { Problem } from "./problem.ts";
+
+/** Long enough for a password, a second factor and a look at the consent page. */
+export const attemptLifetimeSeconds = 600;
+
+/** How many sign-ins one person may have open at once. OWASP ASVS 2.4.1 */
+export const openAttemptsPerUser = 5;
+
+/** A redemption that has not ended by now never will: longer than the function may run. */
+export const redemptionLimitSeconds = 60;
+
+/** What has to match when the person comes back to an existing connection. */
+export interface ReconnectTarget {
+  readonly connectionId: ConnectionId;
+  readonly account: AccountKey;
+}
+
+export interface NewAttempt {
+  readonly id: AttemptId;
+  readonly user: ProductUser;
+  readonly authority: Authority;
+  readonly requestedScopes: readonly string[];
+  /** A key of the fixed list of return pages, never a URL. */
+  readonly returnTo: string;
+  readonly reconnect: ReconnectTarget | undefined;
+  /** `{codeVerifier, nonce}` sealed for this attempt. */
+  readonly sealedSecrets: string;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+}
+
+/** What Microsoft sent back: a code, sealed at once, or a refusal. Never both. RFC 6749 §4.1.2 */
+export type ParkedAnswer =
+  | { readonly kind: "code"; readonly sealedCode: string }
+  | { readonly kind: "refusal"; readonly refusal: Refusal };
+
+/** Only the parts of Microsoft's refusal that are neither free text nor secret. */
+export interface Refusal extends MicrosoftEvidence {
+  /** Microsoft adds `cancel` when a person turns back on one of its pages. */
+  readonly errorSubcode?: string;
+}
+
+/** The attempt as `complete` gets it, exactly once. */
+export interface TakenAttempt extends NewAttempt {
+  readonly answer: ParkedAnswer;
+}
+
+/** An attempt is pending until Microsoft answers, returned until its user completes it, then ends once. */
+export type AttemptStatus = "pending" | "returned" | "completing" | "completed" | "failed";
+
+export interface AttemptView {
+  readonly id: AttemptId;
+  readonly user: ProductUser;
+  readonly status: AttemptStatus;
+  readonly returnTo: string;
+  readonly expiresAt: Date;
+  /** When `complete` took it; set while it is completing and after. */
+  readonly takenAt: Date | undefined;
+  /** Set once it completed. */
+  readonly connectionId: ConnectionId | undefined;
+  /** Set once it failed. */
+  readonly problem: Problem | undefined;
+  /** Hash of the completion value, once Microsoft answered. */
+  readonly completionHash: string | undefined;
+}
+
+export interface AuthorizationAttempts {
+  /**
+   * Remembers a new attempt.
+   *
+   * @returns `false` if this person already has {@link openAttemptsPerUser} attempts open.
+   */
+  begin(attempt: NewAttempt): Promise<boolean>;
+
+  /**
+   * Parks Microsoft's answer, in one step: of two concurrent calls one is told where to return to, the
+   * other gets `undefined`.
+   *
+   * @returns `undefined` if it was never begun, was already answered, or expired before `now`.
+   */
+  park(
+    id: AttemptId,
+    answer: ParkedAnswer,
+    completionHash: string,
+    now: Date,
+  ): Promise<{ readonly returnTo: string } | undefined>;
+
+  /**
+   * Takes the parked answer out and returns it, in one step: of two concurrent calls one gets it, the
+   * other gets `undefined`. Nothing but this value ever leads to a redeemed code.
+   *
+   * @returns `undefined` unless it is parked, was begun by `user`, carries this completion and has not
+   *   expired before `now`.
+   */
+  take(
+    id: AttemptId,
+    user: ProductUser,
+    completionHash: string,
+    now: Date,
+  ): Promise<TakenAttempt | undefined>;
+
+  /**
+   * Ends a parked attempt that somebody else brought back, and erases the answer. Only the holder of the
+   * completion value can do it.
+   *
+   * @returns whether this call ended it.
+   */
+  destroy(id: AttemptId, completionHash: string, problem: Problem): Promise<boolean>;
+
+  /** Records the end of an attempt that was taken. Says nothing if it has ended already. */
+  end(id: AttemptId, outcome: AttemptOutcome): Promise<void>;
+
+  /** The attempt as it stands now (strongly consistent), expired or not. */
+  find(id: AttemptId): Promise<AttemptView | undefined>;
+}
+
+export type AttemptOutcome =
+  | { readonly status: "completed"; readonly connectionId: ConnectionId }
+  | { readonly status: "failed"; readonly problem: Problem };

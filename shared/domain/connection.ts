@@ -1,0 +1,136 @@
+import type { ConnectionId, ProductUser, WorkspaceId } from "./ids.ts";
+import type { MicrosoftAccount } from "./microsoft.ts";
+import type { Problem } from "./problem.ts";
+
+export type ConnectionStatus =
+  | "connected"
+  | "reauthorization_required"
+  | "admin_approval_required"
+  | "disconnected";
+
+/** A connection that has not been disconnected, without its tokens. */
+export interface Connection {
+  readonly id: ConnectionId;
+  readonly owner: ProductUser;
+  readonly account: MicrosoftAccount;
+  readonly status: Exclude<ConnectionStatus, "disconnected">;
+  readonly scopes: readonly string[];
+  readonly createdAt: Date;
+  readonly lastRefreshedAt: Date;
+  readonly problem: Problem | undefined;
+  /** A claims request of Microsoft's to carry into the next sign-in. */
+  readonly pendingClaims: string | undefined;
+}
+
+/** The connection as the token service reads it. */
+export interface StoredConnection extends Connection {
+  /** Rises with every write of tokens or status; a write under an old version is refused. */
+  readonly version: number;
+  /** JWE, bound to this connection, its workspace and the purpose. */
+  readonly sealedAccessToken: string;
+  readonly accessTokenExpiresAt: Date;
+  /** Names the refresh token in the vault. */
+  readonly vaultEntry: string;
+  readonly refreshTokenStoredAt: Date;
+  readonly lease: Lease | undefined;
+  /** Microsoft is not asked again before this. */
+  readonly refreshNotBefore: Date | undefined;
+  /** When an unexplained refusal was first seen; two of them, minutes apart, are believed. */
+  readonly firstRefusedAt: Date | undefined;
+}
+
+/** The right to refresh one connection; nobody refreshes without it. */
+export interface Lease {
+  readonly owner: string;
+  readonly expiresAt: Date;
+}
+
+export interface NewTokens {
+  readonly sealedAccessToken: string;
+  readonly accessTokenExpiresAt: Date;
+  readonly scopes: readonly string[];
+}
+
+export interface ConnectedMailbox extends NewTokens {
+  readonly id: ConnectionId;
+  readonly owner: ProductUser;
+  readonly account: MicrosoftAccount;
+  readonly vaultEntry: string;
+  readonly now: Date;
+}
+
+/** What a refusal does to a connection. */
+export interface Setback {
+  readonly status: Exclude<ConnectionStatus, "disconnected">;
+  readonly problem: Problem | undefined;
+  readonly refreshNotBefore: Date | undefined;
+  readonly firstRefusedAt: Date | undefined;
+  readonly pendingClaims: string | undefined;
+}
+
+export interface Connections {
+  /**
+   * Creates the connection, or renews it after a new sign-in to the same account: it keeps its id and
+   * its day of creation, and whatever was wrong with it is over. A lease that a refresh still holds ends.
+   *
+   * @returns the entry of the vault that this one replaces, for the caller to erase.
+   */
+  connect(mailbox: ConnectedMailbox): Promise<{
+    readonly connection: Connection;
+    readonly replacedVaultEntry: string | undefined;
+  }>;
+
+  /** Only the owner's; a disconnected one is not found. Strongly consistent. */
+  findOwned(id: ConnectionId, owner: ProductUser): Promise<Connection | undefined>;
+
+  /** All of the owner's that are not disconnected, oldest first. May lag behind a write by a second. */
+  listOwned(owner: ProductUser): Promise<readonly Connection[]>;
+
+  /**
+   * Forgets everything but a tombstone without personal data. Repeating it returns the same.
+   *
+   * @returns the entry of the vault to erase, or `undefined` if the owner never had this connection.
+   */
+  disconnect(
+    id: ConnectionId,
+    owner: ProductUser,
+    now: Date,
+  ): Promise<{ readonly vaultEntry: string } | undefined>;
+
+  /**
+   * Unknown, foreign and disconnected look the same.
+   *
+   * @param consistent reads past any replica lag, at twice the price
+   */
+  findForWorkspace(
+    id: ConnectionId,
+    workspaceId: WorkspaceId,
+    options: { readonly consistent: boolean },
+  ): Promise<StoredConnection | undefined>;
+
+  /** @returns whether `lease.owner` may refresh `version` until `lease.expiresAt`. */
+  acquireLease(id: ConnectionId, version: number, lease: Lease, now: Date): Promise<boolean>;
+
+  /**
+   * Stores refreshed tokens and ends the lease.
+   *
+   * @returns `false` if the version moved or the lease went to somebody else; nothing was written.
+   */
+  saveRefreshed(
+    id: ConnectionId,
+    held: HeldLease,
+    tokens: NewTokens & { readonly refreshTokenStoredAt: Date; readonly now: Date },
+  ): Promise<boolean>;
+
+  /**
+   * Stores what a refusal means for the connection and ends the lease.
+   *
+   * @returns `false` if the version moved or the lease went to somebody else; nothing was written.
+   */
+  recordSetback(id: ConnectionId, held: HeldLease, setback: Setback): Promise<boolean>;
+}
+
+export interface HeldLease {
+  readonly owner: string;
+  readonly version: number;
+}

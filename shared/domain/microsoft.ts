@@ -1,0 +1,151 @@
+import type { Actor } from "./actor.ts";
+import type { AccountKey, TenantId } from "./ids.ts";
+import type { Result } from "./result.ts";
+import type { Secret } from "./secret.ts";
+
+/**
+ * Where a person is sent to sign in: any work or school account (`organizations`), those and personal
+ * ones (`common`), personal ones only (`consumers`), or one tenant.
+ */
+export type Authority = "organizations" | "common" | "consumers" | TenantId;
+
+/** What a person is called; display only, since every part of it can change owners. */
+export interface AccountNames {
+  readonly displayName: string;
+  readonly username: string;
+}
+
+export type MicrosoftAccount = AccountKey & AccountNames;
+
+/** A guest's mailbox is in the tenant that the person comes from, not in this one. */
+export type AccountType = "member" | "guest" | "personal";
+
+/** Tokens for one account, already checked: both tokens are there and the ID token is genuine. */
+export interface Grant {
+  readonly account: MicrosoftAccount;
+  readonly accountType: AccountType;
+  readonly accessToken: Secret;
+  readonly accessTokenExpiresAt: Date;
+  readonly refreshToken: Secret;
+  readonly scopes: readonly string[];
+}
+
+/** What a refresh brings. Microsoft may leave the refresh token as it was. RFC 6749 §6 */
+export interface RefreshedTokens {
+  readonly accessToken: Secret;
+  readonly accessTokenExpiresAt: Date;
+  readonly refreshToken: Secret | undefined;
+  readonly scopes: readonly string[];
+}
+
+/** The classes into which every refusal of Microsoft falls. */
+export type MicrosoftFailureKind =
+  /** The person, or somebody for them, said no. */
+  | "access_declined"
+  /** An administrator of the tenant must approve this app. */
+  | "admin_approval_required"
+  /** The person must sign in again. */
+  | "sign_in_required"
+  /** The account exists but cannot be used here: another one must be chosen. */
+  | "account_type_not_supported"
+  /** The account was disabled by its administrator. */
+  | "account_disabled"
+  /** The tenant's policies stop this sign-in; its administrator must change something. */
+  | "tenant_blocked"
+  /** Microsoft asks to slow down. */
+  | "throttled"
+  /** Microsoft is unwell, or its answer made no sense. */
+  | "temporarily_unavailable"
+  /** Microsoft refuses the app's own credential: nobody's connection is at fault. */
+  | "app_credential_rejected"
+  /** The app registration or our request is wrong. */
+  | "misconfigured";
+
+/** A refusal in our words, with Microsoft's evidence for the log. */
+export interface MicrosoftFailure {
+  readonly kind: MicrosoftFailureKind;
+  readonly actor: Actor;
+  readonly retryable: boolean;
+  /** A whole sentence for the person who reads it; never text that came from Microsoft. */
+  readonly message: string;
+  /** `false` when the answer names no known reason, so that one answer alone ends nothing. */
+  readonly certain: boolean;
+  readonly retryAfterSeconds?: number;
+  /** The claims request to carry into the next interactive sign-in. OpenID Connect Core §5.5 */
+  readonly claims?: string;
+  readonly evidence: MicrosoftEvidence;
+}
+
+/** Safe to log: no token, code, address or free text. */
+export interface MicrosoftEvidence {
+  readonly error: string;
+  readonly suberror?: string;
+  /** AADSTS numbers. */
+  readonly errorCodes: readonly number[];
+  readonly traceId?: string;
+  readonly correlationId?: string;
+  readonly httpStatus?: number;
+}
+
+/** An ID token that is not what it says. Somebody tampers, or we are misconfigured. */
+export interface IdTokenRejected {
+  readonly kind: "id_token_rejected";
+  /** Which check failed, such as `nonce` or `signature`; safe to log. */
+  readonly check: string;
+}
+
+/** The answer to a code lacks something without which a connection would not live. */
+export interface GrantIncomplete {
+  readonly kind: "grant_incomplete";
+  readonly missing: "access_token" | "refresh_token" | "expiry";
+}
+
+export interface AuthorizationRequest {
+  readonly authority: Authority;
+  readonly state: Secret;
+  readonly nonce: Secret;
+  /** PKCE, always `S256`. RFC 7636 §4.2 */
+  readonly codeChallenge: string;
+  /** Skips the account picker; never sent beside `prompt=select_account`, which Microsoft refuses. */
+  readonly loginHint?: string;
+  /** From an earlier Conditional Access challenge. */
+  readonly claims?: string;
+}
+
+export interface CodeRedemption {
+  readonly authority: Authority;
+  readonly code: Secret;
+  readonly codeVerifier: Secret;
+  readonly nonce: Secret;
+}
+
+export interface RefreshRequest {
+  readonly refreshToken: Secret;
+  readonly account: AccountKey;
+  readonly scopes: readonly string[];
+}
+
+/** Microsoft's identity platform, as far as it needs the app's credential. */
+export interface MicrosoftIdentity {
+  /**
+   * Sends the code once and never again, whatever comes back: a code that was sent is spent.
+   * RFC 9700 §2.1.1, AADSTS54005
+   */
+  redeemCode(
+    redemption: CodeRedemption,
+  ): Promise<Result<Grant, MicrosoftFailure | IdTokenRejected | GrantIncomplete>>;
+
+  /** Leaves the old refresh token valid: Microsoft does not revoke it when it is used. */
+  refresh(request: RefreshRequest): Promise<Result<RefreshedTokens, MicrosoftFailure>>;
+}
+
+export type MailboxFailure =
+  | { readonly kind: "mailbox_not_available" }
+  | { readonly kind: "mailbox_access_denied" }
+  | { readonly kind: "mailbox_unreachable" };
+
+/** Microsoft Graph, as far as connecting needs it. */
+export interface Mailboxes {
+  /** Opens the inbox once: a token alone does not prove that there is a mailbox behind it. */
+  probe(accessToken: Secret): Promise<Result<undefined, MailboxFailure>>;
+}

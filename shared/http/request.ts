@@ -1,0 +1,32 @@
+import type { APIGatewayProxyEventV2WithJWTAuthorizer } from "aws-lambda";
+
+/** The event of a route; public routes have no authorizer. */
+export type HttpEvent = Omit<APIGatewayProxyEventV2WithJWTAuthorizer, "requestContext"> & {
+  readonly requestContext: Omit<
+    APIGatewayProxyEventV2WithJWTAuthorizer["requestContext"],
+    "authorizer"
+  > & {
+    readonly authorizer?: APIGatewayProxyEventV2WithJWTAuthorizer["requestContext"]["authorizer"];
+  };
+};
+
+export interface HttpRequest {
+  readonly route: string;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly query: URLSearchParams;
+  readonly pathParameters: Readonly<Record<string, string | undefined>>;
+  /** Text, whatever way the gateway handed it over. */
+  readonly body: string;
+  /** Claims of the verified JWT; empty on a public route. */
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+
+export const requestOf = (event: HttpEvent): HttpRequest => ({
+  route: event.routeKey,
+  headers: event.headers,
+  query: new URLSearchParams(event.rawQueryString),
+  pathParameters: event.pathParameters ?? {},
+  body: Buffer.from(event.body ?? "", event.isBase64Encoded ? "base64" : "utf8").toString("utf8"),
+  claims: event.requestContext.authorizer?.jwt.claims ?? {},
+});

@@ -1,0 +1,58 @@
+import { Logger } from "@aws-lambda-powertools/logger";
+import type { Actor } from "./domain/actor.ts";
+import type { MicrosoftEvidence } from "./domain/microsoft.ts";
+
+/**
+ * All that a log line may say beside its sentence. There is no way to log an event, a header, a body or
+ * an error object; a field that is not here is added here first.
+ */
+export interface LogFields {
+  readonly route?: string;
+  readonly status?: number;
+  /** A stable code; alarms count it. */
+  readonly failure?: string;
+  readonly actor?: Actor;
+  readonly retryable?: boolean;
+  /** The first characters of an attempt's id, enough to find it. */
+  readonly attempt?: string;
+  readonly connectionId?: string;
+  readonly workspaceId?: string;
+  readonly tenantId?: string;
+  readonly workflowId?: string;
+  readonly runId?: string;
+  readonly reconnected?: boolean;
+  readonly degraded?: boolean;
+  /** Where a token came from. */
+  readonly source?: "memory" | "table" | "refresh";
+  /** Which check an ID token failed. */
+  readonly check?: string;
+  readonly missing?: readonly string[];
+  readonly microsoft?: MicrosoftEvidence;
+  /** Of an unexpected error only its class and where it was thrown: messages can quote input. */
+  readonly error?: { readonly name: string; readonly frames: readonly string[] };
+  readonly durationMs?: number;
+}
+
+/** JWTs and JWEs, Microsoft's codes and refresh tokens, and any long run of base64url. */
+const tokenLike = /eyJ[\w-]+(?:\.[\w-]*){1,4}|\b[01M]\.[A-Z][\w.!*-]{20,}|[\w-]{40,}/g;
+
+/** The second net. The first one is that {@link LogFields} has no place for a secret. */
+const maskTokens = (_key: string, value: unknown): unknown =>
+  typeof value === "string" ? value.replaceAll(tokenLike, "[masked]") : value;
+
+const powertools = new Logger({ jsonReplacerFn: maskTokens });
+
+/** A log line is a constant sentence and fields. */
+export const logger = {
+  powertools,
+  info: (sentence: string, fields: LogFields = {}) => powertools.info(sentence, { ...fields }),
+  warn: (sentence: string, fields: LogFields = {}) => powertools.warn(sentence, { ...fields }),
+  error: (sentence: string, fields: LogFields = {}) => powertools.error(sentence, { ...fields }),
+};
+
+/** An unexpected error in the form that may be logged. */
+export const errorFields = (error: unknown): NonNullable<LogFields["error"]> => {
+  if (!(error instanceof Error)) return { name: typeof error, frames: [] };
+  const frames = (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
+  return { name: error.name, frames: frames.slice(0, 5).map((line) => line.trim()) };
+};
