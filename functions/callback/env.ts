@@ -1,0 +1,10 @@
+import * as z from "zod/mini";
+import { attemptsEnv, microsoftEnv, returnPagesEnv, vaultKeysEnv } from "../../shared/config.ts";
+
+export const callbackEnv = z.object({
+  ...attemptsEnv,
+  MICROSOFT_AUTHORITY: microsoftEnv.MICROSOFT_AUTHORITY,
+  ...returnPagesEnv,
+  ...vaultKeysEnv,
+});
+export type CallbackEnv = z.input<typeof callbackEnv>;

@@ -1,0 +1,47 @@
+import { attemptLabel } from "../../shared/http/api-ids.ts";
+import { type EndpointHandler, endpoint } from "../../shared/http/endpoint.ts";
+import { page, seeOther } from "../../shared/http/response.ts";
+import { logger } from "../../shared/logger.ts";
+import { signInLostPage } from "../../shared/pages/sign-in-lost.ts";
+import { readMicrosoftForm } from "./microsoft-form.ts";
+import { type ParkAnswerPorts, parkAnswer, type Return } from "./park-answer.ts";
+
+export interface CallbackSettings {
+  readonly MICROSOFT_AUTHORITY: URL;
+  readonly RETURN_PAGES: Readonly<Record<string, URL>>;
+}
+
+/** The fragment stays in the browser: no server, log or Referer header sees it. RFC 3986 §3.5 */
+const returnUrl = (returnPage: URL, { attemptId, completion }: Return): URL => {
+  const url = new URL(returnPage);
+  const values = new URLSearchParams({ attemptId });
+  if (completion) values.set("completion", completion.reveal());
+  url.hash = values.toString();
+  return url;
+};
+
+/** POST /callback: Microsoft sends the person's browser here. */
+export const callbackHandler = (
+  { MICROSOFT_AUTHORITY, RETURN_PAGES }: CallbackSettings,
+  ports: ParkAnswerPorts,
+): EndpointHandler =>
+  endpoint(async ({ body, headers }) => {
+    const answer = readMicrosoftForm(body, headers["content-type"], MICROSOFT_AUTHORITY);
+    if (!answer) {
+      logger.warn("answer not understood", { failure: "invalid_request" });
+      return page(400, signInLostPage);
+    }
+    const parked = await parkAnswer(answer, ports);
+    if (!parked.ok) {
+      logger.warn("answer to no known sign-in", { failure: parked.failure.kind });
+      return page(400, signInLostPage);
+    }
+
+    const { attemptId, returnTo, completion } = parked.value;
+    const returnPage = RETURN_PAGES[returnTo];
+    if (!returnPage) throw new Error("the attempt names a return page that is no longer listed");
+    logger.info(completion ? "answer parked" : "answer came again, or too late", {
+      attempt: attemptLabel(attemptId),
+    });
+    return seeOther(returnUrl(returnPage, parked.value));
+  });

@@ -1,0 +1,17 @@
+import { dynamoDbAttempts } from "../../shared/adapters/dynamodb/authorization-attempts.ts";
+import { openDynamoDb } from "../../shared/adapters/dynamodb/client.ts";
+import { joseSealer } from "../../shared/adapters/jose/sealer.ts";
+import { openSecretReader } from "../../shared/adapters/secrets-manager/read-secret.ts";
+import { secretsManagerVaultKeys } from "../../shared/adapters/secrets-manager/vault-keys.ts";
+import { readEnv } from "../../shared/config.ts";
+import { callbackEnv } from "./env.ts";
+import { callbackHandler } from "./handler.ts";
+
+const env = readEnv(callbackEnv);
+const now = () => new Date();
+
+export const handler = callbackHandler(env, {
+  attempts: dynamoDbAttempts(openDynamoDb(), env.ATTEMPTS_TABLE),
+  sealer: joseSealer(secretsManagerVaultKeys(openSecretReader(), env.VAULT_KEYS_SECRET_ARN, now)),
+  now,
+});

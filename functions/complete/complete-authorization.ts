@@ -1,0 +1,241 @@
+import * as z from "zod/mini";
+import type {
+  AttemptView,
+  AuthorizationAttempts,
+  ReconnectTarget,
+  Refusal,
+  TakenAttempt,
+} from "../../shared/domain/attempt.ts";
+import { attemptStateOf, interrupted } from "../../shared/domain/attempt-state.ts";
+import type { Connection, Connections } from "../../shared/domain/connection.ts";
+import {
+  type AttemptId,
+  connectionIdOf,
+  hashOf,
+  type ProductUser,
+} from "../../shared/domain/ids.ts";
+import type {
+  Grant,
+  GrantIncomplete,
+  IdTokenRejected,
+  Mailboxes,
+  MailboxFailure,
+  MicrosoftFailure,
+  MicrosoftIdentity,
+} from "../../shared/domain/microsoft.ts";
+import { missingScopes } from "../../shared/domain/permissions.ts";
+import type { Problem } from "../../shared/domain/problem.ts";
+import { fail, type Result, succeed } from "../../shared/domain/result.ts";
+import type { Sealer } from "../../shared/domain/sealer.ts";
+import { Secret } from "../../shared/domain/secret.ts";
+import type { TokenVault } from "../../shared/domain/token-vault.ts";
+import { problemOf } from "./problem-of.ts";
+
+export interface CompletionRequest {
+  readonly attemptId: AttemptId;
+  /** The one-time value that came with the browser. */
+  readonly completion: Secret;
+  readonly user: ProductUser;
+}
+
+/** The attempt cannot be completed by this request; nothing was sent to Microsoft. */
+export type NotTaken =
+  | { readonly kind: "attempt_unknown" }
+  | { readonly kind: "attempt_expired" }
+  | { readonly kind: "not_returned" }
+  | { readonly kind: "in_progress" }
+  | { readonly kind: "session_mismatch" }
+  | { readonly kind: "already_completed" }
+  /** It failed before; the same end is shown again. */
+  | { readonly kind: "failed_before"; readonly problem: Problem };
+
+/** The sign-in came back, but no connection came of it. The attempt is over. */
+export type NotConnected =
+  | { readonly kind: "refused"; readonly refusal: MicrosoftFailure }
+  | IdTokenRejected
+  | GrantIncomplete
+  | { readonly kind: "guest_account" }
+  | { readonly kind: "personal_account" }
+  | { readonly kind: "account_mismatch" }
+  | { readonly kind: "permissions_missing"; readonly missing: readonly string[] }
+  | MailboxFailure;
+
+export interface Completed {
+  readonly connection: Connection;
+  /** `false` when an earlier call completed the attempt and this one only shows its end. */
+  readonly isNew: boolean;
+  readonly isReconnect: boolean;
+}
+
+export interface CompleteAuthorizationPorts {
+  readonly attempts: Pick<AuthorizationAttempts, "take" | "destroy" | "end" | "find">;
+  readonly connections: Pick<Connections, "connect" | "findOwned">;
+  readonly identity: Pick<MicrosoftIdentity, "redeemCode">;
+  /** What a refusal in Microsoft's redirect means. */
+  readonly meaningOf: (refusal: Refusal) => MicrosoftFailure;
+  readonly mailboxes: Mailboxes;
+  readonly vault: Pick<TokenVault, "create" | "erase">;
+  readonly sealer: Sealer;
+  readonly personalAccounts: "allowed" | "refused";
+  readonly now: () => Date;
+}
+
+const attemptSecrets = z.object({ codeVerifier: z.string(), nonce: z.string() });
+
+const isSameUser = (left: ProductUser, right: ProductUser) =>
+  left.userId === right.userId && left.workspaceId === right.workspaceId;
+
+/**
+ * Why an attempt could not be taken. Whoever brings back an attempt that is not theirs, or their own attempt
+ * without the value that only the returning browser got, ends it: one person began and another one came
+ * back. IETF draft-ietf-oauth-security-topics-update, "Cross-user OAuth Session Fixation"
+ */
+const whyNotTaken = async (
+  request: CompletionRequest,
+  completionHash: string,
+  { attempts, connections, now }: CompleteAuthorizationPorts,
+): Promise<Result<Completed, NotTaken>> => {
+  const attempt: AttemptView | undefined = await attempts.find(request.attemptId);
+  if (!attempt) return fail({ kind: "attempt_unknown" });
+
+  const isTheirs = isSameUser(attempt.user, request.user);
+  const cameBackHere = attempt.completionHash === completionHash;
+  if (!isTheirs && !cameBackHere) return fail({ kind: "attempt_unknown" });
+  if (attempt.completionHash === undefined) {
+    const { status } = attemptStateOf(attempt, now());
+    return fail({ kind: status === "expired" ? "attempt_expired" : "not_returned" });
+  }
+  if (!isTheirs || !cameBackHere) {
+    const problem = problemOf({ kind: "session_mismatch" });
+    await attempts.destroy(attempt.id, attempt.completionHash, problem);
+    return fail({ kind: "session_mismatch" });
+  }
+
+  const { status, problem } = attemptStateOf(attempt, now());
+  if (status === "expired") return fail({ kind: "attempt_expired" });
+  if (problem) return fail({ kind: "failed_before", problem });
+  if (!attempt.connectionId) return fail({ kind: "in_progress" });
+  const connection = await connections.findOwned(attempt.connectionId, request.user);
+  if (!connection) return fail({ kind: "already_completed" });
+  return succeed({ connection, isNew: false, isReconnect: false });
+};
+
+const redeem = async (
+  attempt: TakenAttempt,
+  { identity, meaningOf, sealer }: CompleteAuthorizationPorts,
+): Promise<Result<Grant, NotConnected>> => {
+  const { id: attemptId, answer } = attempt;
+  if (answer.kind === "refusal") {
+    return fail({ kind: "refused", refusal: meaningOf(answer.refusal) });
+  }
+  const secrets = await sealer.open(attempt.sealedSecrets, {
+    purpose: "attempt_secrets",
+    attemptId,
+  });
+  const { codeVerifier, nonce } = attemptSecrets.parse(JSON.parse(secrets.reveal()));
+  const granted = await identity.redeemCode({
+    authority: attempt.authority,
+    code: await sealer.open(answer.sealedCode, { purpose: "parked_answer", attemptId }),
+    codeVerifier: new Secret(codeVerifier),
+    nonce: new Secret(nonce),
+  });
+  if (granted.ok) return granted;
+  const { failure } = granted;
+  return failure.kind === "id_token_rejected" || failure.kind === "grant_incomplete"
+    ? fail(failure)
+    : fail({ kind: "refused", refusal: failure });
+};
+
+/** Why this account cannot be the one, whatever its tokens may do. */
+const objection = (
+  { account, accountType, scopes }: Grant,
+  reconnect: ReconnectTarget | undefined,
+  personalAccounts: "allowed" | "refused",
+): NotConnected | undefined => {
+  if (accountType === "guest") return { kind: "guest_account" };
+  if (accountType === "personal" && personalAccounts === "refused") {
+    return { kind: "personal_account" };
+  }
+  const isExpected =
+    !reconnect ||
+    (account.tenantId === reconnect.account.tenantId &&
+      account.objectId === reconnect.account.objectId);
+  if (!isExpected) return { kind: "account_mismatch" };
+  const missing = missingScopes(scopes);
+  return missing.length > 0 ? { kind: "permissions_missing", missing } : undefined;
+};
+
+const connectMailbox = async (
+  attempt: TakenAttempt,
+  ports: CompleteAuthorizationPorts,
+): Promise<Result<Completed, NotConnected>> => {
+  const granted = await redeem(attempt, ports);
+  if (!granted.ok) return granted;
+  const grant = granted.value;
+  const refused = objection(grant, attempt.reconnect, ports.personalAccounts);
+  if (refused) return fail(refused);
+  const probed = await ports.mailboxes.probe(grant.accessToken);
+  if (!probed.ok) return probed;
+
+  const { user: owner } = attempt;
+  const { tenantId, objectId } = grant.account;
+  const id = connectionIdOf(owner, grant.account);
+  const binding = {
+    purpose: "access_token",
+    connectionId: id,
+    workspaceId: owner.workspaceId,
+  } as const;
+  const sealedAccessToken = await ports.sealer.seal(grant.accessToken, binding);
+  // The secret first, the item that names it second: a crash between them leaves a secret that no item
+  // names, and never a connection without its secret.
+  const vaultEntry = await ports.vault.create(
+    { connectionId: id, workspaceId: owner.workspaceId, tenantId, objectId },
+    grant.refreshToken,
+  );
+  const { connection, replacedVaultEntry } = await ports.connections.connect({
+    id,
+    owner,
+    account: grant.account,
+    vaultEntry,
+    sealedAccessToken,
+    accessTokenExpiresAt: grant.accessTokenExpiresAt,
+    scopes: grant.scopes,
+    now: ports.now(),
+  });
+  if (replacedVaultEntry) {
+    // The mailbox is connected whether or not this works; an entry that no item names is swept.
+    await Promise.allSettled([ports.vault.erase(replacedVaultEntry)]);
+  }
+  return succeed({ connection, isNew: true, isReconnect: replacedVaultEntry !== undefined });
+};
+
+/**
+ * Ends a sign-in: only for the product user who began it, only with the value that the returning browser
+ * got, only once. Until both are proved the code is not redeemed.
+ */
+export const completeAuthorization = async (
+  request: CompletionRequest,
+  ports: CompleteAuthorizationPorts,
+): Promise<Result<Completed, NotTaken | NotConnected>> => {
+  const { attempts, now } = ports;
+  const completionHash = hashOf("completion", request.completion.reveal());
+  const attempt = await attempts.take(request.attemptId, request.user, completionHash, now());
+  if (!attempt) return whyNotTaken(request, completionHash, ports);
+
+  try {
+    const connected = await connectMailbox(attempt, ports);
+    await attempts.end(
+      attempt.id,
+      connected.ok
+        ? { status: "completed", connectionId: connected.value.connection.id }
+        : { status: "failed", problem: problemOf(connected.failure) },
+    );
+    return connected;
+  } catch (error) {
+    // The code may be spent, so there is no second try: the page is told to start again.
+    await Promise.allSettled([
+      attempts.end(attempt.id, { status: "failed", problem: interrupted }),
+    ]);
+    throw error;
+  }
+};

@@ -1,0 +1,84 @@
+import * as z from "zod/mini";
+import { attemptId } from "../../shared/domain/ids.ts";
+import { Secret } from "../../shared/domain/secret.ts";
+import { isFromProduct } from "../../shared/http/allowed-origin.ts";
+import { attemptIdText, attemptLabel, oneTimeValue } from "../../shared/http/api-ids.ts";
+import { connectionView } from "../../shared/http/connection-view.ts";
+import { type EndpointHandler, endpoint } from "../../shared/http/endpoint.ts";
+import { jsonBody } from "../../shared/http/json-body.ts";
+import { problem, problemResponse } from "../../shared/http/problem.ts";
+import { json } from "../../shared/http/response.ts";
+import { type ClaimNames, signedInUser } from "../../shared/http/signed-in-user.ts";
+import { type LogFields, logger } from "../../shared/logger.ts";
+import {
+  type CompleteAuthorizationPorts,
+  completeAuthorization,
+  type NotConnected,
+  type NotTaken,
+} from "./complete-authorization.ts";
+import { problemOf } from "./problem-of.ts";
+
+const completeBody = z.strictObject({ attemptId: attemptIdText, completion: oneTimeValue });
+
+export interface CompleteSettings extends ClaimNames {
+  readonly ALLOWED_ORIGINS: readonly string[];
+}
+
+const failureFields = (failure: NotTaken | NotConnected): LogFields => {
+  switch (failure.kind) {
+    case "refused": {
+      const { kind, actor, evidence } = failure.refusal;
+      return { failure: kind, actor, microsoft: evidence };
+    }
+    case "failed_before":
+      return { failure: failure.problem.code };
+    case "id_token_rejected":
+      return { failure: failure.kind, check: failure.check };
+    case "grant_incomplete":
+      return { failure: failure.kind, missing: [failure.missing] };
+    case "permissions_missing":
+      return { failure: failure.kind, missing: failure.missing };
+    default:
+      return { failure: failure.kind };
+  }
+};
+
+/** POST /complete: the product's own page brings the person back, signed in. */
+export const completeHandler = (
+  settings: CompleteSettings,
+  ports: CompleteAuthorizationPorts,
+): EndpointHandler =>
+  endpoint(async (request) => {
+    if (!isFromProduct(request, settings.ALLOWED_ORIGINS)) {
+      return problem("invalid_request", "This page may not complete a sign-in.", "operator");
+    }
+    const body = jsonBody(request, completeBody);
+    if (!body) {
+      return problem(
+        "invalid_request",
+        "The body must be a JSON object with attemptId and completion, as they came in the fragment of the return page.",
+        "operator",
+      );
+    }
+
+    const user = signedInUser(request, settings);
+    const id = attemptId(body.attemptId);
+    const completed = await completeAuthorization(
+      { attemptId: id, completion: new Secret(body.completion), user },
+      ports,
+    );
+    const who = { attempt: attemptLabel(id), workspaceId: user.workspaceId };
+    if (!completed.ok) {
+      logger.warn("mailbox not connected", { ...who, ...failureFields(completed.failure) });
+      return problemResponse(problemOf(completed.failure));
+    }
+
+    const { connection, isNew, isReconnect } = completed.value;
+    logger.info(isNew ? "mailbox connected" : "mailbox was connected before", {
+      ...who,
+      connectionId: connection.id,
+      tenantId: connection.account.tenantId,
+      reconnected: isReconnect,
+    });
+    return json(200, connectionView(connection));
+  });

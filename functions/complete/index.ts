@@ -1,0 +1,54 @@
+import { dynamoDbAttempts } from "../../shared/adapters/dynamodb/authorization-attempts.ts";
+import { openDynamoDb } from "../../shared/adapters/dynamodb/client.ts";
+import { dynamoDbConnections } from "../../shared/adapters/dynamodb/connections.ts";
+import { idTokenVerifier } from "../../shared/adapters/jose/id-token.ts";
+import { joseSealer } from "../../shared/adapters/jose/sealer.ts";
+import { classifyRedirect } from "../../shared/adapters/microsoft/failure-table.ts";
+import { graphMailboxes } from "../../shared/adapters/microsoft/mailboxes.ts";
+import { msalExchange } from "../../shared/adapters/microsoft/msal-exchange.ts";
+import { msalRedeemCode } from "../../shared/adapters/microsoft/redeem-code.ts";
+import { openSecretsManager } from "../../shared/adapters/secrets-manager/client.ts";
+import { secretsManagerClientCredential } from "../../shared/adapters/secrets-manager/client-credential.ts";
+import { openSecretReader } from "../../shared/adapters/secrets-manager/read-secret.ts";
+import { secretsManagerTokenVault } from "../../shared/adapters/secrets-manager/token-vault.ts";
+import { secretsManagerVaultKeys } from "../../shared/adapters/secrets-manager/vault-keys.ts";
+import { readEnv } from "../../shared/config.ts";
+import { completeEnv } from "./env.ts";
+import { completeHandler } from "./handler.ts";
+
+const env = readEnv(completeEnv);
+const now = () => new Date();
+const dynamoDb = openDynamoDb();
+const readSecret = openSecretReader();
+const microsoft = {
+  authority: env.MICROSOFT_AUTHORITY,
+  loginEndpoint: env.MICROSOFT_LOGIN_ENDPOINT,
+  clientId: env.MICROSOFT_CLIENT_ID,
+};
+const credential = secretsManagerClientCredential(
+  readSecret,
+  env.CLIENT_CREDENTIAL_SECRET_ARN,
+  now,
+);
+
+export const handler = completeHandler(env, {
+  attempts: dynamoDbAttempts(dynamoDb, env.ATTEMPTS_TABLE),
+  connections: dynamoDbConnections(dynamoDb, env.CONNECTIONS_TABLE),
+  identity: {
+    redeemCode: msalRedeemCode({
+      exchange: msalExchange(microsoft, credential),
+      verifyIdToken: idTokenVerifier(microsoft),
+      redirectUri: env.REDIRECT_URI,
+      now,
+    }),
+  },
+  meaningOf: classifyRedirect,
+  mailboxes: graphMailboxes(env.GRAPH_ENDPOINT),
+  vault: secretsManagerTokenVault(openSecretsManager(), {
+    prefix: env.TOKEN_VAULT_PREFIX,
+    kmsKeyArn: env.TOKEN_VAULT_KEY_ARN,
+  }),
+  sealer: joseSealer(secretsManagerVaultKeys(readSecret, env.VAULT_KEYS_SECRET_ARN, now)),
+  personalAccounts: env.PERSONAL_ACCOUNTS,
+  now,
+});

@@ -1,0 +1,24 @@
+import type { Connections } from "../../shared/domain/connection.ts";
+import type { ConnectionId, ProductUser } from "../../shared/domain/ids.ts";
+import { fail, type Result, succeed } from "../../shared/domain/result.ts";
+import type { TokenVault } from "../../shared/domain/token-vault.ts";
+
+export interface DisconnectMailboxPorts {
+  readonly connections: Pick<Connections, "disconnect">;
+  readonly vault: Pick<TokenVault, "erase">;
+  readonly now: () => Date;
+}
+
+/**
+ * Stops serving tokens first, then erases the refresh token. If the second step fails, repeating the
+ * request ends it; meanwhile no fetch gets a token.
+ */
+export const disconnectMailbox = async (
+  { id, owner }: { readonly id: ConnectionId; readonly owner: ProductUser },
+  { connections, vault, now }: DisconnectMailboxPorts,
+): Promise<Result<undefined, { readonly kind: "connection_unknown" }>> => {
+  const disconnected = await connections.disconnect(id, owner, now());
+  if (!disconnected) return fail({ kind: "connection_unknown" });
+  await vault.erase(disconnected.vaultEntry);
+  return succeed(undefined);
+};

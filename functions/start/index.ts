@@ -1,0 +1,27 @@
+import { dynamoDbAttempts } from "../../shared/adapters/dynamodb/authorization-attempts.ts";
+import { openDynamoDb } from "../../shared/adapters/dynamodb/client.ts";
+import { dynamoDbConnections } from "../../shared/adapters/dynamodb/connections.ts";
+import { joseSealer } from "../../shared/adapters/jose/sealer.ts";
+import { authorizationUrl } from "../../shared/adapters/microsoft/authorization-url.ts";
+import { openSecretReader } from "../../shared/adapters/secrets-manager/read-secret.ts";
+import { secretsManagerVaultKeys } from "../../shared/adapters/secrets-manager/vault-keys.ts";
+import { readEnv } from "../../shared/config.ts";
+import { startEnv } from "./env.ts";
+import { startHandler } from "./handler.ts";
+
+const env = readEnv(startEnv);
+const now = () => new Date();
+const dynamoDb = openDynamoDb();
+
+export const handler = startHandler(env, {
+  attempts: dynamoDbAttempts(dynamoDb, env.ATTEMPTS_TABLE),
+  connections: dynamoDbConnections(dynamoDb, env.CONNECTIONS_TABLE),
+  sealer: joseSealer(secretsManagerVaultKeys(openSecretReader(), env.VAULT_KEYS_SECRET_ARN, now)),
+  authorizationUrl: authorizationUrl({
+    loginEndpoint: env.MICROSOFT_LOGIN_ENDPOINT,
+    clientId: env.MICROSOFT_CLIENT_ID,
+    redirectUri: env.REDIRECT_URI,
+  }),
+  firstAuthority: env.PERSONAL_ACCOUNTS === "allowed" ? "common" : "organizations",
+  now,
+});

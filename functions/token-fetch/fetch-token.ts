@@ -1,0 +1,156 @@
+import type { Connections, StoredConnection } from "../../shared/domain/connection.ts";
+import type { ConnectionId, WorkspaceId } from "../../shared/domain/ids.ts";
+import { fail, type Result, succeed } from "../../shared/domain/result.ts";
+import type { Sealer } from "../../shared/domain/sealer.ts";
+import type { Secret } from "../../shared/domain/secret.ts";
+import type { RefreshConnection, RefreshOutcome } from "./refresh-connection.ts";
+import type { TokenCache } from "./token-cache.ts";
+import {
+  livesTooShort,
+  notFound,
+  refreshedElsewhere,
+  rememberedRefusal,
+  type TokenFailure,
+} from "./token-failure.ts";
+
+export const defaultMinTtlSeconds = 300;
+
+/** A token is refreshed this long before it expires, whatever its caller needs. */
+const earlyRefreshSeconds = 300;
+
+/** Spreads refreshes of tokens that expire together. */
+const jitterSeconds = 60;
+
+/** How long a caller waits for somebody else's refresh, in all. Below the function's own limit. */
+const longestWaitMilliseconds = 12_000;
+const shortestPollMilliseconds = 100;
+const longestPollMilliseconds = 1_000;
+
+export interface TokenRequest {
+  readonly connectionId: ConnectionId;
+  readonly workspaceId: WorkspaceId;
+  readonly minTtlSeconds: number;
+}
+
+export interface ServedToken {
+  readonly accessToken: Secret;
+  readonly expiresAt: Date;
+  readonly scopes: readonly string[];
+  /** The token satisfies the caller, but it could not be renewed: somebody should look. */
+  readonly degraded: boolean;
+  readonly source: "memory" | "table" | "refresh";
+}
+
+export interface FetchTokenPorts {
+  readonly connections: Pick<Connections, "findForWorkspace">;
+  readonly sealer: Pick<Sealer, "open">;
+  readonly cache: TokenCache;
+  /** Loads the refresh path, which a token that is good enough does not need. */
+  readonly loadRefresh: () => Promise<RefreshConnection>;
+  readonly now: () => Date;
+  /** Between 0 and 1. */
+  readonly random: () => number;
+  readonly wait: (milliseconds: number) => Promise<void>;
+  /** Told of an error that the caller does not notice, because its token is still good enough. */
+  readonly report: (error: unknown) => void;
+}
+
+const secondsUntil = (instant: Date, now: Date) => (instant.getTime() - now.getTime()) / 1000;
+
+const satisfies = ({ accessTokenExpiresAt }: StoredConnection, minTtlSeconds: number, now: Date) =>
+  secondsUntil(accessTokenExpiresAt, now) >= minTtlSeconds;
+
+/**
+ * Hands out a token with at least `minTtlSeconds` left, or says who must act.
+ *
+ * A stored token that is good enough costs one read of one item, or none while this environment remembers
+ * it. Only then, in this order: a consistent read, a refresh under the lease, or waiting for whoever holds
+ * the lease. While a stored token satisfies the caller, a refresh that fails or that somebody else does
+ * never keeps the caller from it.
+ */
+export const fetchToken = async (
+  { connectionId, workspaceId, minTtlSeconds }: TokenRequest,
+  ports: FetchTokenPorts,
+): Promise<Result<ServedToken, TokenFailure>> => {
+  const { connections, sealer, cache, now, random, wait } = ports;
+  const refreshBelowSeconds = Math.max(
+    minTtlSeconds,
+    earlyRefreshSeconds + random() * jitterSeconds,
+  );
+
+  const remembered = cache.get({ connectionId, workspaceId }, refreshBelowSeconds, now());
+  if (remembered) return succeed({ ...remembered, degraded: false, source: "memory" });
+
+  const serve = async (
+    connection: StoredConnection,
+    how: Pick<ServedToken, "degraded" | "source">,
+  ): Promise<Result<ServedToken, TokenFailure>> => {
+    const accessToken = await sealer.open(connection.sealedAccessToken, {
+      purpose: "access_token",
+      connectionId,
+      workspaceId,
+    });
+    const { accessTokenExpiresAt: expiresAt, scopes } = connection;
+    if (!how.degraded) {
+      cache.set({ connectionId, workspaceId }, { accessToken, expiresAt, scopes }, now());
+    }
+    return succeed({ accessToken, expiresAt, scopes, ...how });
+  };
+
+  const isFresh = (connection: StoredConnection) =>
+    connection.status === "connected" && satisfies(connection, refreshBelowSeconds, now());
+
+  const seen = await connections.findForWorkspace(connectionId, workspaceId, { consistent: false });
+  if (seen && isFresh(seen)) return serve(seen, { degraded: false, source: "table" });
+
+  const givesUpAt = now().getTime() + longestWaitMilliseconds;
+  for (let poll = shortestPollMilliseconds; ; poll = Math.min(poll * 2, longestPollMilliseconds)) {
+    const stored = await connections.findForWorkspace(connectionId, workspaceId, {
+      consistent: true,
+    });
+    if (!stored) return fail(notFound);
+    if (isFresh(stored)) return serve(stored, { degraded: false, source: "table" });
+
+    const isGoodEnough = satisfies(stored, minTtlSeconds, now());
+    const outcome = await renew(stored, isGoodEnough, ports);
+    switch (outcome.kind) {
+      case "refreshed":
+        if (!satisfies(outcome.connection, minTtlSeconds, now())) return fail(livesTooShort);
+        return serve(outcome.connection, { degraded: false, source: "refresh" });
+      case "refused":
+        if (isGoodEnough) return serve(stored, { degraded: true, source: "table" });
+        return fail(outcome.failure);
+      case "elsewhere":
+        if (isGoodEnough) return serve(stored, { degraded: false, source: "table" });
+        if (now().getTime() + poll > givesUpAt) return fail(refreshedElsewhere);
+        await wait(poll * (0.5 + random()));
+        break;
+      case "overtaken":
+        // Another writer was first; what it wrote is read in the next round, within the same limit.
+        if (now().getTime() > givesUpAt) return fail(refreshedElsewhere);
+        break;
+      default:
+        return outcome satisfies never;
+    }
+  }
+};
+
+/** Renews the stored token, unless something that was just read already tells the outcome. */
+const renew = async (
+  stored: StoredConnection,
+  isGoodEnough: boolean,
+  { loadRefresh, now, report }: FetchTokenPorts,
+): Promise<RefreshOutcome> => {
+  const failure = rememberedRefusal(stored, now());
+  if (failure) return { kind: "refused", failure };
+  // Reading that the lease is held is cheaper than a write that is refused.
+  if (stored.lease && stored.lease.expiresAt > now()) return { kind: "elsewhere" };
+  try {
+    const refresh = await loadRefresh();
+    return await refresh(stored);
+  } catch (error) {
+    if (!isGoodEnough) throw error;
+    report(error);
+    return { kind: "refused", failure: refreshedElsewhere };
+  }
+};

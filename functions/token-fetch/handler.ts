@@ -1,0 +1,119 @@
+import type { Context } from "aws-lambda";
+import * as z from "zod/mini";
+import { connectionId, workspaceId } from "../../shared/domain/ids.ts";
+import { connectionIdText } from "../../shared/http/api-ids.ts";
+import { errorFields, logger } from "../../shared/logger.ts";
+import { defaultMinTtlSeconds, type FetchTokenPorts, fetchToken } from "./fetch-token.ts";
+import type { TokenFailure } from "./token-failure.ts";
+
+/** Microsoft's access tokens live at least an hour by default; ten minutes are left for the refresh. */
+const largestMinTtlSeconds = 3_000;
+
+/** An id as the product forms it: short, and nothing that could be a token. */
+const runId = z.string().check(z.regex(/^[\w.:-]{1,64}$/));
+
+const tokenRequest = z.strictObject({
+  connectionId: connectionIdText,
+  workspaceId: z.string().check(z.minLength(1), z.maxLength(256)),
+  minTtlSeconds: z._default(
+    z.int().check(z.gte(0), z.lte(largestMinTtlSeconds)),
+    defaultMinTtlSeconds,
+  ),
+  run: z.strictObject({ workflowId: runId, runId }),
+});
+
+export type TokenFetchRequest = z.input<typeof tokenRequest>;
+
+export type TokenFetchAnswer =
+  | {
+      readonly ok: true;
+      readonly accessToken: string;
+      readonly tokenType: "Bearer";
+      /** ISO 8601. */
+      readonly expiresAt: string;
+      readonly scopes: readonly string[];
+      readonly graphBaseUrl: string;
+      readonly degraded: boolean;
+    }
+  | {
+      readonly ok: false;
+      readonly error: Omit<TokenFailure, "cause"> & {
+        /** Finds this fetch in the logs. */
+        readonly traceId: string;
+      };
+    };
+
+const invalidRequest: TokenFailure = {
+  code: "invalid_request",
+  actor: "operator",
+  retryable: false,
+  message: `The payload must be {connectionId, workspaceId, minTtlSeconds?, run: {workflowId, runId}}, with minTtlSeconds between 0 and ${largestMinTtlSeconds}, and nothing else.`,
+};
+
+const broken: TokenFailure = {
+  code: "temporarily_unavailable",
+  actor: "operator",
+  retryable: true,
+  retryAfterSeconds: 10,
+  message: "Something went wrong on our side. We have been alerted.",
+};
+
+/** Invoked synchronously by a worker whose role may do it; answers failures as values. */
+export const tokenFetchHandler =
+  (graphEndpoint: URL, ports: FetchTokenPorts) =>
+  async (event: unknown, context: Context): Promise<TokenFetchAnswer> => {
+    const refuse = ({ cause, ...failure }: TokenFailure): TokenFetchAnswer => ({
+      ok: false,
+      error: { ...failure, traceId: context.awsRequestId },
+    });
+    logger.powertools.resetKeys();
+    logger.powertools.addContext(context);
+    const request = tokenRequest.safeParse(event);
+    if (!request.success) {
+      logger.warn("token not served", { failure: invalidRequest.code });
+      return refuse(invalidRequest);
+    }
+
+    const { run, minTtlSeconds, ...wanted } = request.data;
+    const who = { connectionId: wanted.connectionId, workspaceId: wanted.workspaceId, ...run };
+    try {
+      const fetched = await fetchToken(
+        {
+          connectionId: connectionId(wanted.connectionId),
+          workspaceId: workspaceId(wanted.workspaceId),
+          minTtlSeconds,
+        },
+        ports,
+      );
+      if (!fetched.ok) {
+        const { code, actor, retryable, cause } = fetched.failure;
+        logger.warn("token not served", {
+          ...who,
+          failure: cause?.kind ?? code,
+          actor,
+          retryable,
+          ...(cause?.evidence && { microsoft: cause.evidence }),
+        });
+        return refuse(fetched.failure);
+      }
+
+      const { accessToken, expiresAt, scopes, degraded, source } = fetched.value;
+      logger.info("token served", { ...who, source, degraded });
+      return {
+        ok: true,
+        accessToken: accessToken.reveal(),
+        tokenType: "Bearer",
+        expiresAt: expiresAt.toISOString(),
+        scopes,
+        graphBaseUrl: `${graphEndpoint.href.replace(/\/$/, "")}/v1.0`,
+        degraded,
+      };
+    } catch (error) {
+      logger.error("token fetch failed", {
+        ...who,
+        failure: "internal_error",
+        error: errorFields(error),
+      });
+      return refuse(broken);
+    }
+  };

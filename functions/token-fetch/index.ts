@@ -1,0 +1,41 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { openDynamoDb } from "../../shared/adapters/dynamodb/client.ts";
+import { dynamoDbConnections } from "../../shared/adapters/dynamodb/connections.ts";
+import { joseSealer } from "../../shared/adapters/jose/sealer.ts";
+import { openSecretReader } from "../../shared/adapters/secrets-manager/read-secret.ts";
+import { secretsManagerVaultKeys } from "../../shared/adapters/secrets-manager/vault-keys.ts";
+import { readEnv } from "../../shared/config.ts";
+import { errorFields, logger } from "../../shared/logger.ts";
+import { tokenFetchEnv } from "./env.ts";
+import { tokenFetchHandler } from "./handler.ts";
+import type { RefreshConnection } from "./refresh-connection.ts";
+import { inMemoryTokenCache } from "./token-cache.ts";
+
+const env = readEnv(tokenFetchEnv);
+const now = () => new Date();
+const readSecret = openSecretReader();
+const connections = dynamoDbConnections(openDynamoDb(), env.CONNECTIONS_TABLE);
+const sealer = joseSealer(secretsManagerVaultKeys(readSecret, env.VAULT_KEYS_SECRET_ARN, now));
+
+let refresh: Promise<RefreshConnection> | undefined;
+
+export const handler = tokenFetchHandler(env.GRAPH_ENDPOINT, {
+  connections,
+  sealer,
+  cache: inMemoryTokenCache(),
+  loadRefresh: () => {
+    // A bundle of its own: msal and the vault's client are loaded by a refresh, and by nothing else.
+    refresh ??= import("./refresh.ts").then(({ openRefresh }) =>
+      openRefresh({ env, connections, sealer, readSecret, now }),
+    );
+    return refresh;
+  },
+  now,
+  random: Math.random,
+  wait: async (milliseconds) => {
+    await wait(milliseconds);
+  },
+  report: (error) => {
+    logger.error("token not renewed", { failure: "internal_error", error: errorFields(error) });
+  },
+});

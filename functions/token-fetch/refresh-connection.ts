@@ -1,0 +1,144 @@
+import type { Connections, HeldLease, StoredConnection } from "../../shared/domain/connection.ts";
+import type {
+  MicrosoftFailure,
+  MicrosoftIdentity,
+  RefreshedTokens,
+} from "../../shared/domain/microsoft.ts";
+import { requestedScopes } from "../../shared/domain/permissions.ts";
+import type { Sealer } from "../../shared/domain/sealer.ts";
+import type { TokenVault } from "../../shared/domain/token-vault.ts";
+import { setbackOf, tokenFailureOf, withoutVerdict } from "./refresh-failures.ts";
+import type { TokenFailure } from "./token-failure.ts";
+
+/** Longer than the time-out of the call to Microsoft and all that follows it, shorter than a caller waits. */
+const leaseSeconds = 15;
+
+/** Microsoft leaves an old refresh token valid, so the stored one is replaced only when it is this old. */
+const replaceAfterSeconds = 24 * 3600;
+
+export type RefreshOutcome =
+  | { readonly kind: "refreshed"; readonly connection: StoredConnection }
+  | { readonly kind: "refused"; readonly failure: TokenFailure }
+  /** Somebody else holds the lease. */
+  | { readonly kind: "elsewhere" }
+  /** Somebody else wrote first; whatever this call got is dropped. */
+  | { readonly kind: "overtaken" };
+
+export type RefreshConnection = (connection: StoredConnection) => Promise<RefreshOutcome>;
+
+export interface RefreshConnectionPorts {
+  readonly connections: Pick<Connections, "acquireLease" | "saveRefreshed" | "recordSetback">;
+  readonly identity: Pick<MicrosoftIdentity, "refresh">;
+  readonly vault: Pick<TokenVault, "read" | "replace">;
+  readonly sealer: Pick<Sealer, "seal">;
+  readonly now: () => Date;
+  /** A name that no other refresh ever has. */
+  readonly leaseOwner: () => string;
+}
+
+const ownerOf = ({ id, owner, account }: StoredConnection) => ({
+  connectionId: id,
+  workspaceId: owner.workspaceId,
+  tenantId: account.tenantId,
+  objectId: account.objectId,
+});
+
+/**
+ * Renews the access token of one connection, at most once at a time for all workers: nobody asks Microsoft
+ * without the connection's lease, and nothing is written unless the version is still the one that was read.
+ */
+export const refreshConnection =
+  (ports: RefreshConnectionPorts): RefreshConnection =>
+  async (connection) => {
+    const { connections, now, leaseOwner } = ports;
+    const { id, version } = connection;
+    const held: HeldLease = { owner: leaseOwner(), version };
+    const lease = { owner: held.owner, expiresAt: new Date(now().getTime() + leaseSeconds * 1000) };
+    const acquired = await connections.acquireLease(id, version, lease, now());
+    if (!acquired) return { kind: "elsewhere" };
+    try {
+      return await refreshUnderLease(connection, held, ports);
+    } catch (error) {
+      // An outage of ours says nothing about the connection. Letting go of the lease is a courtesy: it
+      // runs out by itself.
+      const setback = withoutVerdict(connection, now());
+      await Promise.allSettled([connections.recordSetback(id, held, setback)]);
+      throw error;
+    }
+  };
+
+const refreshUnderLease = async (
+  connection: StoredConnection,
+  held: HeldLease,
+  ports: RefreshConnectionPorts,
+): Promise<RefreshOutcome> => {
+  const { connections, identity, vault, now } = ports;
+  const refused = async (failure: MicrosoftFailure): Promise<RefreshOutcome> => {
+    const setback = setbackOf(failure, connection, now());
+    const recorded = await connections.recordSetback(connection.id, held, setback);
+    // A refusal counts only for the version that was refused.
+    return recorded
+      ? { kind: "refused", failure: tokenFailureOf(failure, setback) }
+      : { kind: "overtaken" };
+  };
+
+  const refreshToken = await vault.read(connection.vaultEntry, ownerOf(connection));
+  if (!refreshToken) return refused(lostRefreshToken);
+  const refreshed = await identity.refresh({
+    refreshToken,
+    account: connection.account,
+    scopes: requestedScopes,
+  });
+  return refreshed.ok ? save(refreshed.value, connection, held, ports) : refused(refreshed.failure);
+};
+
+/** A new sign-in replaces the entry and with it the version, so an entry that is gone is gone for good. */
+const lostRefreshToken: MicrosoftFailure = {
+  kind: "sign_in_required",
+  actor: "user",
+  retryable: false,
+  certain: true,
+  message: "The permission to read this mailbox is no longer there. Please reconnect the mailbox.",
+  evidence: { error: "vault_entry_gone", errorCodes: [] },
+};
+
+const save = async (
+  { accessToken, accessTokenExpiresAt, refreshToken, scopes }: RefreshedTokens,
+  connection: StoredConnection,
+  held: HeldLease,
+  { connections, sealer, vault, now }: RefreshConnectionPorts,
+): Promise<RefreshOutcome> => {
+  const { id, owner, vaultEntry } = connection;
+  const age = (now().getTime() - connection.refreshTokenStoredAt.getTime()) / 1000;
+  let { refreshTokenStoredAt } = connection;
+  if (refreshToken && age > replaceAfterSeconds) {
+    await vault.replace(vaultEntry, ownerOf(connection), refreshToken);
+    refreshTokenStoredAt = now();
+  }
+  const tokens = {
+    sealedAccessToken: await sealer.seal(accessToken, {
+      purpose: "access_token",
+      connectionId: id,
+      workspaceId: owner.workspaceId,
+    }),
+    accessTokenExpiresAt,
+    scopes: scopes.length > 0 ? scopes : connection.scopes,
+  };
+  const saved = await connections.saveRefreshed(id, held, {
+    ...tokens,
+    refreshTokenStoredAt,
+    now: now(),
+  });
+  if (!saved) return { kind: "overtaken" };
+  return {
+    kind: "refreshed",
+    connection: {
+      ...connection,
+      ...tokens,
+      status: "connected",
+      problem: undefined,
+      version: held.version + 1,
+      lease: undefined,
+    },
+  };
+};

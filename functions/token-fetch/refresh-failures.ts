@@ -1,0 +1,133 @@
+import type { Setback, StoredConnection } from "../../shared/domain/connection.ts";
+import type { MicrosoftFailure } from "../../shared/domain/microsoft.ts";
+import type { Problem } from "../../shared/domain/problem.ts";
+import type { TokenFailure, TokenFailureCode } from "./token-failure.ts";
+
+/** How long Microsoft is left alone when it does not say. */
+const pauses = {
+  outageSeconds: 5,
+  throttledSeconds: 30,
+  /** Long enough to be another answer, short enough not to keep anybody waiting. */
+  secondOpinionSeconds: 120,
+  credentialSeconds: 30,
+  /** Only an administrator changes it; still it is tried again without anybody reconnecting. */
+  administratorSeconds: 600,
+};
+
+const codes: Record<MicrosoftFailure["kind"], TokenFailureCode> = {
+  access_declined: "reauthorization_required",
+  admin_approval_required: "admin_consent_required",
+  sign_in_required: "reauthorization_required",
+  account_type_not_supported: "reauthorization_required",
+  account_disabled: "reauthorization_required",
+  tenant_blocked: "tenant_blocked",
+  throttled: "throttled",
+  temporarily_unavailable: "temporarily_unavailable",
+  app_credential_rejected: "misconfigured",
+  misconfigured: "misconfigured",
+};
+
+const isUnbelieved = (failure: MicrosoftFailure, setback: Setback | undefined) =>
+  !failure.certain && setback !== undefined && setback.status !== "reauthorization_required";
+
+/** What the worker is told of Microsoft's refusal. */
+export const tokenFailureOf = (failure: MicrosoftFailure, setback?: Setback): TokenFailure => {
+  const cause = { kind: failure.kind, evidence: failure.evidence };
+  if (isUnbelieved(failure, setback)) {
+    return {
+      code: "temporarily_unavailable",
+      actor: "nobody",
+      retryable: true,
+      retryAfterSeconds: pauses.secondOpinionSeconds,
+      message: "Microsoft refused without a reason; it is asked again before anybody has to act.",
+      cause,
+    };
+  }
+  const isOurs = failure.actor === "operator";
+  const retryAfterSeconds = failure.retryAfterSeconds ?? (isOurs ? 60 : undefined);
+  return {
+    code: codes[failure.kind],
+    actor: failure.actor,
+    // What is wrong on our side is put right without the worker's help.
+    retryable: failure.retryable || isOurs,
+    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+    message: failure.message,
+    cause,
+  };
+};
+
+const problemOf = ({ kind, actor, message }: MicrosoftFailure): Problem => ({
+  code: codes[kind],
+  actor,
+  message,
+});
+
+/** Nothing new is known of the connection; it is tried again shortly. */
+export const withoutVerdict = (connection: StoredConnection, now: Date): Setback => ({
+  status: connection.status,
+  problem: connection.problem,
+  refreshNotBefore: new Date(now.getTime() + pauses.outageSeconds * 1000),
+  firstRefusedAt: connection.firstRefusedAt,
+  pendingClaims: connection.pendingClaims,
+});
+
+/** What a refusal means for the connection. Only a definite refusal of its own grant ends it. */
+export const setbackOf = (
+  failure: MicrosoftFailure,
+  connection: StoredConnection,
+  now: Date,
+): Setback => {
+  const unchanged = withoutVerdict(connection, now);
+  const pause = (defaultSeconds: number) =>
+    new Date(now.getTime() + (failure.retryAfterSeconds ?? defaultSeconds) * 1000);
+  const ended: Setback = {
+    ...unchanged,
+    status: "reauthorization_required",
+    problem: problemOf(failure),
+    refreshNotBefore: undefined,
+    firstRefusedAt: undefined,
+    pendingClaims: failure.claims,
+  };
+
+  switch (failure.kind) {
+    case "throttled":
+      return { ...unchanged, refreshNotBefore: pause(pauses.throttledSeconds) };
+    case "temporarily_unavailable":
+      return { ...unchanged, refreshNotBefore: pause(pauses.outageSeconds) };
+    case "app_credential_rejected":
+    case "misconfigured":
+      return { ...unchanged, refreshNotBefore: pause(pauses.credentialSeconds) };
+    case "admin_approval_required":
+      return {
+        ...unchanged,
+        status: "admin_approval_required",
+        problem: problemOf(failure),
+        refreshNotBefore: pause(pauses.administratorSeconds),
+      };
+    case "tenant_blocked":
+      return {
+        ...unchanged,
+        problem: problemOf(failure),
+        refreshNotBefore: pause(pauses.administratorSeconds),
+      };
+    case "sign_in_required": {
+      if (failure.certain) return ended;
+      const { firstRefusedAt } = connection;
+      const askedAgain =
+        firstRefusedAt !== undefined &&
+        now.getTime() - firstRefusedAt.getTime() >= pauses.secondOpinionSeconds * 1000;
+      if (askedAgain) return ended;
+      return {
+        ...unchanged,
+        firstRefusedAt: firstRefusedAt ?? now,
+        refreshNotBefore: pause(pauses.secondOpinionSeconds),
+      };
+    }
+    case "access_declined":
+    case "account_type_not_supported":
+    case "account_disabled":
+      return ended;
+    default:
+      return failure.kind satisfies never;
+  }
+};

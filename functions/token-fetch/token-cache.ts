@@ -1,0 +1,53 @@
+import type { ConnectionId, WorkspaceId } from "../../shared/domain/ids.ts";
+import type { Secret } from "../../shared/domain/secret.ts";
+
+/** A disconnect takes effect within this time, also where a token is remembered. */
+const trustedMilliseconds = 30_000;
+
+/** A token takes some 3 KB: 2,000 of them fit well into the smallest function. */
+const largestSize = 2_000;
+
+export interface CachedToken {
+  readonly accessToken: Secret;
+  readonly expiresAt: Date;
+  readonly scopes: readonly string[];
+}
+
+export interface TokenOwner {
+  readonly connectionId: ConnectionId;
+  readonly workspaceId: WorkspaceId;
+}
+
+export interface TokenCache {
+  /** @returns a token with at least `minTtlSeconds` left that was read from the table seconds ago. */
+  get(owner: TokenOwner, minTtlSeconds: number, now: Date): CachedToken | undefined;
+  set(owner: TokenOwner, token: CachedToken, now: Date): void;
+}
+
+/** Two ids of which neither can hold the separator. */
+const keyOf = ({ connectionId, workspaceId }: TokenOwner) => `${connectionId} ${workspaceId}`;
+
+/** Opened tokens of one execution environment, oldest out first. */
+export const inMemoryTokenCache = (): TokenCache => {
+  const entries = new Map<string, CachedToken & { readonly readAt: number }>();
+  return {
+    get(owner, minTtlSeconds, now) {
+      const key = keyOf(owner);
+      const entry = entries.get(key);
+      if (!entry) return undefined;
+      const age = now.getTime() - entry.readAt;
+      const left = entry.expiresAt.getTime() - now.getTime();
+      if (age >= 0 && age <= trustedMilliseconds && left >= minTtlSeconds * 1000) return entry;
+      entries.delete(key);
+      return undefined;
+    },
+
+    set(owner, token, now) {
+      const key = keyOf(owner);
+      entries.delete(key);
+      entries.set(key, { ...token, readAt: now.getTime() });
+      const [oldest] = entries.keys();
+      if (entries.size > largestSize && oldest !== undefined) entries.delete(oldest);
+    },
+  };
+};

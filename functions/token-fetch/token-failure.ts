@@ -1,0 +1,89 @@
+import type { Actor } from "../../shared/domain/actor.ts";
+import type { StoredConnection } from "../../shared/domain/connection.ts";
+import type { MicrosoftEvidence } from "../../shared/domain/microsoft.ts";
+
+export type TokenFailureCode =
+  | "not_found"
+  | "invalid_request"
+  | "reauthorization_required"
+  | "admin_consent_required"
+  | "tenant_blocked"
+  | "throttled"
+  | "temporarily_unavailable"
+  | "misconfigured";
+
+export interface TokenFailure {
+  readonly code: TokenFailureCode;
+  readonly actor: Actor;
+  readonly retryable: boolean;
+  readonly retryAfterSeconds?: number;
+  readonly message: string;
+  /** For the log: which of our failures it was, and what Microsoft said. */
+  readonly cause?: { readonly kind: string; readonly evidence?: MicrosoftEvidence };
+}
+
+export const notFound: TokenFailure = {
+  code: "not_found",
+  actor: "user",
+  retryable: false,
+  message: "There is no such connection in this workspace. It may have been disconnected.",
+};
+
+export const refreshedElsewhere: TokenFailure = {
+  code: "temporarily_unavailable",
+  actor: "nobody",
+  retryable: true,
+  retryAfterSeconds: 2,
+  message: "The token is being renewed by another worker, which takes longer than usual.",
+  cause: { kind: "refreshed_elsewhere" },
+};
+
+export const livesTooShort: TokenFailure = {
+  code: "invalid_request",
+  actor: "operator",
+  retryable: false,
+  message:
+    "Microsoft issues this organisation tokens that live shorter than minTtlSeconds asks for.",
+  cause: { kind: "lives_too_short" },
+};
+
+const cause = { kind: "remembered_refusal" };
+
+/**
+ * What can be said without asking Microsoft: the connection has ended, or Microsoft's last refusal is too
+ * fresh to ask again. Nothing is loaded for such an answer and nobody is called.
+ */
+export const rememberedRefusal = (
+  { status, problem, refreshNotBefore }: StoredConnection,
+  now: Date,
+): TokenFailure | undefined => {
+  if (status === "reauthorization_required") {
+    return {
+      code: "reauthorization_required",
+      actor: problem?.actor ?? "user",
+      retryable: false,
+      message: problem?.message ?? "Please reconnect the mailbox.",
+      cause,
+    };
+  }
+  if (!refreshNotBefore || refreshNotBefore <= now) return undefined;
+  const retryAfterSeconds = Math.ceil((refreshNotBefore.getTime() - now.getTime()) / 1000);
+  if (problem) {
+    return {
+      code: status === "admin_approval_required" ? "admin_consent_required" : "tenant_blocked",
+      actor: problem.actor,
+      retryable: false,
+      retryAfterSeconds,
+      message: problem.message,
+      cause,
+    };
+  }
+  return {
+    code: "temporarily_unavailable",
+    actor: "nobody",
+    retryable: true,
+    retryAfterSeconds,
+    message: "Microsoft could not renew the token just now; it is asked again shortly.",
+    cause,
+  };
+};
