@@ -1,0 +1,108 @@
+import { existsSync, readdirSync } from "node:fs";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { build, type Metafile, type Plugin } from "esbuild";
+
+const projectFolder = join(import.meta.dirname, "..");
+
+/** Where the bundles go: one folder for each function, which is the code of that function on AWS. */
+export const bundlesFolder = join(projectFolder, "dist", "functions");
+
+export interface BuildOptions {
+  /** Holds a folder for each function. */
+  readonly functionsFolder?: string;
+  readonly outFolder?: string;
+}
+
+/** What esbuild tells of each function's bundles: which module weighs how much in which of them. */
+export type BuildResult = Readonly<Record<string, Metafile>>;
+
+/**
+ * Lambda always hands credentials over in the environment, so the chain that looks for them in files, SSO and
+ * metadata services stays out of the bundles.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
+ */
+const environmentCredentials: Plugin = {
+  name: "environment-credentials",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^@aws-sdk\/credential-provider-node$/ }, () => ({
+      path: "credentials",
+      namespace: "environment-credentials",
+    }));
+    onLoad({ filter: /.*/, namespace: "environment-credentials" }, () => ({
+      contents: 'export { fromEnv as defaultProvider } from "@aws-sdk/credential-provider-env";',
+      resolveDir: projectFolder,
+    }));
+  },
+};
+
+/**
+ * A second entry stays a file of its own, loaded when it is first needed: bundled into one file, even a
+ * module that is not evaluated costs a cold start its parsing.
+ */
+const secondEntry: Plugin = {
+  name: "second-entry",
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/refresh\.ts$/ }, ({ kind }) =>
+      kind === "dynamic-import" ? { path: "./refresh.cjs", external: true } : undefined,
+    );
+  },
+};
+
+const entriesOf = (folder: string): readonly string[] =>
+  ["index", "refresh"].filter((entry) => existsSync(join(folder, `${entry}.ts`)));
+
+const buildFunction = async (source: string, target: string): Promise<Metafile> => {
+  const { metafile, outputFiles } = await build({
+    absWorkingDir: projectFolder,
+    entryPoints: entriesOf(source).map((entry) => join(source, `${entry}.ts`)),
+    outdir: target,
+    outExtension: { ".js": ".cjs" },
+    bundle: true,
+    platform: "node",
+    target: "node24",
+    // CommonJS, and `import()` as `require()`: an import of `node:http` as an ES module evaluates all of its
+    // lazy parts, undici among them, which costs a cold start more than 10 ms.
+    format: "cjs",
+    supported: { "dynamic-import": false },
+    mainFields: ["module", "main"],
+    minify: true,
+    treeShaking: true,
+    legalComments: "none",
+    // For reading stack traces offline. Lambda gets no map: enabling them costs every cold start.
+    sourcemap: "external",
+    metafile: true,
+    write: false,
+    logLevel: "warning",
+    plugins: [environmentCredentials, secondEntry],
+  });
+  await rm(target, { recursive: true, force: true });
+  const maps = join(dirname(target), "..", "maps", target.slice(dirname(target).length + 1));
+  await Promise.all([mkdir(target, { recursive: true }), mkdir(maps, { recursive: true })]);
+  await Promise.all(
+    outputFiles.map(({ path, contents }) =>
+      writeFile(path.endsWith(".map") ? join(maps, path.slice(target.length + 1)) : path, contents),
+    ),
+  );
+  return metafile;
+};
+
+/** Bundles each function; the same sources give the same bytes. */
+export const buildFunctions = async ({
+  functionsFolder = join(projectFolder, "functions"),
+  outFolder = bundlesFolder,
+}: BuildOptions = {}): Promise<BuildResult> => {
+  const names = readdirSync(functionsFolder).filter((name) =>
+    existsSync(join(functionsFolder, name, "index.ts")),
+  );
+  const built = await Promise.all(
+    names.map(
+      async (name) =>
+        [name, await buildFunction(join(functionsFolder, name), join(outFolder, name))] as const,
+    ),
+  );
+  return Object.fromEntries(built);
+};
+
+if (import.meta.main) await buildFunctions();
