@@ -1,0 +1,130 @@
+import {
+  Alarm,
+  ComparisonOperator,
+  type IMetric,
+  TreatMissingData,
+} from "aws-cdk-lib/aws-cloudwatch";
+import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
+import { Rule } from "aws-cdk-lib/aws-events";
+import { SnsTopic } from "aws-cdk-lib/aws-events-targets";
+import { PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import type { IKey } from "aws-cdk-lib/aws-kms";
+import { FilterPattern, MetricFilter } from "aws-cdk-lib/aws-logs";
+import { Subscription, SubscriptionProtocol, Topic } from "aws-cdk-lib/aws-sns";
+import { Aws, Duration, Validations } from "aws-cdk-lib/core";
+import { Construct } from "constructs";
+import type { Stage } from "../stages.ts";
+import type { RequestFunction } from "./request-function.ts";
+
+const fiveMinutes = Duration.minutes(5);
+
+export interface AlarmsProps {
+  readonly stage: Stage;
+  /** Encrypts what the topic carries. */
+  readonly topicKey: IKey;
+}
+
+/** What the operator is told before users notice. */
+export class Alarms extends Construct {
+  readonly #topic: Topic;
+  readonly #stage: Stage;
+
+  constructor(scope: Construct, id: string, { stage, topicKey }: AlarmsProps) {
+    super(scope, id);
+    this.#stage = stage;
+    this.#topic = new Topic(this, "Topic", { masterKey: topicKey, enforceSSL: true });
+    this.#topic.addToResourcePolicy(
+      new PolicyStatement({
+        sid: "Alarms",
+        principals: [new ServicePrincipal("cloudwatch.amazonaws.com")],
+        actions: ["sns:Publish"],
+        resources: [this.#topic.topicArn],
+        conditions: { StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID } },
+      }),
+    );
+    if (stage.alarmEmail) {
+      const subscription = new Subscription(this, "Email", {
+        topic: this.#topic,
+        protocol: SubscriptionProtocol.EMAIL,
+        endpoint: stage.alarmEmail,
+      });
+      Validations.of(subscription).acknowledge({
+        id: "Serverless-SNSRedrivePolicy",
+        reason: "An alarm that could not be mailed is still to be seen in CloudWatch.",
+      });
+    }
+  }
+
+  /** A function that fails or is held back: `atLeast` times within five minutes. */
+  watch(
+    name: string,
+    { lambda }: RequestFunction,
+    { atLeast }: { readonly atLeast: number },
+  ): void {
+    this.#alarm(
+      `${name}-errors`,
+      `${name} failed in a way nobody was to expect.`,
+      lambda.metricErrors({ period: fiveMinutes }),
+      atLeast,
+    );
+    this.#alarm(
+      `${name}-throttles`,
+      `${name} was called more often than its concurrency allows.`,
+      lambda.metricThrottles({ period: fiveMinutes }),
+      1,
+    );
+  }
+
+  /** An expected failure that is the operator's to act on, counted by the `failure` of log lines. */
+  watchFailure(
+    failure: string,
+    description: string,
+    { of, atLeast }: { readonly of: readonly RequestFunction[]; readonly atLeast: number },
+  ): void {
+    const metricNamespace = `OutlookConnect/${this.#stage.name}`;
+    const [metric] = of.map((each) =>
+      new MetricFilter(this, `${failure}-${each.node.id}`, {
+        logGroup: each.logs,
+        filterPattern: FilterPattern.stringValue("$.failure", "=", failure),
+        metricNamespace,
+        metricName: failure,
+        metricValue: "1",
+      }).metric({ statistic: "Sum", period: fiveMinutes }),
+    );
+    if (metric) this.#alarm(failure.replaceAll("_", "-"), description, metric, atLeast);
+  }
+
+  /** A key without which nothing can be read: told at once, as there are thirty days to take it back. */
+  watchKey(key: IKey): void {
+    const rule = new Rule(this, "KeyInDanger", {
+      description: "The key of tables and secrets was disabled or is to be deleted.",
+      eventPattern: {
+        source: ["aws.kms"],
+        detailType: ["AWS API Call via CloudTrail"],
+        detail: {
+          eventSource: ["kms.amazonaws.com"],
+          eventName: ["DisableKey", "ScheduleKeyDeletion"],
+          requestParameters: { keyId: [key.keyId, key.keyArn] },
+        },
+      },
+      targets: [new SnsTopic(this.#topic)],
+    });
+    Validations.of(rule).acknowledge({
+      id: "Serverless-EventBusDLQ",
+      reason:
+        "One notice to people, which EventBridge tries to deliver for a day; nothing waits for it.",
+    });
+  }
+
+  #alarm(name: string, alarmDescription: string, metric: IMetric, threshold: number) {
+    new Alarm(this, name, {
+      alarmName: `outlook-connect-${this.#stage.name}-${name}`,
+      alarmDescription,
+      metric,
+      threshold,
+      evaluationPeriods: 1,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    }).addAlarmAction(new SnsAction(this.#topic));
+  }
+}

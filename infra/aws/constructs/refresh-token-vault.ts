@@ -1,0 +1,37 @@
+import { PolicyStatement } from "aws-cdk-lib/aws-iam";
+import { Validations } from "aws-cdk-lib/core";
+import type { DataKey } from "./data-key.ts";
+import type { RequestFunction } from "./request-function.ts";
+
+/** Which calls Secrets Manager answers only for those who may use the key, and how. */
+const keyActions: Readonly<Record<string, readonly string[]>> = {
+  "secretsmanager:CreateSecret": ["kms:Decrypt", "kms:GenerateDataKey"],
+  "secretsmanager:PutSecretValue": ["kms:Decrypt", "kms:GenerateDataKey"],
+  "secretsmanager:GetSecretValue": ["kms:Decrypt"],
+};
+
+/** The secrets that functions make, one for each sign-in, under one prefix of names. */
+export class RefreshTokenVault {
+  readonly prefix: string;
+  readonly key: DataKey;
+  readonly #secrets: string;
+
+  /** @param secrets ARN, with wildcards, of all that is named below the prefix */
+  constructor(prefix: string, secrets: string, key: DataKey) {
+    this.prefix = prefix;
+    this.#secrets = secrets;
+    this.key = key;
+  }
+
+  /** Exactly these actions, on the vault's secrets only. */
+  grant(grantee: RequestFunction, ...actions: string[]): void {
+    grantee.role.addToPolicy(new PolicyStatement({ actions, resources: [this.#secrets] }));
+    const needed = new Set(actions.flatMap((action) => keyActions[action] ?? []));
+    if (needed.size > 0) this.key.grantThrough("secretsmanager", grantee, ...needed);
+    Validations.of(grantee.role).acknowledge({
+      id: `AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:${this.prefix}/*]`,
+      reason:
+        "One secret for each sign-in, made at run time: only their common prefix is known here.",
+    });
+  }
+}

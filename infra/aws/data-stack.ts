@@ -1,0 +1,87 @@
+import { ArnFormat, CfnOutput, Stack, type StackProps, Validations } from "aws-cdk-lib/core";
+import type { Construct } from "constructs";
+import { DataKey } from "./constructs/data-key.ts";
+import { KeptSecret } from "./constructs/kept-secret.ts";
+import { KeptTable } from "./constructs/kept-table.ts";
+import { RefreshTokenVault } from "./constructs/refresh-token-vault.ts";
+import { roleName } from "./constructs/request-function.ts";
+import type { Stage } from "./stages.ts";
+
+/** The index of connections by the user they belong to. */
+export const byOwner = "byOwner";
+
+/** What must survive every deployment: tables, secrets, and the key that encrypts both. */
+export class DataStack extends Stack {
+  readonly key: DataKey;
+  readonly attempts: KeptTable;
+  readonly connections: KeptTable;
+  readonly vaultKeys: KeptSecret;
+  readonly clientCredential: KeptSecret;
+  readonly refreshTokens: RefreshTokenVault;
+
+  constructor(scope: Construct, id: string, stage: Stage, props: StackProps) {
+    super(scope, id, props);
+    const { removalProtection } = stage;
+    const prefix = `outlook-connect/${stage.name}/refresh-tokens`;
+    const refreshTokens = this.formatArn({
+      service: "secretsmanager",
+      resource: "secret",
+      resourceName: `${prefix}/*`,
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    });
+
+    this.key = new DataKey(this, "DataKey", {
+      alias: `outlook-connect/${stage.name}`,
+      removalProtection,
+      refreshTokens,
+      refreshTokenReaders: ["complete", "token-fetch"].map((name) =>
+        this.formatArn({
+          service: "iam",
+          region: "",
+          resource: "role",
+          resourceName: roleName(stage, name),
+        }),
+      ),
+    });
+    const { key } = this;
+
+    this.attempts = new KeptTable(this, "Attempts", { key, stage });
+    this.connections = new KeptTable(this, "UserConnections", {
+      key,
+      stage,
+      index: { name: byOwner, by: "ownerKey", sortedBy: "createdAt" },
+    });
+
+    this.vaultKeys = new KeptSecret(this, "VaultKeys", {
+      description: "Outlook Connect: the keys that seal access tokens and parked answers",
+      key,
+      removalProtection,
+      first: { passwordLength: 64, excludePunctuation: true },
+    });
+    this.clientCredential = new KeptSecret(this, "ClientCredential", {
+      description:
+        'Outlook Connect: the app\'s secrets at Microsoft, {"clientSecrets":["new","old"]}',
+      key,
+      removalProtection,
+      // None yet: an operator puts them in, so that none is ever in a template.
+      first: JSON.stringify({ clientSecrets: [] }),
+    });
+    this.refreshTokens = new RefreshTokenVault(prefix, refreshTokens, key);
+
+    new CfnOutput(this, "ClientCredentialSecretArn", {
+      description: "Put the app's client secrets in here",
+      value: this.clientCredential.arn,
+    });
+
+    Validations.of(this.vaultKeys).acknowledge({
+      id: "AwsSolutions-SMG4",
+      reason:
+        "Access tokens live ninety minutes, so a new version is put in on suspicion, by an operator.",
+    });
+    Validations.of(this.clientCredential).acknowledge({
+      id: "AwsSolutions-SMG4",
+      reason:
+        "Microsoft makes client secrets; an operator brings the new one, and both work meanwhile.",
+    });
+  }
+}

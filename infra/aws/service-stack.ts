@@ -1,0 +1,274 @@
+import { HttpMethod } from "aws-cdk-lib/aws-apigatewayv2";
+import { ManagedPolicy, PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { Key } from "aws-cdk-lib/aws-kms";
+import { ArnFormat, Aws, CfnOutput, RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib/core";
+import type { Construct } from "constructs";
+import type { AttemptsEnv } from "../../functions/attempts/env.ts";
+import type { CallbackEnv } from "../../functions/callback/env.ts";
+import type { CompleteEnv } from "../../functions/complete/env.ts";
+import type { ConnectionsEnv } from "../../functions/connections/env.ts";
+import type { DisconnectEnv } from "../../functions/disconnect/env.ts";
+import type { StartEnv } from "../../functions/start/env.ts";
+import type { TokenFetchEnv } from "../../functions/token-fetch/env.ts";
+import { Alarms } from "./constructs/alarms.ts";
+import { PublicApi } from "./constructs/public-api.ts";
+import { RequestFunction, type RequestFunctionProps } from "./constructs/request-function.ts";
+import { byOwner, type DataStack } from "./data-stack.ts";
+import type { Stage } from "./stages.ts";
+
+/** Where Microsoft sends people back to. */
+const callbackPath = "/callback";
+
+export interface ServiceStackProps extends StackProps {
+  readonly data: DataStack;
+  /** Holds a folder of bundled code for each function. */
+  readonly bundles: string;
+}
+
+/** What each deployment replaces: the API, its functions with their permissions, and the alarms. */
+export class ServiceStack extends Stack {
+  constructor(
+    scope: Construct,
+    id: string,
+    stage: Stage,
+    { data, bundles, ...props }: ServiceStackProps,
+  ) {
+    super(scope, id, props);
+    const { product, microsoft, reservedConcurrency } = stage;
+    const operationsKey = this.#operationsKey(stage);
+    const api = new PublicApi(this, "Api", { stage, logKey: operationsKey });
+
+    const define = (
+      resourceId: string,
+      props: Omit<RequestFunctionProps, "stage" | "bundles" | "logKey">,
+    ) => new RequestFunction(this, resourceId, { ...props, stage, bundles, logKey: operationsKey });
+
+    // Settings, by what they tell of.
+    const productClaims = {
+      USER_CLAIM: product.claims.user,
+      WORKSPACE_CLAIM: product.claims.workspace,
+    };
+    const allowedOrigins = { ALLOWED_ORIGINS: product.origins.join(",") };
+    const returnPages = { RETURN_PAGES: JSON.stringify(product.returnPages) };
+    const authority = {
+      MICROSOFT_AUTHORITY: microsoft.authority,
+      MICROSOFT_LOGIN_ENDPOINT: microsoft.loginEndpoint,
+      MICROSOFT_CLIENT_ID: microsoft.clientId,
+    };
+    const personalAccounts = { PERSONAL_ACCOUNTS: microsoft.personalAccounts };
+    const graph = { GRAPH_ENDPOINT: microsoft.graphEndpoint };
+    const redirect = { REDIRECT_URI: `${api.url}${callbackPath}` };
+    const attempts = { ATTEMPTS_TABLE: data.attempts.tableName };
+    const connections = { CONNECTIONS_TABLE: data.connections.tableName };
+    const vaultKeys = { VAULT_KEYS_SECRET_ARN: data.vaultKeys.arn };
+    const clientCredential = { CLIENT_CREDENTIAL_SECRET_ARN: data.clientCredential.arn };
+    const tokenVault = {
+      TOKEN_VAULT_PREFIX: data.refreshTokens.prefix,
+      TOKEN_VAULT_KEY_ARN: data.refreshTokens.key.keyArn,
+    };
+
+    const start = define("Start", {
+      name: "start",
+      description: "POST /start: begins an attempt to connect a mailbox",
+      timeoutSeconds: 10,
+      environment: {
+        ...allowedOrigins,
+        ...attempts,
+        ...connections,
+        ...authority,
+        ...personalAccounts,
+        ...productClaims,
+        ...redirect,
+        ...returnPages,
+        ...vaultKeys,
+      } satisfies StartEnv,
+    });
+    api.route(HttpMethod.POST, "/start", start);
+    data.attempts.grant(start, "dynamodb:PutItem");
+    data.connections.grant(start, "dynamodb:GetItem");
+    data.vaultKeys.grantRead(start);
+
+    const attempt = define("AttemptStatus", {
+      name: "attempts",
+      description: "GET /attempts/{attemptId}: tells a waiting page how an attempt stands",
+      timeoutSeconds: 10,
+      environment: { ...attempts, ...productClaims } satisfies AttemptsEnv,
+    });
+    api.route(HttpMethod.GET, "/attempts/{attemptId}", attempt);
+    data.attempts.grant(attempt, "dynamodb:GetItem");
+
+    const callback = define("Callback", {
+      name: "callback",
+      description: "POST /callback: parks Microsoft's answer until its user is known again",
+      timeoutSeconds: 10,
+      environment: {
+        ...attempts,
+        MICROSOFT_AUTHORITY: microsoft.authority,
+        ...returnPages,
+        ...vaultKeys,
+      } satisfies CallbackEnv,
+      ...(reservedConcurrency.callback && { reservedConcurrency: reservedConcurrency.callback }),
+    });
+    api.publicRoute(HttpMethod.POST, callbackPath, callback, stage.throttling.callback);
+    data.attempts.grant(callback, "dynamodb:GetItem", "dynamodb:UpdateItem");
+    data.vaultKeys.grantRead(callback);
+
+    const complete = define("Complete", {
+      name: "complete",
+      description: "POST /complete: redeems the code and stores the connection",
+      timeoutSeconds: 26,
+      environment: {
+        ...allowedOrigins,
+        ...attempts,
+        ...clientCredential,
+        ...connections,
+        ...graph,
+        ...authority,
+        ...personalAccounts,
+        ...productClaims,
+        ...redirect,
+        ...tokenVault,
+        ...vaultKeys,
+      } satisfies CompleteEnv,
+      ...(reservedConcurrency.complete && { reservedConcurrency: reservedConcurrency.complete }),
+    });
+    api.route(HttpMethod.POST, "/complete", complete);
+    data.attempts.grant(complete, "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem");
+    data.connections.grant(complete, "dynamodb:GetItem", "dynamodb:PutItem");
+    data.vaultKeys.grantRead(complete);
+    data.clientCredential.grantRead(complete);
+    data.refreshTokens.grant(
+      complete,
+      "secretsmanager:CreateSecret",
+      "secretsmanager:DeleteSecret",
+    );
+
+    const connected = define("Connections", {
+      name: "connections",
+      description: "GET /connections: lists a user's mailboxes, or shows one",
+      timeoutSeconds: 10,
+      environment: { ...connections, ...productClaims } satisfies ConnectionsEnv,
+    });
+    api.route(HttpMethod.GET, "/connections", connected);
+    api.route(HttpMethod.GET, "/connections/{connectionId}", connected);
+    data.connections.grant(connected, "dynamodb:GetItem");
+    data.connections.grantQuery(connected, byOwner);
+
+    const disconnect = define("Disconnect", {
+      name: "disconnect",
+      description: "DELETE /connections/{connectionId}: disconnects a mailbox and erases its token",
+      timeoutSeconds: 10,
+      environment: { ...allowedOrigins, ...connections, ...productClaims } satisfies DisconnectEnv,
+    });
+    api.route(HttpMethod.DELETE, "/connections/{connectionId}", disconnect);
+    data.connections.grant(disconnect, "dynamodb:GetItem", "dynamodb:PutItem");
+    data.refreshTokens.grant(disconnect, "secretsmanager:DeleteSecret");
+
+    const tokenFetch = define("TokenFetch", {
+      name: "token-fetch",
+      description: "Invoked by workflow workers: answers with a fresh Microsoft Graph token",
+      timeoutSeconds: 25,
+      environment: {
+        ...clientCredential,
+        ...connections,
+        ...graph,
+        ...authority,
+        ...tokenVault,
+        ...vaultKeys,
+      } satisfies TokenFetchEnv,
+      ...(reservedConcurrency.tokenFetch && {
+        reservedConcurrency: reservedConcurrency.tokenFetch,
+      }),
+    });
+    data.connections.grant(tokenFetch, "dynamodb:GetItem", "dynamodb:UpdateItem");
+    data.vaultKeys.grantRead(tokenFetch);
+    data.clientCredential.grantRead(tokenFetch);
+    data.refreshTokens.grant(
+      tokenFetch,
+      "secretsmanager:GetSecretValue",
+      "secretsmanager:PutSecretValue",
+    );
+
+    const workerInvoke = new ManagedPolicy(this, "WorkerInvokePolicy", {
+      description:
+        "For the roles of workflow workers: may ask for Outlook tokens, and nothing else",
+      statements: [
+        new PolicyStatement({
+          actions: ["lambda:InvokeFunction"],
+          resources: [tokenFetch.lambda.functionArn],
+        }),
+      ],
+    });
+
+    const alarms = new Alarms(this, "Alarms", { stage, topicKey: operationsKey });
+    for (const each of [start, attempt, callback, complete, connected, disconnect]) {
+      alarms.watch(each.node.id, each, { atLeast: 3 });
+    }
+    alarms.watch(tokenFetch.node.id, tokenFetch, { atLeast: 1 });
+    alarms.watchFailure(
+      "app_credential_rejected",
+      "Microsoft refuses the app's own credential: put a new client secret into ClientCredential.",
+      { of: [complete, tokenFetch], atLeast: 1 },
+    );
+    alarms.watchFailure(
+      "session_mismatch",
+      "Sign-ins come back to other users than began them: somebody may be phishing.",
+      { of: [complete], atLeast: 5 },
+    );
+    alarms.watchKey(data.key);
+
+    new CfnOutput(this, "ApiUrl", { value: api.url });
+    new CfnOutput(this, "RedirectUri", {
+      description: "Register it at Microsoft to the letter, platform Web",
+      value: redirect.REDIRECT_URI,
+    });
+    new CfnOutput(this, "TokenFetchFunctionName", { value: tokenFetch.lambda.functionName });
+    new CfnOutput(this, "WorkerInvokePolicyArn", { value: workerInvoke.managedPolicyArn });
+    if (api.domainTarget) new CfnOutput(this, "CustomDomainTarget", { value: api.domainTarget });
+  }
+
+  /** Encrypts logs and alarms, which hold no secrets; apart from the key of what does. */
+  #operationsKey(stage: Stage): Key {
+    const key = new Key(this, "OperationsKey", {
+      description: "Outlook Connect: logs and alarms",
+      enableKeyRotation: true,
+      removalPolicy: stage.removalProtection ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    });
+    key.addToResourcePolicy(
+      new PolicyStatement({
+        sid: "Logs",
+        principals: [new ServicePrincipal(`logs.${Aws.REGION}.amazonaws.com`)],
+        actions: [
+          "kms:Decrypt",
+          "kms:DescribeKey",
+          "kms:Encrypt",
+          "kms:GenerateDataKey*",
+          "kms:ReEncrypt*",
+        ],
+        resources: ["*"],
+        conditions: {
+          ArnLike: {
+            "kms:EncryptionContext:aws:logs:arn": this.formatArn({
+              service: "logs",
+              resource: "log-group",
+              resourceName: `*outlook-connect-${stage.name}-*`,
+              arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+            }),
+          },
+        },
+      }),
+    );
+    key.addToResourcePolicy(
+      new PolicyStatement({
+        sid: "Alarms",
+        principals: ["cloudwatch", "events"].map(
+          (service) => new ServicePrincipal(`${service}.amazonaws.com`),
+        ),
+        actions: ["kms:Decrypt", "kms:GenerateDataKey*"],
+        resources: ["*"],
+        conditions: { StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID } },
+      }),
+    );
+    return key;
+  }
+}

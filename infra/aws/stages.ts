@@ -1,0 +1,177 @@
+import * as z from "zod/mini";
+
+const text = z.string().check(z.minLength(1));
+const requests = z.int().check(z.positive());
+
+/** Requests each second, and how many may come at once. */
+const throttle = z.strictObject({ rate: requests, burst: requests });
+
+/** Some of the numbers that CloudWatch Logs knows. */
+const logRetentionDays = z.union([z.literal(7), z.literal(30), z.literal(90), z.literal(365)]);
+
+/** An origin, without a path and without a slash at its end, as a browser sends it. */
+const origin = z.url().check(
+  z.refine((value) => new URL(value).origin === value, {
+    error: "must be an origin such as https://app.example.com",
+  }),
+);
+
+const stageSchema = z.strictObject({
+  /** Part of the names of stacks, functions and roles. */
+  name: z.string().check(z.regex(/^[a-z][a-z0-9]{1,11}$/)),
+  /** A local stage runs on this machine and may name plain-http addresses of it. */
+  kind: z.enum(["deployed", "local"]),
+  /** @default the account and the Region of the credentials that deploy */
+  env: z.optional(z.strictObject({ account: text, region: text })),
+
+  /** Whose sign-ins the API accepts: the product's identity provider. */
+  product: z.strictObject({
+    issuer: z.url(),
+    audience: text,
+    claims: z.strictObject({ user: text, workspace: text }),
+    /** Origins of the product's pages, which may call the API. */
+    origins: z.array(origin).check(z.minLength(1)),
+    /** Where a person returns to after Microsoft: key to address. The first one is the default. */
+    returnPages: z.record(z.string().check(z.regex(/^[a-z][a-z0-9-]{0,31}$/)), z.url()),
+  }),
+
+  microsoft: z.strictObject({
+    /** The cloud's authority, which names the issuer of every ID token. */
+    authority: z.url(),
+    /** Where requests to the authority go; differs from it only on this machine. */
+    loginEndpoint: z.url(),
+    graphEndpoint: z.url(),
+    clientId: text,
+    personalAccounts: z.enum(["allowed", "refused"]),
+  }),
+
+  /** The API's own name; without it people see API Gateway's. */
+  customDomain: z.optional(z.strictObject({ name: text, certificateArn: text })),
+  /** @default the custom domain, or else the address API Gateway gives */
+  publicUrl: z.optional(z.url()),
+  /** One for all routes together with `callback`, which anybody may call, apart and lower. */
+  throttling: z.strictObject({ all: throttle, callback: throttle }),
+
+  /** A ceiling on what a mistake can cost: request units each second, for each table. */
+  tableCeiling: z.strictObject({ reads: requests, writes: requests }),
+  /**
+   * Executions kept for a function and denied to the others, so that a rush of one cannot starve
+   * the rest. A young AWS account may not reserve any.
+   */
+  reservedConcurrency: z.strictObject({
+    callback: z.optional(requests),
+    complete: z.optional(requests),
+    tokenFetch: z.optional(requests),
+  }),
+
+  logRetentionDays,
+  /** Who is told of alarms. */
+  alarmEmail: z.optional(z.email()),
+  /** Tables, keys, secrets and logs outlive their stack, and tables refuse to be deleted. */
+  removalProtection: z.boolean(),
+});
+
+/** All that differs between one deployment and another. */
+export type Stage = Readonly<z.infer<typeof stageSchema>>;
+
+const isLoopback = ({ hostname }: URL) => hostname === "127.0.0.1" || hostname === "localhost";
+
+/** Every address a stage names, by the name of its setting. */
+const addresses = (stage: Stage): readonly (readonly [setting: string, address: URL])[] =>
+  [
+    ["product.issuer", stage.product.issuer] as const,
+    ...stage.product.origins.map((value) => ["product.origins", value] as const),
+    ...Object.entries(stage.product.returnPages).map(
+      ([key, value]) => [`product.returnPages.${key}`, value] as const,
+    ),
+    ["microsoft.authority", stage.microsoft.authority] as const,
+    ["microsoft.loginEndpoint", stage.microsoft.loginEndpoint] as const,
+    ["microsoft.graphEndpoint", stage.microsoft.graphEndpoint] as const,
+    ...(stage.publicUrl ? [["publicUrl", stage.publicUrl] as const] : []),
+  ].map(([setting, value]) => [setting, new URL(value)] as const);
+
+/**
+ * Checks a stage before anything is built from it.
+ *
+ * @throws an error that names each setting that is wrong: plain http in a deployed stage, or to
+ *   another machine in a local one.
+ */
+export const checkedStage = (stage: Stage): Stage => {
+  const { success, data, error } = stageSchema.safeParse(stage);
+  if (!success) {
+    throw new Error(`Stage ${stage.name} is wrong.\n${z.prettifyError(error)}`);
+  }
+  const insecure = addresses(data).filter(
+    ([, address]) =>
+      address.protocol !== "https:" &&
+      !(data.kind === "local" && address.protocol === "http:" && isLoopback(address)),
+  );
+  if (insecure.length > 0) {
+    const settings = insecure.map(([setting]) => setting).join(", ");
+    throw new Error(`Stage ${data.name}: ${settings} must be https.`);
+  }
+  return data;
+};
+
+/** Settings that still hold an example's value; with them a stage synthesizes and cannot work. */
+export const exampleSettings = (stage: Stage): readonly string[] => [
+  ...addresses(stage)
+    .filter(([, { hostname }]) => hostname.endsWith(".example"))
+    .map(([setting]) => setting),
+  ...(stage.alarmEmail?.endsWith(".example") ? ["alarmEmail"] : []),
+  ...(/^[0-]+$/.test(stage.microsoft.clientId) ? ["microsoft.clientId"] : []),
+];
+
+/** Microsoft's public cloud. */
+const publicCloud = {
+  authority: "https://login.microsoftonline.com",
+  loginEndpoint: "https://login.microsoftonline.com",
+  graphEndpoint: "https://graph.microsoft.com",
+};
+
+/** The one table of all that differs between deployed stages. */
+export const stages = {
+  dev: {
+    name: "dev",
+    kind: "deployed",
+    product: {
+      issuer: "https://id.dev.appse.example",
+      audience: "appse-ai",
+      claims: { user: "sub", workspace: "workspace_id" },
+      origins: ["https://app.dev.appse.example"],
+      returnPages: { connections: "https://app.dev.appse.example/settings/connections" },
+    },
+    microsoft: {
+      ...publicCloud,
+      clientId: "00000000-0000-0000-0000-000000000000",
+      personalAccounts: "allowed",
+    },
+    throttling: { all: { rate: 50, burst: 100 }, callback: { rate: 5, burst: 10 } },
+    tableCeiling: { reads: 500, writes: 200 },
+    reservedConcurrency: {},
+    logRetentionDays: 30,
+    removalProtection: false,
+  },
+  prod: {
+    name: "prod",
+    kind: "deployed",
+    product: {
+      issuer: "https://id.appse.example",
+      audience: "appse-ai",
+      claims: { user: "sub", workspace: "workspace_id" },
+      origins: ["https://app.appse.example"],
+      returnPages: { connections: "https://app.appse.example/settings/connections" },
+    },
+    microsoft: {
+      ...publicCloud,
+      clientId: "00000000-0000-0000-0000-000000000000",
+      personalAccounts: "allowed",
+    },
+    throttling: { all: { rate: 500, burst: 1000 }, callback: { rate: 50, burst: 100 } },
+    tableCeiling: { reads: 8000, writes: 2000 },
+    reservedConcurrency: { callback: 25, complete: 50, tokenFetch: 200 },
+    logRetentionDays: 365,
+    alarmEmail: "operations@appse.example",
+    removalProtection: true,
+  },
+} as const satisfies Readonly<Record<string, Stage>>;

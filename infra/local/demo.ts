@@ -1,0 +1,169 @@
+import assert from "node:assert/strict";
+import * as z from "zod/mini";
+import { walkSignIn } from "./microsoft/walk-sign-in.ts";
+import { type ProductClient, postCallback, signInToProduct } from "./product-client.ts";
+import { type LocalStack, startLocalStack } from "./stack.ts";
+import { readNewestMail } from "./web-app/read-newest-mail.ts";
+import { fetchToken, type TokenAnswer, tokenClient } from "./web-app/worker.ts";
+
+/** Long enough for every token of Microsoft's to run out: they live for 60 to 90 minutes. */
+const longerThanATokenSeconds = 2 * 3600;
+
+const connection = z.object({
+  id: z.string(),
+  status: z.string(),
+  account: z.object({ displayName: z.string(), username: z.string() }),
+});
+
+let steps = 0;
+
+/** Does one step and prints one line for it; a step that fails ends the demo. */
+const step = async <Value>(
+  sentence: string,
+  act: () => Promise<Value>,
+  outcome: (value: Value) => string = () => "",
+): Promise<Value> => {
+  steps += 1;
+  try {
+    const value = await act();
+    const told = outcome(value);
+    console.log(`✓ ${String(steps).padStart(2)}  ${sentence}${told && ` — ${told}`}`);
+    return value;
+  } catch (error) {
+    console.error(`✗ ${String(steps).padStart(2)}  ${sentence}`);
+    throw error;
+  }
+};
+
+const served = (answer: TokenAnswer) => {
+  assert(answer.ok, answer.ok ? "" : `${answer.error.code}: ${answer.error.message}`);
+  return answer;
+};
+
+const connect = async (product: ProductClient, username: string) => {
+  const { authorizationUrl } = await step(
+    `${product.personId} clicks “Connect Outlook”`,
+    () => product.start(),
+    ({ authorizationUrl }) => `sent to ${new URL(authorizationUrl).pathname}`,
+  );
+  const form = await step(`signs in at Microsoft as ${username} and accepts`, () =>
+    walkSignIn(authorizationUrl, { username, consent: "accept" }),
+  );
+  assert("action" in form, "Microsoft kept the person");
+  const { returned } = await step(
+    "Microsoft posts its answer to /callback, which parks it and returns to the product",
+    async () => {
+      const answered = await postCallback(form);
+      assert.equal(answered.response.status, 303);
+      return answered;
+    },
+  );
+  assert(returned);
+  return step(
+    "the product's own page completes the sign-in",
+    async () => {
+      const answer = await product.complete(returned);
+      assert.equal(answer.status, 200, await answer.clone().text());
+      return connection.parse(await answer.json());
+    },
+    ({ account, status }) => `${account.displayName} (${account.username}) is ${status}`,
+  );
+};
+
+const useMailbox = async (stack: LocalStack, product: ProductClient, username: string) => {
+  const lambda = tokenClient({
+    endpoint: stack.origins.lambda,
+    region: stack.region,
+    credentials: { accessKeyId: "local", secretAccessKey: "local" },
+  });
+  try {
+    const { id } = await connect(product, username);
+    const ask = () =>
+      fetchToken(
+        {
+          connectionId: id,
+          workspaceId: product.workspaceId,
+          run: { workflowId: "demo", runId: "1" },
+        },
+        { lambda, functionName: stack.tokenFetchFunctionName },
+      );
+    const read = async (answer: TokenAnswer) => {
+      const mailbox = await readNewestMail(served(answer));
+      assert(mailbox.ok, "the mailbox was not read");
+      assert(mailbox.mails.length > 0, "the mailbox is empty");
+      return mailbox.mails;
+    };
+
+    const first = await step(
+      "a worker invokes token-fetch",
+      async () => served(await ask()),
+      ({ expiresAt }) => `a token until ${expiresAt.toISOString()}`,
+    );
+    await step(
+      "and reads the newest mail with it",
+      () => read(first),
+      ([newest]) => `“${newest?.subject}”`,
+    );
+    stack.clock.advance(longerThanATokenSeconds);
+    await step("two hours pass, and Graph refuses the old token", async () => {
+      const mailbox = await readNewestMail(first);
+      assert(!mailbox.ok, "an old token still reads mail");
+    });
+    const second = await step(
+      "the worker asks again and gets a refreshed token",
+      async () => {
+        const answer = served(await ask());
+        assert.notEqual(answer.accessToken.reveal(), first.accessToken.reveal());
+        return answer;
+      },
+      ({ expiresAt }) => `good until ${expiresAt.toISOString()}`,
+    );
+    await step("which reads mail", () => read(second));
+    await step("the person disconnects the mailbox", async () => {
+      const answer = await product.call("DELETE", `/connections/${id}`);
+      assert.equal(answer.status, 204);
+    });
+    // An execution environment may remember a token for 30 seconds after it read the connection.
+    stack.clock.advance(31);
+    await step(
+      "and the next fetch says",
+      async () => {
+        const answer = await ask();
+        assert(!answer.ok, "a disconnected mailbox still gets tokens");
+        assert.equal(answer.error.code, "not_found");
+        return answer.error;
+      },
+      ({ code }) => code,
+    );
+  } finally {
+    lambda.destroy();
+  }
+};
+
+const demo = async () => {
+  console.log("Outlook Connect: the whole way of a connection, on this machine.\n");
+  const stack = await startLocalStack();
+  try {
+    console.log("A user of an organisation that lets its users consent:");
+    await useMailbox(
+      stack,
+      await signInToProduct(stack.origins, "user_ines"),
+      "ben.okafor@larkfield.example",
+    );
+    console.log("\nA person with a personal Microsoft account:");
+    await useMailbox(
+      stack,
+      await signInToProduct(stack.origins, "user_priya"),
+      "juno.hale@outlook.example",
+    );
+    console.log(`\nAll ${steps} steps did what they should.`);
+  } finally {
+    await stack.close();
+  }
+};
+
+demo().catch((error: unknown) => {
+  console.error(error);
+  console.error("\nThe demo failed.");
+  process.exitCode = 1;
+});

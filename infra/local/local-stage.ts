@@ -1,0 +1,33 @@
+import type { Stage } from "../aws/stages.ts";
+
+export interface LocalAddresses {
+  readonly apiOrigin: string;
+  readonly product: { readonly origin: string; readonly issuer: string; readonly audience: string };
+  readonly microsoft: Pick<Stage["microsoft"], "loginEndpoint" | "graphEndpoint" | "clientId">;
+}
+
+/** The stage that runs on this machine, at the addresses of this run. */
+export const localStage = ({ apiOrigin, product, microsoft }: LocalAddresses): Stage => ({
+  name: "local",
+  kind: "local",
+  product: {
+    issuer: product.issuer,
+    audience: product.audience,
+    claims: { user: "sub", workspace: "workspace_id" },
+    origins: [product.origin],
+    returnPages: { connections: `${product.origin}/outlook/return` },
+  },
+  microsoft: {
+    ...microsoft,
+    // The issuer of ID tokens is the same one wherever the requests go.
+    authority: "https://login.microsoftonline.com",
+    personalAccounts: "allowed",
+  },
+  publicUrl: apiOrigin,
+  // Nothing here throttles or keeps logs; the templates need some number.
+  throttling: { all: { rate: 50, burst: 100 }, callback: { rate: 5, burst: 10 } },
+  tableCeiling: { reads: 500, writes: 200 },
+  reservedConcurrency: {},
+  logRetentionDays: 7,
+  removalProtection: false,
+});

@@ -1,0 +1,219 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { functionName } from "../aws/constructs/request-function.ts";
+import { synthesize } from "../aws/synthesize.ts";
+import { buildFunctions } from "../build.ts";
+import { Clock } from "./clock.ts";
+import { createSecrets } from "./create-secrets.ts";
+import { createTables } from "./dynamodb/create-tables.ts";
+import { startDynamoDb } from "./dynamodb/start-dynamodb.ts";
+import { startGateway } from "./gateway/gateway.ts";
+import { startLambdaApi } from "./gateway/lambda-api.ts";
+import { LambdaService } from "./gateway/lambda-service.ts";
+import { readData, readService } from "./gateway/template.ts";
+import { localAccountId, localRegion } from "./gateway/template-values.ts";
+import { localStage } from "./local-stage.ts";
+import { startMail } from "./mail/start-mail.ts";
+import { type MicrosoftSimulator, startMicrosoftSimulator } from "./microsoft/simulator.ts";
+import {
+  type RunningSecretsManager,
+  startSecretsManager,
+} from "./secrets-manager/start-secrets-manager.ts";
+import { startWebApp } from "./web-app/server.ts";
+
+/** One for each engine; a free one where it is absent or 0. */
+export interface LocalPorts {
+  readonly webApp?: number;
+  readonly api?: number;
+  readonly microsoft?: number;
+  readonly mail?: number;
+  readonly lambda?: number;
+  readonly dynamoDb?: number;
+  readonly secretsManager?: number;
+}
+
+export type MicrosoftChoice =
+  | { readonly kind: "simulator" }
+  /** An app registration of one's own, with the redirect URI `http://localhost:<api port>/callback`. */
+  | { readonly kind: "real"; readonly clientId: string; readonly clientSecret: string };
+
+export interface LocalStackOptions {
+  /** Keeps tables and secrets there, so that a restart finds them; everything is in memory if absent. */
+  readonly folder?: string;
+  readonly ports?: LocalPorts;
+  readonly clock?: Clock;
+  /** How many seconds pass per second, if no clock is given. */
+  readonly speed?: number;
+  readonly microsoft?: MicrosoftChoice;
+  readonly onLog?: (line: LogLine) => void;
+}
+
+/** A line that a function wrote to its standard output or error. */
+interface LogLine {
+  readonly functionName: string;
+  readonly line: string;
+}
+
+export interface LocalStack {
+  readonly clock: Clock;
+  readonly origins: {
+    readonly webApp: string;
+    readonly api: string;
+    readonly mail: string;
+    /** The `Invoke` operation of AWS Lambda. */
+    readonly lambda: string;
+    readonly dynamoDb: string;
+    readonly secretsManager: string;
+    /** Absent with the real Microsoft. */
+    readonly microsoft?: string;
+  };
+  readonly region: string;
+  readonly tokenFetchFunctionName: string;
+  readonly tableNames: readonly string[];
+  /** Absent with the real Microsoft. */
+  readonly microsoft?: MicrosoftSimulator;
+  readonly secretsManager: RunningSecretsManager;
+  readonly lambda: LambdaService;
+  /** All that the functions have written, oldest first. */
+  readonly logs: readonly LogLine[];
+  close(): Promise<void>;
+}
+
+const simulatedClient = {
+  clientId: "11111111-2222-4333-8444-555555555555",
+  clientSecret: "the-simulator-knows-this-secret",
+};
+
+/**
+ * Starts the whole service on this machine: the functions as they are built and the resources as they are synthesized
+ * for AWS, with stand-ins for what AWS, Microsoft and the product are in the cloud.
+ */
+export const startLocalStack = async (options: LocalStackOptions = {}): Promise<LocalStack> => {
+  const { ports = {}, microsoft: choice = { kind: "simulator" }, onLog } = options;
+  const clock =
+    options.clock ?? new Clock(options.speed === undefined ? {} : { speed: options.speed });
+  // What was connected through one Microsoft is nothing to the other.
+  const folder = options.folder && join(options.folder, choice.kind);
+  const kept = (name: string) => (folder ? { folder: join(folder, name) } : {});
+
+  await using starting = new AsyncDisposableStack();
+  const started = <Part extends { close(): Promise<void> }>(part: Part): Part => {
+    starting.defer(() => part.close());
+    return part;
+  };
+
+  const dynamoDb = started(await startDynamoDb({ port: ports.dynamoDb ?? 0, ...kept("dynamodb") }));
+  const secretsManager = started(
+    await startSecretsManager({
+      port: ports.secretsManager ?? 0,
+      ...kept("secrets-manager"),
+      region: localRegion,
+      accountId: localAccountId,
+      now: () => clock.now(),
+    }),
+  );
+  const mail = started(await startMail({ port: ports.mail ?? 0 }));
+  const gateway = started(await startGateway({ port: ports.api ?? 0, clock }));
+  // Microsoft takes plain http from nobody but `localhost`.
+  const apiOrigin =
+    choice.kind === "real" ? gateway.origin.replace("127.0.0.1", "localhost") : gateway.origin;
+
+  const client = choice.kind === "real" ? choice : simulatedClient;
+  const microsoft =
+    choice.kind === "simulator"
+      ? started(
+          await startMicrosoftSimulator({
+            port: ports.microsoft ?? 0,
+            clock,
+            clientId: client.clientId,
+            clientSecrets: [client.clientSecret],
+            redirectUris: [`${apiOrigin}/callback`],
+          }),
+        )
+      : undefined;
+
+  let lambdaOrigin = "";
+  let tokenFetchFunctionName = "";
+  const webApp = started(
+    await startWebApp({
+      port: ports.webApp ?? 0,
+      apiOrigin: () => apiOrigin,
+      lambdaEndpoint: () => lambdaOrigin,
+      region: localRegion,
+      tokenFetchFunctionName: () => tokenFetchFunctionName,
+      clock,
+      ...(microsoft && { simulatorOrigin: () => microsoft.origin }),
+      mailOrigin: () => mail.origin,
+    }),
+  );
+
+  // A folder of its own, so that stacks which start at the same time do not replace each other's bundles.
+  const work = await mkdtemp(join(tmpdir(), "outlook-connect-"));
+  starting.defer(() => rm(work, { recursive: true, force: true }));
+  const bundles = join(work, "functions");
+  const assemblyFolder = join(work, "cdk.out");
+  await buildFunctions({ outFolder: bundles });
+  const loginEndpoint = microsoft?.origin ?? "https://login.microsoftonline.com";
+  const graphEndpoint = microsoft ? `${microsoft.origin}/graph` : "https://graph.microsoft.com";
+  const stage = localStage({
+    apiOrigin,
+    product: webApp,
+    microsoft: { loginEndpoint, graphEndpoint, clientId: client.clientId },
+  });
+  tokenFetchFunctionName = functionName(stage, "token-fetch");
+  const templates = await synthesize(stage, assemblyFolder, { bundles });
+
+  const { tables, secrets } = readData(templates);
+  await createTables(dynamoDb.origin, tables);
+  const secretArns = await createSecrets(secretsManager.origin, localRegion, secrets, {
+    ClientCredential: JSON.stringify({ clientSecrets: [client.clientSecret] }),
+  });
+  const { functions, api } = readService(templates, {
+    assemblyFolder,
+    values: { apiEndpoint: apiOrigin, secretArns },
+  });
+
+  const logs: LogLine[] = [];
+  const lambda = started(
+    new LambdaService({
+      functions,
+      clock,
+      region: localRegion,
+      endpoints: {
+        AWS_ENDPOINT_URL_DYNAMODB: dynamoDb.origin,
+        AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.origin,
+        AWS_ENDPOINT_URL_SESV2: mail.origin,
+      },
+      onLog: (name, line) => {
+        logs.push({ functionName: name, line });
+        onLog?.({ functionName: name, line });
+      },
+    }),
+  );
+  const lambdaApi = started(await startLambdaApi({ port: ports.lambda ?? 0, lambda }));
+  lambdaOrigin = lambdaApi.origin;
+  gateway.serve(api, lambda);
+
+  const running = starting.move();
+  return {
+    clock,
+    origins: {
+      webApp: webApp.origin,
+      api: apiOrigin,
+      mail: mail.origin,
+      lambda: lambdaApi.origin,
+      dynamoDb: dynamoDb.origin,
+      secretsManager: secretsManager.origin,
+      ...(microsoft && { microsoft: microsoft.origin }),
+    },
+    region: localRegion,
+    tokenFetchFunctionName,
+    tableNames: tables.map(({ TableName }) => TableName),
+    ...(microsoft && { microsoft }),
+    secretsManager,
+    lambda,
+    logs,
+    close: () => running.disposeAsync(),
+  };
+};

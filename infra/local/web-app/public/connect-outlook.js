@@ -1,0 +1,577 @@
+/**
+ * Connects Outlook mailboxes, from a page of the product. Copy this file as it is: it needs nothing else.
+ *
+ *     const outlook = createConnectOutlook({ apiUrl, getAccessToken });
+ *
+ *     button.onclick = async () => {
+ *       const outcome = await outlook.connect({ mode: "popup" });   // first thing in the click
+ *       if (outcome.status === "connected") show(outcome.connection);
+ *       if (outcome.status === "blocked") offer(() => outlook.connect({ mode: "redirect" }));
+ *       if (outcome.status === "failed") explain(outcome.problem);
+ *     };
+ *
+ * And on the page to which people return from Microsoft:
+ *
+ *     const outcome = await outlook.handleReturn(window.location);
+ *
+ * The page that opens the window for Microsoft and the page that people return to do not need to know each
+ * other: Microsoft's pages may cut the tie between the two windows (Cross-Origin-Opener-Policy). The return
+ * page finishes the connection with the product's own session and tells all other pages of the product
+ * through a BroadcastChannel; who has missed that asks the API how the attempt ended.
+ *
+ * Nothing secret is kept in the browser, and the completion value leaves the address at once.
+ */
+
+/**
+ * Who must act before the same thing can succeed.
+ *
+ * @typedef {"user" | "tenant_admin" | "operator" | "nobody"} Actor
+ */
+
+/**
+ * @typedef {object} ConnectionProblem what the API knows about a connection that does not work
+ * @property {string} code
+ * @property {Actor} actor
+ * @property {string} message
+ */
+
+/**
+ * @typedef {object} Connection
+ * @property {string} id
+ * @property {"connected" | "reauthorization_required" | "admin_approval_required"} status
+ * @property {{displayName: string, username: string, tenantId: string}} account
+ * @property {string[]} scopes
+ * @property {string} createdAt ISO 8601
+ * @property {string} lastRefreshedAt ISO 8601
+ * @property {ConnectionProblem} [problem]
+ */
+
+/**
+ * @typedef {object} Problem
+ * @property {string} code stable; switch on it
+ * @property {Actor} actor
+ * @property {string} title a few words
+ * @property {string} message whole sentences for the person who reads them
+ * @property {boolean} canRetry whether this person may as well try again, now or in a while
+ * @property {number} [retryAfterSeconds]
+ */
+
+/**
+ * How an attempt to connect ended.
+ *
+ * - `closed`: the window is gone, without an end. Not a failure. Should it have been cut off rather than
+ *   closed, its end still comes to the listeners of `onEnded`.
+ * - `blocked`: the browser did not let the window open. Offer `mode: "redirect"`.
+ * - `redirecting`: this page is about to be left.
+ *
+ * @typedef {{status: "connected", connection: Connection}
+ *   | {status: "failed", problem: Problem}
+ *   | {status: "closed"}
+ *   | {status: "blocked"}
+ *   | {status: "redirecting"}} Outcome
+ */
+
+/**
+ * @template Value
+ * @typedef {{ok: true, value: Value} | {ok: false, problem: Problem}} Result
+ */
+
+/**
+ * @typedef {object} Attempt
+ * @property {string} attemptId
+ * @property {"pending" | "returned" | "completing" | "completed" | "failed" | "expired"} status
+ * @property {string} expiresAt ISO 8601
+ * @property {string} [connectionId] once completed
+ * @property {ConnectionProblem} [problem] once failed
+ */
+
+/**
+ * @typedef {object} ConnectOutlookOptions
+ * @property {string | (() => Promise<string>)} apiUrl without a slash at its end; or a function that finds it
+ * @property {() => Promise<string | undefined>} getAccessToken the product's JWT for the API; `undefined`
+ *   when nobody is signed in any more. Asked before every request.
+ * @property {string} [returnTo] the key of one of the return pages the API knows; its first by default
+ */
+
+/**
+ * @typedef {object} ConnectOptions
+ * @property {"popup" | "redirect"} mode a `popup` must be asked for in the click itself: browsers open
+ *   windows for a person, not for a page
+ * @property {string} [connectionId] renews this connection
+ * @property {string} [loginHint] the address to propose at Microsoft
+ * @property {AbortSignal} [signal] gives up waiting, and closes the window
+ */
+
+const channelName = "connect-outlook";
+
+const requestTimeoutMs = 30_000;
+
+/** Redeeming takes seconds; the API itself declares it interrupted after a minute. */
+const completingTimeoutMs = 75_000;
+
+/** An attempt lives for ten minutes. The API says when it is over; this is for when it cannot. */
+const waitingTimeoutMs = 15 * 60_000;
+
+/** @param {ConnectOutlookOptions} options */
+export const createConnectOutlook = ({ apiUrl, getAccessToken, returnTo }) => {
+  /**
+   * @param {"GET" | "POST" | "DELETE"} method
+   * @param {string} path
+   * @param {object} [body]
+   * @returns {Promise<Result<any>>} what the API answered; its own pages describe the shapes
+   */
+  const request = async (method, path, body) => {
+    try {
+      const token = await getAccessToken();
+      if (token === undefined) return { ok: false, problem: localProblem("signed_out") };
+      const api = typeof apiUrl === "string" ? apiUrl : await apiUrl();
+      const response = await fetch(`${api}${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body && { "content-type": "application/json" }),
+        },
+        ...(body && { body: JSON.stringify(body) }),
+        cache: "no-store",
+        credentials: "omit",
+        signal: AbortSignal.timeout(requestTimeoutMs),
+      });
+      if (!response.ok) return { ok: false, problem: await problemOf(response) };
+      return { ok: true, value: response.status === 204 ? undefined : await response.json() };
+    } catch (error) {
+      return { ok: false, problem: localProblem(reasonOf(error)) };
+    }
+  };
+
+  /** @param {string} attemptId @returns {Promise<Result<Attempt>>} */
+  const getAttempt = (attemptId) => request("GET", `/attempts/${encodeURIComponent(attemptId)}`);
+
+  /** @param {string} id @returns {Promise<Result<Connection>>} */
+  const get = (id) => request("GET", `/connections/${encodeURIComponent(id)}`);
+
+  /** @returns {Promise<Result<Connection[]>>} */
+  const list = async () => {
+    const listed = await request("GET", "/connections");
+    return listed.ok ? { ok: true, value: listed.value.connections } : listed;
+  };
+
+  /** @param {string} id @returns {Promise<Result<undefined>>} */
+  const disconnect = (id) => request("DELETE", `/connections/${encodeURIComponent(id)}`);
+
+  /**
+   * @param {Attempt} attempt
+   * @returns {Promise<Outcome | undefined>} `undefined` while it has not ended
+   */
+  const outcomeOf = async (attempt) => {
+    switch (attempt.status) {
+      case "completed": {
+        const got = await get(attempt.connectionId ?? "");
+        return got.ok ? { status: "connected", connection: got.value } : failed(got.problem);
+      }
+      case "failed":
+        return failed(describeProblem(attempt.problem));
+      case "expired":
+        return failed(localProblem("attempt_expired"));
+      default:
+        return undefined;
+    }
+  };
+
+  /**
+   * Asks until the attempt ends, or the window is gone for good.
+   *
+   * @param {string} attemptId
+   * @param {Window} popup
+   * @param {AbortSignal} signal
+   * @returns {Promise<Outcome>}
+   */
+  const pollUntilEnded = async (attemptId, popup, signal) => {
+    const startedAt = performance.now();
+    let pauseMs = 2_000;
+    let timesSeenClosed = 0;
+    while (!signal.aborted && performance.now() - startedAt < waitingTimeoutMs) {
+      await pause(popup.closed ? 1_000 : pauseMs, signal);
+      pauseMs = Math.min(pauseMs * 1.2, 6_000);
+      // Seen from here, a window that Microsoft has cut off looks closed. One that was really closed gives
+      // the focus back.
+      const looksClosed = popup.closed && document.hasFocus();
+      timesSeenClosed = looksClosed ? timesSeenClosed + 1 : 0;
+
+      const asked = await getAttempt(attemptId);
+      if (!asked.ok) {
+        if (isPassing(asked.problem)) continue;
+        return failed(asked.problem);
+      }
+      const outcome = await outcomeOf(asked.value);
+      if (outcome) return outcome;
+      // After the return from Microsoft the other page is at work, which may take it a minute.
+      const patience = asked.value.status === "pending" ? 3 : 60;
+      if (timesSeenClosed >= patience) return { status: "closed" };
+    }
+    return signal.aborted ? { status: "closed" } : failed(localProblem("attempt_expired"));
+  };
+
+  /**
+   * @param {string} attemptId
+   * @param {Window} popup
+   * @param {AbortSignal | undefined} signal
+   * @returns {Promise<Outcome>}
+   */
+  const waitForPopup = async (attemptId, popup, signal) => {
+    const channel = new BroadcastChannel(channelName);
+    const polling = new AbortController();
+    /** @type {Promise<Outcome>} */
+    const told = new Promise((resolve) => {
+      channel.onmessage = ({ data }) => {
+        if (data?.type === "ended" && data.attemptId === attemptId) resolve(data.outcome);
+      };
+    });
+    try {
+      const until = signal ? AbortSignal.any([signal, polling.signal]) : polling.signal;
+      const outcome = await Promise.race([told, pollUntilEnded(attemptId, popup, until)]);
+      if (signal?.aborted) popup.close();
+      // The window may close: what it has to say is shown here.
+      else channel.postMessage({ type: "seen", attemptId });
+      return outcome;
+    } finally {
+      polling.abort();
+      channel.close();
+    }
+  };
+
+  /**
+   * Sends the person to Microsoft and waits for the end.
+   *
+   * @param {ConnectOptions} options
+   * @returns {Promise<Outcome>}
+   */
+  const connect = async ({ mode, connectionId, loginHint, signal }) => {
+    // Before the first `await`: after it the browser no longer sees a click, and blocks the window.
+    const popup = mode === "popup" ? openPopup() : undefined;
+    if (popup === null) return { status: "blocked" };
+
+    const started = await request("POST", "/start", { returnTo, connectionId, loginHint });
+    if (signal?.aborted) {
+      popup?.close();
+      return { status: "closed" };
+    }
+    if (!started.ok) {
+      popup?.close();
+      return failed(started.problem);
+    }
+
+    const { attemptId, authorizationUrl } = started.value;
+    if (!popup) {
+      window.location.assign(webAddress(authorizationUrl));
+      return { status: "redirecting" };
+    }
+    if (popup.closed) return { status: "closed" };
+    popup.location.replace(webAddress(authorizationUrl));
+    return waitForPopup(attemptId, popup, signal);
+  };
+
+  /**
+   * @param {string} attemptId
+   * @returns {Promise<Outcome>} how an attempt ended that this page did not, or not surely, end itself
+   */
+  const askHowItEnded = async (attemptId) => {
+    const startedAt = performance.now();
+    for (let asking = 1; ; asking += 1) {
+      const asked = await getAttempt(attemptId);
+      if (!asked.ok) return failed(asked.problem);
+      const outcome = await outcomeOf(asked.value);
+      if (outcome) return outcome;
+      // Another page, or a request whose answer was lost, may be about to complete it.
+      const timeoutMs = asked.value.status === "completing" ? completingTimeoutMs : 5_000;
+      if (performance.now() - startedAt > timeoutMs) {
+        return failed(
+          localProblem(asked.value.status === "completing" ? "no_answer" : "not_finished"),
+        );
+      }
+      await pause(Math.min(1_000 * asking, 4_000));
+    }
+  };
+
+  /**
+   * Completing is safe to repeat: the API redeems once, whatever we send.
+   *
+   * @param {string} attemptId
+   * @param {string} completion
+   * @returns {Promise<Outcome>}
+   */
+  const complete = async (attemptId, completion) => {
+    for (let sending = 1; ; sending += 1) {
+      const completed = await request("POST", "/complete", { attemptId, completion });
+      if (completed.ok) return { status: "connected", connection: completed.value };
+      if (!endIsUnknown.has(completed.problem.code)) return failed(completed.problem);
+      const ended = await askHowItEnded(attemptId);
+      const arrived = ended.status !== "failed" || ended.problem.code !== "not_finished";
+      if (sending === 3 || (arrived && !isLost(ended))) return ended;
+      await pause(2_000);
+    }
+  };
+
+  /**
+   * Finishes the connection on the page to which people return. Call it once, as soon as the page has loaded,
+   * and show the outcome: in a window that `connect` opened, it is closed when the page that waits has heard.
+   *
+   * @param {Location} location
+   * @returns {Promise<Outcome>}
+   */
+  const handleReturn = async (location) => {
+    const fragment = new URLSearchParams(location.hash.slice(1));
+    const completion = fragment.get("completion");
+    const attemptId = fragment.get("attemptId") ?? history.state?.outlookAttemptId;
+    // Before any request: the one-time value must not stay in the address, the history or a screenshot.
+    // The id, which opens nothing, stays with the history entry, so that a reload shows the same end.
+    history.replaceState(
+      { outlookAttemptId: attemptId },
+      "",
+      `${location.pathname}${location.search}`,
+    );
+    if (typeof attemptId !== "string") return failed(localProblem("nothing_to_finish"));
+
+    // Stays open: the page that waits may learn the end from the API, even before this one.
+    const channel = new BroadcastChannel(channelName);
+    channel.onmessage = ({ data }) => {
+      // Does nothing in a window that no page has opened.
+      if (data?.type === "seen" && data.attemptId === attemptId) window.close();
+    };
+
+    const outcome = completion
+      ? await complete(attemptId, completion)
+      : await askHowItEnded(attemptId);
+    channel.postMessage({ type: "ended", attemptId, outcome });
+    return outcome;
+  };
+
+  /**
+   * Hears of every attempt that ends on another page of the product, in this browser.
+   *
+   * @param {(outcome: Outcome) => void} listener
+   * @returns {() => void} stops listening
+   */
+  const onEnded = (listener) => {
+    const channel = new BroadcastChannel(channelName);
+    channel.onmessage = ({ data }) => {
+      if (data?.type === "ended") listener(data.outcome);
+    };
+    return () => channel.close();
+  };
+
+  return { connect, handleReturn, list, get, disconnect, onEnded };
+};
+
+/** @returns {Window | null} `null` if the browser blocked it */
+const openPopup = () => {
+  const width = 520;
+  const height = 700;
+  const left = Math.max(0, window.screenX + (window.outerWidth - width) / 2);
+  const top = Math.max(0, window.screenY + (window.outerHeight - height) / 2);
+  const popup = window.open(
+    "about:blank",
+    "_blank",
+    `popup,width=${width},height=${height},left=${left},top=${top}`,
+  );
+  if (!popup) return null;
+
+  const { document } = popup;
+  document.title = "Opening Microsoft…";
+  document.documentElement.lang = "en";
+  // Property by property: a content security policy that forbids inline styles allows these.
+  const { style } = document.documentElement;
+  style.colorScheme = "light dark";
+  style.fontFamily = "system-ui, sans-serif";
+  const text = document.createElement("p");
+  text.textContent = "Opening Microsoft…";
+  text.style.marginTop = "38vh";
+  text.style.textAlign = "center";
+  document.body.append(text);
+  return popup;
+};
+
+/**
+ * @param {string} address
+ * @returns {string} the same, if it is one of the web's: never `javascript:`
+ */
+const webAddress = (address) => {
+  const { protocol, href } = new URL(address);
+  if (protocol !== "https:" && protocol !== "http:") throw new TypeError("not a web address");
+  return href;
+};
+
+/**
+ * @param {number} milliseconds
+ * @param {AbortSignal} [signal] ends the pause early
+ * @returns {Promise<void>}
+ */
+const pause = (milliseconds, signal) =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+
+/** @param {Problem} problem @returns {Outcome} */
+const failed = (problem) => ({ status: "failed", problem });
+
+/** Failures after which the request may nevertheless have been carried out, or somebody else's was. */
+const endIsUnknown = new Set([
+  "offline",
+  "timed_out",
+  "no_answer",
+  "server_failed",
+  "internal_error",
+  "in_progress",
+  "already_completed",
+]);
+
+/** @param {Problem} problem whether asking again in a moment may well work */
+const isPassing = ({ code }) =>
+  ["offline", "timed_out", "no_answer", "server_failed", "too_many_requests"].includes(code);
+
+/** @param {Outcome} outcome */
+const isLost = (outcome) => outcome.status === "failed" && isPassing(outcome.problem);
+
+/** What the API cannot say, because it was not reached or did not answer in its own words. */
+const localProblems = {
+  offline: {
+    actor: "user",
+    message: "You seem to be offline. Check your connection, then try again.",
+  },
+  timed_out: { actor: "nobody", message: "The answer took too long. Try again in a moment." },
+  no_answer: {
+    actor: "nobody",
+    message: "We could not reach the service. Check your connection, then try again.",
+  },
+  server_failed: {
+    actor: "operator",
+    message: "The service did not answer as it should. Try again in a moment.",
+  },
+  signed_out: { actor: "user", message: "Your session is over. Sign in again, then start anew." },
+  too_many_requests: {
+    actor: "nobody",
+    message: "That was a lot at once. Wait a moment, then try again.",
+  },
+  request_refused: { actor: "operator", message: "The service did not understand this page." },
+  not_found: { actor: "user", message: "This is no longer there. Reload the page." },
+  attempt_expired: {
+    actor: "user",
+    message: "This sign-in took longer than ten minutes and has expired. Start again.",
+  },
+  not_finished: { actor: "user", message: "This sign-in was not finished. Start again." },
+  nothing_to_finish: {
+    actor: "user",
+    message: "There is no sign-in to finish here. Start from your connections.",
+  },
+};
+
+/**
+ * Titles by code; the API's codes and ours.
+ *
+ * @type {Readonly<Record<string, string>>}
+ */
+const titles = {
+  access_declined: "Access was not given",
+  account_disabled: "This account is disabled",
+  account_mismatch: "That was a different account",
+  account_type_not_supported: "This kind of account cannot be connected",
+  admin_approval_required: "Your administrator must approve this first",
+  admin_consent_required: "Your administrator must approve this first",
+  already_completed: "This sign-in is finished",
+  attempt_expired: "This sign-in has expired",
+  attempt_interrupted: "This sign-in was interrupted",
+  attempt_unknown: "This sign-in is not known",
+  in_progress: "This sign-in is being finished",
+  mailbox_not_available: "There is no mailbox to connect",
+  no_answer: "No answer",
+  not_finished: "Not finished",
+  not_found: "Not found",
+  nothing_to_finish: "Nothing to finish",
+  offline: "You are offline",
+  permissions_missing: "Some permissions are missing",
+  reauthorization_required: "Sign in to Microsoft again",
+  session_mismatch: "Somebody else began this sign-in",
+  sign_in_required: "Microsoft asks you to sign in again",
+  signed_out: "You are signed out",
+  temporarily_unavailable: "Not available right now",
+  tenant_blocked: "Your organisation does not allow this",
+  throttled: "Microsoft is busy",
+  timed_out: "No answer",
+  too_many_attempts: "Too many sign-ins at once",
+  too_many_requests: "Too many requests",
+};
+
+/** @type {Readonly<Record<Actor, string>>} */
+const titlesByActor = {
+  user: "That did not work",
+  tenant_admin: "Your administrator must act first",
+  operator: "Something is wrong on our side",
+  nobody: "Not available right now",
+};
+
+/** @param {string} code @returns {Problem} */
+const localProblem = (code) =>
+  describeProblem({ code, .../** @type {Record<string, any>} */ (localProblems)[code] });
+
+/**
+ * Gives a problem of the API, or of a connection, its title.
+ *
+ * @param {{code: string, actor: Actor, message: string, retryAfterSeconds?: number} | undefined} problem
+ * @returns {Problem}
+ */
+export const describeProblem = (problem) => {
+  if (!problem) return localProblem("server_failed");
+  const { code, actor, message, retryAfterSeconds } = problem;
+  return {
+    code,
+    actor,
+    title: titles[code] ?? titlesByActor[actor],
+    message,
+    canRetry: isWorthARetry({ code, actor }),
+    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+  };
+};
+
+/** @param {{code: string, actor: Actor}} problem */
+const isWorthARetry = ({ code, actor }) => {
+  if (code === "signed_out") return false;
+  if (code === "server_failed" || code === "internal_error") return true;
+  return actor === "user" || actor === "nobody";
+};
+
+/** @param {Response} response @returns {Promise<Problem>} */
+const problemOf = async (response) => {
+  const answered = await response.json().catch(() => undefined);
+  const { code, detail, actor, retryAfterSeconds } = answered ?? {};
+  // The gateway in front of the API refuses in its own words, without a code.
+  if (
+    typeof code !== "string" ||
+    typeof detail !== "string" ||
+    !Object.hasOwn(titlesByActor, actor)
+  ) {
+    return localProblem(codeOfStatus(response.status));
+  }
+  return describeProblem({
+    code,
+    actor,
+    message: detail,
+    ...(typeof retryAfterSeconds === "number" && { retryAfterSeconds }),
+  });
+};
+
+/** @param {number} status */
+const codeOfStatus = (status) => {
+  if (status === 401) return "signed_out";
+  if (status === 404) return "not_found";
+  if (status === 429) return "too_many_requests";
+  return status >= 500 ? "server_failed" : "request_refused";
+};
+
+/** @param {unknown} error what `fetch` rejected with */
+const reasonOf = (error) => {
+  if (error instanceof DOMException && error.name === "TimeoutError") return "timed_out";
+  return navigator.onLine === false ? "offline" : "no_answer";
+};

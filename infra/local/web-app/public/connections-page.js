@@ -1,0 +1,333 @@
+import { createConnectOutlook } from "./connect-outlook.js";
+import { connectionCard } from "./connection-card.js";
+import { byId, element } from "./element.js";
+import { icon } from "./icons.js";
+import { busyMessage, goodMessage, plainMessage, problemMessage } from "./messages.js";
+import {
+  apiUrl,
+  getAccessToken,
+  postJson,
+  readConfig,
+  signedInPerson,
+  signOut,
+} from "./session.js";
+import { inWords } from "./words.js";
+import { workflowResult } from "./workflow-result.js";
+
+/**
+ * @import { Connection, Outcome, Problem } from "./connect-outlook.js"
+ * @import { CardActions } from "./connection-card.js"
+ * @import { Person } from "./session.js"
+ * @import { Run } from "./workflow-result.js"
+ */
+
+const outlook = createConnectOutlook({ apiUrl, getAccessToken });
+
+const notice = byId("notice", HTMLElement);
+const cards = byId("cards", HTMLUListElement);
+const empty = byId("empty", HTMLElement);
+const connectButton = byId("connect", HTMLButtonElement);
+const connectHereButton = byId("connect-here", HTMLButtonElement);
+const dialog = byId("disconnect-dialog", HTMLDialogElement);
+
+byId("empty-sign", HTMLElement).append(icon("mail"));
+
+/** @param {Element[]} content shown above the list, and read out */
+const tell = (...content) => {
+  const hadFocus = notice.contains(document.activeElement);
+  notice.replaceChildren(...content);
+  if (hadFocus) notice.focus();
+};
+
+/** @param {string} text read out, for what can be seen anyway */
+const announce = (text) => {
+  byId("announcement", HTMLElement).textContent = text;
+};
+
+/** @param {string} text @param {string} look @param {() => void} click */
+const button = (text, look, click) =>
+  element("button", { type: "button", class: look, click }, text);
+
+/**
+ * Keeps a button from being pressed twice, and its focus where it is.
+ *
+ * @param {HTMLButtonElement} pressed
+ * @param {() => Promise<void>} work
+ */
+const whileBusy = async (pressed, work) => {
+  if (pressed.ariaDisabled === "true") return;
+  pressed.ariaDisabled = "true";
+  try {
+    await work();
+  } finally {
+    pressed.ariaDisabled = null;
+  }
+};
+
+/** @param {Problem} problem @param {() => void} [again] */
+const tellProblem = (problem, again) => {
+  const next =
+    problem.code === "signed_out"
+      ? element("a", { class: "button", href: "/sign-in" }, "Sign in")
+      : problem.canRetry && again
+        ? button("Try again", "", again)
+        : undefined;
+  tell(next ? problemMessage(problem, next) : problemMessage(problem));
+};
+
+// The list
+
+/** @param {Connection} connection a new card, or a new face of the one that is there */
+const showConnection = (connection) => {
+  const card = connectionCard(connection, cardActions);
+  const shown = cardOf(connection.id);
+  const focused = shown?.contains(document.activeElement) ? document.activeElement : undefined;
+  if (shown) shown.replaceWith(card);
+  else cards.append(card);
+  empty.hidden = true;
+  if (focused instanceof HTMLElement) focusAction(card, focused.dataset.action);
+};
+
+/** @param {Element} card @param {string | undefined} action */
+const focusAction = (card, action) => {
+  const target = action
+    ? card.querySelector(`[data-action="${action}"]`)
+    : card.querySelector("h2");
+  if (target instanceof HTMLElement) target.focus();
+};
+
+/** @param {string} connectionId */
+const cardOf = (connectionId) =>
+  cards.querySelector(`[data-connection-id="${CSS.escape(connectionId)}"]`);
+
+const showList = async () => {
+  const listed = await outlook.list();
+  byId("loading", HTMLElement).hidden = true;
+  if (!listed.ok) return tellProblem(listed.problem, showList);
+  if (notice.querySelector(".warn-box")) tell();
+  cards.replaceChildren();
+  listed.value.forEach(showConnection);
+  empty.hidden = listed.value.length > 0;
+};
+
+// Connecting
+
+/** @type {AbortController | undefined} */
+let waiting;
+
+/**
+ * Must be called in the click itself, or the browser blocks the window.
+ *
+ * @param {{mode: "popup" | "redirect", connectionId?: string, loginHint?: string}} how
+ */
+const connect = async (how) => {
+  waiting?.abort();
+  const mine = new AbortController();
+  waiting = mine;
+  const outcome = outlook.connect({ ...how, signal: mine.signal });
+  tell(
+    how.mode === "popup"
+      ? busyMessage(
+          "Waiting for Microsoft",
+          "Sign in and agree in the window that has opened. This page carries on by itself.",
+          button("Cancel", "", () => mine.abort()),
+        )
+      : busyMessage("Opening Microsoft", "You will come back here when you have signed in."),
+  );
+  const end = await outcome;
+  // Another attempt may have been begun in between: its news count now.
+  if (waiting !== mine) return;
+  waiting = undefined;
+  showOutcome(end, how);
+};
+
+/**
+ * @param {Outcome} outcome
+ * @param {{connectionId?: string, loginHint?: string}} how
+ */
+const showOutcome = (outcome, how) => {
+  switch (outcome.status) {
+    case "connected": {
+      const { displayName, username } = outcome.connection.account;
+      showConnection(outcome.connection);
+      return tell(goodMessage("Mailbox connected", `You connected ${displayName} (${username}).`));
+    }
+    case "failed":
+      return tellProblem(outcome.problem, () => connect({ ...how, mode: "popup" }));
+    case "closed":
+      return tell(
+        plainMessage(
+          "The Microsoft window is closed",
+          "Nothing was changed. If you are still signing in somewhere, carry on: the mailbox appears here.",
+        ),
+      );
+    case "blocked":
+      return tell(
+        plainMessage(
+          "Your browser did not open the window",
+          "You can sign in to Microsoft in this window, and come back here after it.",
+          button("Continue in this window", "primary", () => connect({ ...how, mode: "redirect" })),
+        ),
+      );
+    case "redirecting":
+      return undefined;
+    default:
+      return outcome;
+  }
+};
+
+connectButton.addEventListener("click", () => connect({ mode: "popup" }));
+connectHereButton.addEventListener("click", () => connect({ mode: "redirect" }));
+
+// Ended in a window that nobody here waits for any more. Asked for anew, because that window may belong to
+// somebody else's session.
+outlook.onEnded(async (outcome) => {
+  if (waiting || outcome.status !== "connected") return;
+  const got = await outlook.get(outcome.connection.id);
+  if (got.ok) showOutcome({ status: "connected", connection: got.value }, {});
+});
+
+// What can be done with a mailbox
+
+/** @type {CardActions} */
+const cardActions = {
+  run: (connection, pressed) =>
+    whileBusy(pressed, async () => {
+      const card = cardOf(connection.id)?.querySelector("article");
+      card?.querySelector(".result")?.remove();
+      announce("Running the workflow");
+      const label = pressed.querySelector("span");
+      if (label) label.textContent = "Running…";
+      const run = await runWorkflow(connection.id);
+      if (label) label.textContent = "Run workflow";
+      announce("");
+
+      const headingId = `result-${connection.id}`;
+      card?.append(workflowResult(run, headingId));
+      document.getElementById(headingId)?.focus();
+      if (run.status === "failed") await refreshCard(connection, run);
+    }),
+
+  reconnect: ({ id, account }) =>
+    connect({ mode: "popup", connectionId: id, loginHint: account.username }),
+
+  disconnect: (connection, pressed) => {
+    byId("disconnect-title", HTMLElement).textContent =
+      `Disconnect ${connection.account.username}?`;
+    dialog.returnValue = "";
+    dialog.addEventListener(
+      "close",
+      () => {
+        if (dialog.returnValue === "disconnect") {
+          whileBusy(pressed, () => disconnect(connection));
+        }
+      },
+      { once: true },
+    );
+    dialog.showModal();
+  },
+};
+
+/** @param {string} connectionId @returns {Promise<Run>} */
+const runWorkflow = async (connectionId) => {
+  try {
+    const answer = await postJson("/workflows/run", { connectionId });
+    if (answer.ok) return await answer.json();
+    if (answer.status === 401) {
+      const message = "Your session is over. Sign in again, then run the workflow.";
+      return { status: "failed", failure: { code: "signed_out", actor: "user", message } };
+    }
+  } catch {
+    // Not reached; said below.
+  }
+  const message = "We could not reach the workflow engine. Try again in a moment.";
+  return { status: "failed", failure: { code: "no_answer", actor: "nobody", message } };
+};
+
+/**
+ * A run may be the first to learn that a mailbox needs its owner.
+ *
+ * @param {Connection} connection
+ * @param {Run} run to be shown on the new card as well
+ */
+const refreshCard = async (connection, run) => {
+  const got = await outlook.get(connection.id);
+  if (!got.ok || got.value.status === connection.status) return;
+  showConnection(got.value);
+  const headingId = `result-${connection.id}`;
+  cardOf(connection.id)?.querySelector("article")?.append(workflowResult(run, headingId));
+  document.getElementById(headingId)?.focus();
+};
+
+/** @param {Connection} connection */
+const disconnect = async ({ id, account }) => {
+  const disconnected = await outlook.disconnect(id);
+  if (!disconnected.ok) return tellProblem(disconnected.problem);
+  cardOf(id)?.remove();
+  empty.hidden = cards.childElementCount > 0;
+  tell(
+    goodMessage("Mailbox disconnected", `Appse AI has no access to ${account.username} any more.`),
+  );
+  byId("title", HTMLElement).focus();
+};
+
+// The frame of the page
+
+/** @type {Person | undefined} */
+let person;
+
+byId("sign-out", HTMLButtonElement).addEventListener("click", async () => {
+  await signOut();
+  window.location.assign("/sign-in");
+});
+
+// Somebody else may have signed in in another tab; this one must not go on showing their neighbour's list.
+window.addEventListener("focus", async () => {
+  if (person && (await signedInPerson())?.id !== person.id) window.location.reload();
+});
+
+// Back from Microsoft with the browser's button: the page is as it was left, waiting.
+window.addEventListener("pageshow", ({ persisted }) => {
+  if (persisted) window.location.reload();
+});
+
+// Local controls, of the demo only
+
+/** @param {string} now ISO 8601 */
+const showLocalTime = (now) => {
+  const time = byId("local-time", HTMLTimeElement);
+  time.dateTime = now;
+  time.textContent = inWords(now);
+};
+
+/** @param {string} text @param {string | undefined} href */
+const showLink = (text, href) => {
+  if (href) byId("local-links", HTMLElement).append(element("a", { href }, text), " ");
+};
+
+const hourButton = byId("hour", HTMLButtonElement);
+hourButton.addEventListener("click", () =>
+  whileBusy(hourButton, async () => {
+    const answer = await postJson("/local/clock", { seconds: 3600 });
+    const { now } = await answer.json();
+    showLocalTime(now);
+    announce(`An hour has passed. It is ${inWords(now)} now.`);
+    await showList();
+  }),
+);
+
+// Everything is in place; now fill it.
+
+person = await signedInPerson();
+if (person) {
+  byId("person-name", HTMLElement).textContent = person.name;
+  byId("workspace-name", HTMLElement).textContent = person.workspace.name;
+  await showList();
+} else {
+  window.location.replace("/sign-in");
+}
+
+const { local } = await readConfig();
+showLocalTime(local.now);
+showLink("Simulated Microsoft", local.simulatorUrl);
+showLink("Mail inbox", local.mailUrl);

@@ -1,0 +1,44 @@
+import { createConnectOutlook } from "./connect-outlook.js";
+import { byId, element } from "./element.js";
+import { icon } from "./icons.js";
+import { apiUrl, getAccessToken } from "./session.js";
+import { whoMustAct } from "./words.js";
+
+/** @import { Outcome } from "./connect-outlook.js" */
+
+/**
+ * @param {"good" | "warn"} tone
+ * @param {string} title
+ * @param {string[]} sentences
+ * @param {HTMLElement} next
+ */
+const show = (tone, title, sentences, next) => {
+  document.title = `${title} – Appse AI`;
+  byId("end", HTMLElement).replaceChildren(
+    element("span", { class: `tile ${tone}` }, icon(tone === "good" ? "check" : "alert")),
+    element("h1", {}, title),
+    element("div", { class: "details" }, ...sentences.map((text) => element("p", {}, text))),
+    next,
+  );
+};
+
+/** @param {string} href @param {string} text */
+const linkTo = (href, text) => element("a", { class: "button primary", href }, text);
+
+/** @param {Outcome} outcome */
+const showOutcome = (outcome) => {
+  if (outcome.status === "connected") {
+    const { displayName, username } = outcome.connection.account;
+    const text = `You connected ${displayName} (${username}).`;
+    show("good", "Mailbox connected", [text], linkTo("/", "Back to your connections"));
+  } else if (outcome.status === "failed") {
+    const { code, actor, title, message } = outcome.problem;
+    const next =
+      code === "signed_out"
+        ? linkTo("/sign-in", "Sign in")
+        : linkTo("/", "Back to your connections");
+    show("warn", title, [message, whoMustAct[actor]], next);
+  }
+};
+
+showOutcome(await createConnectOutlook({ apiUrl, getAccessToken }).handleReturn(window.location));

@@ -1,0 +1,49 @@
+/**
+ * The product's own session, as its pages see it. The session is a cookie that no script can read.
+ *
+ * @typedef {{id: string, name: string, email: string, workspace: {id: string, name: string}}} Person
+ * @typedef {{apiUrl: string, local: {now: string, simulatorUrl?: string, mailUrl?: string}}} Config
+ */
+
+/** @returns {Promise<Person | undefined>} */
+export const signedInPerson = async () => {
+  const answer = await fetch("/session");
+  return answer.ok ? answer.json() : undefined;
+};
+
+/** @returns {Promise<string | undefined>} a JWT for the API, or `undefined` when nobody is signed in */
+export const getAccessToken = async () => {
+  const answer = await fetch("/session/token", { method: "POST" });
+  if (answer.status === 401) return undefined;
+  if (!answer.ok) throw new Error(`/session/token answered ${answer.status}`);
+  const { token } = await answer.json();
+  return token;
+};
+
+/** @param {string} personId */
+export const signIn = async (personId) => {
+  const answer = await postJson("/session", { personId });
+  if (!answer.ok) throw new Error(`/session answered ${answer.status}`);
+};
+
+export const signOut = () => fetch("/session", { method: "DELETE" });
+
+/** @returns {Promise<Config>} */
+export const readConfig = async () => (await fetch("/config.json")).json();
+
+/** @type {Promise<Config> | undefined} */
+let config;
+
+/** Where the API is. A product knows it when it is built; the demo asks once. */
+export const apiUrl = async () => {
+  config ??= readConfig();
+  return (await config).apiUrl;
+};
+
+/** @param {string} path @param {object} body */
+export const postJson = (path, body) =>
+  fetch(path, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });

@@ -1,0 +1,55 @@
+import { describeProblem } from "./connect-outlook.js";
+import { element } from "./element.js";
+import { problemMessage } from "./messages.js";
+import { inWords, timeInWords } from "./words.js";
+
+/**
+ * @import { Actor } from "./connect-outlook.js"
+ * @typedef {{subject: string, from: {name: string, address: string}, receivedAt: string, preview: string}} Mail
+ * @typedef {{status: "succeeded", mails: Mail[], token: {expiresAt: string, degraded: boolean}}
+ *   | {status: "failed", failure: {code: string, actor: Actor, message: string, retryAfterSeconds?: number}}} Run
+ */
+
+/**
+ * How a run of the workflow ended.
+ *
+ * @param {Run} run
+ * @param {string} id of the heading
+ */
+export const workflowResult = (run, id) => {
+  const heading = run.status === "succeeded" ? "Newest mail" : "The workflow stopped";
+  return element(
+    "section",
+    { class: "result", "aria-labelledby": id },
+    element("h3", { id, tabindex: "-1" }, heading),
+    ...(run.status === "succeeded"
+      ? [mailList(run.mails), tokenLine(run.token)]
+      : [problemMessage(describeProblem(run.failure))]),
+  );
+};
+
+/** @param {Mail[]} mails */
+const mailList = (mails) =>
+  mails.length === 0
+    ? element("p", { class: "muted" }, "There is no mail in this mailbox.")
+    : element("ul", { class: "mails" }, ...mails.map(mailItem));
+
+/** @param {Mail} mail */
+const mailItem = ({ subject, from, receivedAt, preview }) =>
+  element(
+    "li",
+    {},
+    element("p", { class: "sender", title: from.address }, from.name || "Unknown sender"),
+    element("time", { datetime: receivedAt }, inWords(receivedAt)),
+    element("p", { class: "subject" }, subject || "(no subject)"),
+    element("p", { class: "preview" }, preview),
+  );
+
+/** @param {{expiresAt: string, degraded: boolean}} token */
+const tokenLine = ({ expiresAt, degraded }) =>
+  element(
+    "p",
+    { class: "muted" },
+    `Read with an access that lasts until ${timeInWords(expiresAt)}. `,
+    degraded ? "Microsoft could not renew it just now; we try again at the next run." : "",
+  );

@@ -1,0 +1,211 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import * as z from "zod/mini";
+import { stages } from "../../../infra/aws/stages.ts";
+import { type SynthesizedStage, synthesized } from "./synthesized.ts";
+
+const vault =
+  "arn:<Partition>:secretsmanager:<Region>:<AccountId>:secret:outlook-connect/prod/refresh-tokens/*";
+const viaDynamoDb = "DataKey, if kms:ViaService is dynamodb.<Region>.amazonaws.com";
+const viaSecrets = "DataKey, if kms:ViaService is secretsmanager.<Region>.amazonaws.com";
+
+/** Everything a function may do besides writing its own log and trace. */
+const allowed = {
+  Start: {
+    Attempts: ["dynamodb:PutItem"],
+    UserConnections: ["dynamodb:GetItem"],
+    VaultKeys: ["secretsmanager:GetSecretValue"],
+    [viaDynamoDb]: ["kms:Decrypt"],
+    [viaSecrets]: ["kms:Decrypt"],
+  },
+  AttemptStatus: {
+    Attempts: ["dynamodb:GetItem"],
+    [viaDynamoDb]: ["kms:Decrypt"],
+  },
+  Callback: {
+    Attempts: ["dynamodb:GetItem", "dynamodb:UpdateItem"],
+    VaultKeys: ["secretsmanager:GetSecretValue"],
+    [viaDynamoDb]: ["kms:Decrypt"],
+    [viaSecrets]: ["kms:Decrypt"],
+  },
+  Complete: {
+    Attempts: ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"],
+    UserConnections: ["dynamodb:GetItem", "dynamodb:PutItem"],
+    VaultKeys: ["secretsmanager:GetSecretValue"],
+    ClientCredential: ["secretsmanager:GetSecretValue"],
+    [vault]: ["secretsmanager:CreateSecret", "secretsmanager:DeleteSecret"],
+    [viaDynamoDb]: ["kms:Decrypt"],
+    [viaSecrets]: ["kms:Decrypt", "kms:GenerateDataKey"],
+  },
+  Connections: {
+    UserConnections: ["dynamodb:GetItem"],
+    "UserConnections/index/byOwner": ["dynamodb:Query"],
+    [viaDynamoDb]: ["kms:Decrypt"],
+  },
+  Disconnect: {
+    UserConnections: ["dynamodb:GetItem", "dynamodb:PutItem"],
+    [vault]: ["secretsmanager:DeleteSecret"],
+    [viaDynamoDb]: ["kms:Decrypt"],
+  },
+  TokenFetch: {
+    UserConnections: ["dynamodb:GetItem", "dynamodb:UpdateItem"],
+    VaultKeys: ["secretsmanager:GetSecretValue"],
+    ClientCredential: ["secretsmanager:GetSecretValue"],
+    [vault]: ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"],
+    [viaDynamoDb]: ["kms:Decrypt"],
+    [viaSecrets]: ["kms:Decrypt", "kms:GenerateDataKey"],
+  },
+};
+
+const list = <Item extends z.ZodMiniType>(item: Item) =>
+  z.union([
+    z.array(item),
+    z.pipe(
+      item,
+      z.transform((one) => [one]),
+    ),
+  ]);
+
+const statementSchema = z.strictObject({
+  Sid: z.optional(z.string()),
+  Effect: z.enum(["Allow", "Deny"]),
+  Principal: z.optional(z.unknown()),
+  Action: list(z.string()),
+  Resource: list(z.unknown()),
+  Condition: z.optional(z.record(z.string(), z.record(z.string(), z.unknown()))),
+});
+const policySchema = z.object({ Statement: z.array(statementSchema) });
+
+describe("permissions", () => {
+  let prod: SynthesizedStage;
+  beforeAll(async () => {
+    prod = await synthesized(stages.prod);
+  });
+
+  const described = (condition: z.infer<typeof statementSchema>["Condition"] = {}) =>
+    Object.values(condition)
+      .flatMap((keys) => Object.entries(keys))
+      .map(([key, value]) => `, if ${key} is ${prod.readable(value)}`)
+      .join("");
+
+  /** Actions by resource, of one role. */
+  const permissionsOf = (role: string) => {
+    const permissions: Record<string, string[]> = {};
+    for (const { Properties } of prod.resources("AWS::IAM::Policy")) {
+      const roles = z
+        .array(z.unknown())
+        .parse(Properties.Roles)
+        .map((each) => prod.readable(each));
+      if (!roles.includes(role)) continue;
+      for (const statement of policySchema.parse(Properties.PolicyDocument).Statement) {
+        expect(statement.Effect).toBe("Allow");
+        for (const resource of statement.Resource) {
+          const name = `${prod.readable(resource)}${described(statement.Condition)}`;
+          permissions[name] = [...(permissions[name] ?? []), ...statement.Action].sort();
+        }
+      }
+    }
+    return permissions;
+  };
+
+  it.each(Object.entries(allowed))("of %s are those of its table and no more", (name, expected) => {
+    const { Properties } = prod.resource("AWS::Lambda::Function", `${name}Function`);
+
+    const permissions = permissionsOf(prod.readable(Properties.Role));
+
+    expect(permissions).toEqual({
+      ...expected,
+      [`${name}Logs`]: ["logs:CreateLogStream", "logs:PutLogEvents"],
+      "*": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
+    });
+  });
+
+  it("belong to one role for each function, which takes no other policy", () => {
+    const roles = prod.resources("AWS::IAM::Role");
+    const used = prod
+      .resources("AWS::Lambda::Function")
+      .map(({ Properties }) => prod.readable(Properties.Role));
+
+    expect(used.toSorted()).toEqual(
+      Object.keys(allowed)
+        .map((name) => `${name}Role`)
+        .toSorted(),
+    );
+    expect(roles.map(({ id }) => id).toSorted()).toEqual(used.toSorted());
+    for (const { Properties } of roles) {
+      expect(Object.keys(Properties)).not.toContain("ManagedPolicyArns");
+      expect(Object.keys(Properties)).not.toContain("Policies");
+    }
+  });
+
+  it("of workers are to invoke token-fetch and nothing else", () => {
+    const policies = prod.resources("AWS::IAM::ManagedPolicy");
+
+    expect(policies.map(({ id }) => id)).toEqual(["WorkerInvokePolicy"]);
+    const { Statement } = policySchema.parse(policies[0]?.Properties.PolicyDocument);
+    expect(Statement).toHaveLength(1);
+    expect(Statement[0]?.Action).toEqual(["lambda:InvokeFunction"]);
+    expect(Statement[0]?.Resource.map((each) => prod.readable(each))).toEqual([
+      "TokenFetchFunction",
+    ]);
+  });
+
+  it("to invoke a function are given to the API for that function's routes only", () => {
+    const invocations = prod
+      .resources("AWS::Lambda::Permission")
+      .map(({ Properties }) => [
+        Properties.Principal,
+        prod.readable(Properties.FunctionName),
+        prod.readable(Properties.SourceArn).replace(/^arn:.*:/, ""),
+      ]);
+
+    expect(invocations.toSorted()).toEqual(
+      [
+        ["apigateway.amazonaws.com", "StartFunction", "Api/*/POST/start"],
+        ["apigateway.amazonaws.com", "AttemptStatusFunction", "Api/*/GET/attempts/*"],
+        ["apigateway.amazonaws.com", "CallbackFunction", "Api/*/POST/callback"],
+        ["apigateway.amazonaws.com", "CompleteFunction", "Api/*/POST/complete"],
+        ["apigateway.amazonaws.com", "ConnectionsFunction", "Api/*/GET/connections"],
+        ["apigateway.amazonaws.com", "ConnectionsFunction", "Api/*/GET/connections/*"],
+        ["apigateway.amazonaws.com", "DisconnectFunction", "Api/*/DELETE/connections/*"],
+      ].toSorted(),
+    );
+  });
+
+  describe("on the key of tables and secrets", () => {
+    const statements = () =>
+      policySchema.parse(prod.resource("AWS::KMS::Key", "DataKey").Properties.KeyPolicy).Statement;
+
+    it("let administrators manage it, and use it only through the services", () => {
+      const using = statements().filter(
+        ({ Effect, Action }) =>
+          Effect === "Allow" &&
+          Action.some((action) =>
+            /\*$|:(Encrypt|Decrypt|ReEncrypt|GenerateDataKey|CreateGrant|Sign)/.test(action),
+          ),
+      );
+
+      expect(using).toHaveLength(1);
+      expect(described(using[0]?.Condition)).toBe(
+        ", if kms:ViaService is dynamodb.<Region>.amazonaws.com,secretsmanager.<Region>.amazonaws.com",
+      );
+    });
+
+    it("decrypt refresh tokens for the functions that redeem them and for nobody else", () => {
+      const [refusal, ...others] = statements().filter(({ Effect }) => Effect === "Deny");
+      const roleNames = ["Complete", "TokenFetch"].map(
+        (name) =>
+          `arn:<Partition>:iam::<AccountId>:role/${prod.readable(
+            prod.resource("AWS::IAM::Role", `${name}Role`).Properties.RoleName,
+          )}`,
+      );
+
+      expect(others).toEqual([]);
+      expect(refusal?.Action).toEqual(["kms:Decrypt"]);
+      expect(refusal?.Principal).toEqual({ AWS: "*" });
+      expect(Object.keys(refusal?.Condition ?? {})).toEqual(["StringLike", "ArnNotLike"]);
+      expect(described(refusal?.Condition)).toBe(
+        `, if kms:EncryptionContext:SecretARN is ${vault}, if aws:PrincipalArn is ${roleNames.join()}`,
+      );
+    });
+  });
+});

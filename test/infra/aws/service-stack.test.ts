@@ -1,0 +1,289 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import * as z from "zod/mini";
+import { type Stage, stages } from "../../../infra/aws/stages.ts";
+import { type SynthesizedStage, synthesized } from "./synthesized.ts";
+
+const withCustomDomain: Stage = {
+  ...stages.prod,
+  customDomain: {
+    name: "outlook.appse.example",
+    certificateArn: "arn:aws:acm:eu-central-1:123456789012:certificate/one",
+  },
+};
+
+const functionProperties = z.looseObject({
+  FunctionName: z.string(),
+  Timeout: z.number(),
+  MemorySize: z.number(),
+  ReservedConcurrentExecutions: z.optional(z.number()),
+  Environment: z.object({ Variables: z.record(z.string(), z.unknown()) }),
+});
+
+describe("the service", () => {
+  let prod: SynthesizedStage;
+  beforeAll(async () => {
+    prod = await synthesized(stages.prod);
+  });
+
+  const functions = () =>
+    prod
+      .resources("AWS::Lambda::Function")
+      .map(({ id, Properties }) => ({ id, ...functionProperties.parse(Properties) }));
+
+  describe("functions", () => {
+    it("run on the newest Node.js, on arm64, traced", () => {
+      expect(functions()).toHaveLength(7);
+      for (const each of functions()) {
+        expect(each).toMatchObject({
+          Runtime: "nodejs24.x",
+          Architectures: ["arm64"],
+          Handler: "index.handler",
+          TracingConfig: { Mode: "Active" },
+        });
+      }
+    });
+
+    it("are named after their stage and their folder", () => {
+      expect(functions().map(({ FunctionName }) => FunctionName)).toEqual([
+        "outlook-connect-prod-start",
+        "outlook-connect-prod-attempts",
+        "outlook-connect-prod-callback",
+        "outlook-connect-prod-complete",
+        "outlook-connect-prod-connections",
+        "outlook-connect-prod-disconnect",
+        "outlook-connect-prod-token-fetch",
+      ]);
+    });
+
+    it("neither repeat nor keep an invocation for which nobody waits", () => {
+      const configurations = prod.resources("AWS::Lambda::EventInvokeConfig");
+
+      expect(configurations).toHaveLength(7);
+      for (const { Properties } of configurations) {
+        expect(Properties).toMatchObject({
+          MaximumRetryAttempts: 0,
+          MaximumEventAgeInSeconds: 60,
+        });
+        expect(Properties).not.toHaveProperty("DestinationConfig");
+      }
+      for (const each of functions()) expect(each).not.toHaveProperty("DeadLetterConfig");
+      expect(prod.resources("AWS::Lambda::EventSourceMapping")).toEqual([]);
+    });
+
+    it("cannot starve one another", () => {
+      expect(
+        Object.fromEntries(
+          functions().map(({ id, ReservedConcurrentExecutions }) => [
+            id,
+            ReservedConcurrentExecutions,
+          ]),
+        ),
+      ).toMatchObject({ CallbackFunction: 25, CompleteFunction: 50, TokenFetchFunction: 200 });
+    });
+
+    it("hold names of secrets in their environment, never a secret", () => {
+      for (const { Environment } of functions()) {
+        for (const [name, value] of Object.entries(Environment.Variables)) {
+          if (/SECRET|CREDENTIAL|KEY|TOKEN|PASSWORD/.test(name)) {
+            expect(name).toMatch(/_ARN$|^TOKEN_VAULT_PREFIX$/);
+          }
+          expect(prod.readable(value)).not.toContain("{{resolve:");
+        }
+        expect(Environment.Variables.POWERTOOLS_LOG_LEVEL).toBe("INFO");
+        expect(Environment.Variables).not.toHaveProperty("NODE_OPTIONS");
+      }
+    });
+
+    it("write encrypted logs that are kept for as long as the stage says", () => {
+      const logs = prod.resources("AWS::Logs::LogGroup");
+
+      expect(logs).toHaveLength(8);
+      for (const { Properties } of logs) {
+        expect(Properties).toMatchObject({ RetentionInDays: 365 });
+        expect(prod.readable(Properties.KmsKeyId)).toBe("OperationsKey");
+      }
+    });
+  });
+
+  describe("routes", () => {
+    const routes = () =>
+      prod.resources("AWS::ApiGatewayV2::Route").map(({ Properties }) => ({
+        key: z.string().parse(Properties.RouteKey),
+        authorization: Properties.AuthorizationType,
+        authorizer: Properties.AuthorizerId && prod.readable(Properties.AuthorizerId),
+        integration: prod.readable(Properties.Target).replace("integrations/", ""),
+      }));
+
+    it("need the product's sign-in, all but the one to which Microsoft sends people back", () => {
+      const signedIn = { authorization: "JWT", authorizer: "ApiProductSignIn" };
+
+      expect(Object.fromEntries(routes().map(({ key, ...route }) => [key, route]))).toMatchObject({
+        "POST /start": signedIn,
+        "GET /attempts/{attemptId}": signedIn,
+        "POST /callback": { authorization: "NONE" },
+        "POST /complete": signedIn,
+        "GET /connections": signedIn,
+        "GET /connections/{connectionId}": signedIn,
+        "DELETE /connections/{connectionId}": signedIn,
+      });
+      expect(routes()).toHaveLength(7);
+    });
+
+    it("take the tokens of the stage's issuer and audience", () => {
+      const [authorizer, ...others] = prod.resources("AWS::ApiGatewayV2::Authorizer");
+
+      expect(others).toEqual([]);
+      expect(authorizer?.Properties).toMatchObject({
+        AuthorizerType: "JWT",
+        IdentitySource: ["$request.header.Authorization"],
+        JwtConfiguration: { Issuer: "https://id.appse.example", Audience: ["appse-ai"] },
+      });
+    });
+
+    it("wait longer than their function runs, and no longer than API Gateway can", () => {
+      const timeouts = new Map(functions().map(({ id, Timeout }) => [id, Timeout]));
+
+      for (const { id, Properties } of prod.resources("AWS::ApiGatewayV2::Integration")) {
+        const seconds = timeouts.get(prod.readable(Properties.IntegrationUri)) ?? Number.NaN;
+        expect(Properties.TimeoutInMillis, id).toBeGreaterThanOrEqual((seconds + 3) * 1000);
+        expect(Properties.TimeoutInMillis, id).toBeLessThan(30_000);
+      }
+    });
+
+    it("are throttled, and the public one apart and lower", () => {
+      const [apiStage] = prod.resources("AWS::ApiGatewayV2::Stage");
+
+      expect(apiStage?.Properties).toMatchObject({
+        DefaultRouteSettings: { ThrottlingRateLimit: 500, ThrottlingBurstLimit: 1000 },
+        RouteSettings: {
+          "POST /callback": { ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100 },
+        },
+      });
+    });
+
+    it("may be called by the stage's own pages, and from no other origin", () => {
+      const [api] = prod.resources("AWS::ApiGatewayV2::Api");
+
+      expect(api?.Properties.CorsConfiguration).toEqual({
+        AllowOrigins: ["https://app.appse.example"],
+        AllowMethods: ["GET", "POST", "DELETE"],
+        AllowHeaders: ["Authorization", "Content-Type"],
+        MaxAge: 3600,
+      });
+    });
+
+    it("leave a log line that names nobody", () => {
+      const [apiStage] = prod.resources("AWS::ApiGatewayV2::Stage");
+      const { Format } = z
+        .object({ Format: z.string() })
+        .parse(apiStage?.Properties.AccessLogSettings);
+
+      const variables = [...Format.matchAll(/\$context\.([\w.]+)/g)].map(([, name]) => name);
+
+      expect(() => JSON.parse(Format)).not.toThrow();
+      expect(variables.toSorted()).toEqual([
+        "error.responseType",
+        "integrationErrorMessage",
+        "integrationLatency",
+        "integrationStatus",
+        "requestId",
+        "responseLatency",
+        "routeKey",
+        "status",
+      ]);
+    });
+  });
+
+  describe("address", () => {
+    const redirectUri = (stage: SynthesizedStage) =>
+      stage.readable(stage.service.Outputs.RedirectUri?.Value);
+
+    it("to register at Microsoft is the one that start sends", () => {
+      const start = functions().find(({ id }) => id === "StartFunction");
+
+      expect(prod.readable(start?.Environment.Variables.REDIRECT_URI)).toBe(redirectUri(prod));
+      expect(redirectUri(prod)).toMatch(/\/callback$/);
+      expect(
+        prod.resources("AWS::ApiGatewayV2::Route").map(({ Properties }) => Properties.RouteKey),
+      ).toContain("POST /callback");
+    });
+
+    it("is the custom domain, and then no other", async () => {
+      const stage = await synthesized(withCustomDomain);
+      const [api] = stage.resources("AWS::ApiGatewayV2::Api");
+
+      expect(redirectUri(stage)).toBe("https://outlook.appse.example/callback");
+      expect(api?.Properties).toMatchObject({ DisableExecuteApiEndpoint: true });
+    });
+  });
+
+  describe("alarms", () => {
+    const watched = () => {
+      const alarms = prod.resources("AWS::CloudWatch::Alarm").map(({ Properties }) => {
+        expect(prod.readable(Properties.AlarmActions)).toBe("AlarmsTopic");
+        return [Properties.AlarmName, Properties.Threshold];
+      });
+      return Object.fromEntries(alarms);
+    };
+
+    it("watch every function for failures and for being held back", () => {
+      const names = Object.keys(watched());
+
+      for (const name of [
+        "Start",
+        "AttemptStatus",
+        "Callback",
+        "Complete",
+        "Connections",
+        "Disconnect",
+        "TokenFetch",
+      ]) {
+        expect(names).toContain(`outlook-connect-prod-${name}-errors`);
+        expect(names).toContain(`outlook-connect-prod-${name}-throttles`);
+      }
+    });
+
+    it("go off when Microsoft refuses the app's credential once, to complete or to token-fetch", () => {
+      const filters = prod
+        .resources("AWS::Logs::MetricFilter")
+        .filter(({ Properties }) =>
+          z.string().parse(Properties.FilterPattern).includes("app_credential_rejected"),
+        );
+
+      expect(watched()).toMatchObject({ "outlook-connect-prod-app-credential-rejected": 1 });
+      expect(
+        filters.map(({ Properties }) => [
+          prod.readable(Properties.LogGroupName),
+          Properties.FilterPattern,
+        ]),
+      ).toEqual([
+        ["CompleteLogs", '{ $.failure = "app_credential_rejected" }'],
+        ["TokenFetchLogs", '{ $.failure = "app_credential_rejected" }'],
+      ]);
+    });
+
+    it("tell when the key of tables and secrets is in danger", () => {
+      const [rule] = prod.resources("AWS::Events::Rule");
+
+      expect(rule?.Properties.EventPattern).toMatchObject({
+        source: ["aws.kms"],
+        detail: { eventName: ["DisableKey", "ScheduleKeyDeletion"] },
+      });
+    });
+
+    it("travel encrypted only", () => {
+      const [topic] = prod.resources("AWS::SNS::Topic");
+      const [policy] = prod.resources("AWS::SNS::TopicPolicy");
+
+      expect(prod.readable(topic?.Properties.KmsMasterKeyId)).toBe("OperationsKey");
+      expect(policy?.Properties.PolicyDocument).toMatchObject({
+        Statement: expect.arrayContaining([
+          expect.objectContaining({
+            Effect: "Deny",
+            Condition: { Bool: { "aws:SecureTransport": "false" } },
+          }),
+        ]),
+      });
+    });
+  });
+});

@@ -1,0 +1,312 @@
+import { spawn } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { Clock } from "../../../../infra/local/clock.ts";
+import type { FunctionConfiguration } from "../../../../infra/local/gateway/execution-environment.ts";
+import {
+  LambdaService,
+  type LambdaServiceOptions,
+} from "../../../../infra/local/gateway/lambda-service.ts";
+import { fixtureFunctions } from "./fixture-functions.ts";
+
+let folder: string;
+let services: LambdaService[];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "lambda-"));
+  services = [];
+});
+afterEach(async () => {
+  await Promise.all(services.map((service) => service.close()));
+  await rm(folder, { recursive: true });
+});
+
+/** A service with one function, called `it`. */
+const serve = async (
+  code: string,
+  {
+    configuration = {},
+    ...options
+  }: Partial<LambdaServiceOptions> & { configuration?: Partial<FunctionConfiguration> } = {},
+) => {
+  const functions = await fixtureFunctions(folder, { it: code }, configuration);
+  const service = new LambdaService({ functions, clock: new Clock(), ...options });
+  services.push(service);
+  return {
+    service,
+    invoke: (event: unknown = {}) => service.invoke("it", JSON.stringify(event)),
+  };
+};
+
+const value = (outcome: Awaited<ReturnType<LambdaService["invoke"]>>): unknown => {
+  if (!outcome.ok) throw new Error(`the function failed: ${JSON.stringify(outcome.error)}`);
+  return JSON.parse(outcome.payload);
+};
+
+const isAlive = (processId: number) => {
+  try {
+    return process.kill(processId, 0);
+  } catch {
+    return false;
+  }
+};
+
+it("hands event and context to the handler and its result back", async () => {
+  const { invoke } = await serve(`exports.handler = async (event, context) => ({
+    event, name: context.functionName, arn: context.invokedFunctionArn,
+    hasTime: context.getRemainingTimeInMillis() > 4000 })`);
+
+  expect(value(await invoke({ n: 1 }))).toEqual({
+    event: { n: 1 },
+    name: "it",
+    arn: "arn:aws:lambda:us-east-1:123456789012:function:it",
+    hasTime: true,
+  });
+});
+
+it("gives a function the variables of AWS and its own, and none of this process but PATH", async () => {
+  vi.stubEnv("SECRET_OF_THE_PARENT", "yes");
+  const { invoke } = await serve("exports.handler = async () => process.env", {
+    configuration: { environment: { TABLE: "t" } },
+    endpoints: { AWS_ENDPOINT_URL_DYNAMODB: "http://127.0.0.1:1" },
+  });
+
+  const variables = value(await invoke());
+
+  expect(variables).toMatchObject({
+    TABLE: "t",
+    AWS_ENDPOINT_URL_DYNAMODB: "http://127.0.0.1:1",
+    AWS_REGION: "us-east-1",
+    AWS_LAMBDA_FUNCTION_NAME: "it",
+    TZ: ":UTC",
+    PATH: process.env.PATH,
+  });
+  expect(variables).not.toHaveProperty("SECRET_OF_THE_PARENT");
+  expect(variables).not.toHaveProperty("HOME");
+});
+
+it("keeps an environment for the next event and starts another while it is busy", async () => {
+  // Each event waits for the other one, so both are busy at the same time.
+  const { invoke } = await serve(
+    `const { existsSync, writeFileSync } = require("node:fs");
+    let calls = 0;
+    exports.handler = async ({ me, other }) => {
+      calls += 1;
+      writeFileSync(me, "");
+      while (!existsSync(other)) await new Promise((done) => setTimeout(done, 5));
+      return { pid: process.pid, calls };
+    }`,
+  );
+  const [one, other] = ["one", "other"].map((name) => join(folder, name));
+
+  const first = value(await invoke({ me: one, other: one }));
+  const both = await Promise.all([invoke({ me: one, other }), invoke({ me: other, other: one })]);
+
+  expect(both.map(value)).toContainEqual({ ...(first as object), calls: 2 });
+  expect(both.map(value)).toContainEqual(expect.objectContaining({ calls: 1 }));
+});
+
+it("never runs two events in one environment, and lets more wait than there is room for", async () => {
+  const { service, invoke } = await serve(
+    `let running = 0;
+    exports.handler = async () => {
+      running += 1;
+      const atOnce = running;
+      await new Promise((done) => setTimeout(done, 20));
+      running -= 1;
+      return atOnce;
+    }`,
+    { environmentsPerFunction: 2 },
+  );
+
+  const outcomes = await Promise.all(Array.from({ length: 8 }, () => invoke()));
+
+  expect(outcomes.map(value)).toEqual(Array(8).fill(1));
+  expect(service.processIds()).toHaveLength(2);
+});
+
+it("reports a thrown error and keeps the environment", async () => {
+  const { invoke } = await serve(`exports.handler = async ({ fail }) => {
+    if (fail) throw new TypeError("no");
+    return process.pid; }`);
+
+  const before = value(await invoke({}));
+  const outcome = await invoke({ fail: true });
+
+  expect(outcome).toMatchObject({
+    ok: false,
+    error: { errorType: "TypeError", errorMessage: "no", trace: expect.any(Array) },
+  });
+  expect(value(await invoke({}))).toBe(before);
+});
+
+it("survives a crash with a fresh environment", async () => {
+  const { invoke } = await serve(
+    "exports.handler = async ({ code }) => (code ? process.exit(code) : process.pid)",
+  );
+
+  const before = value(await invoke());
+  const crashed = await invoke({ code: 3 });
+
+  expect(crashed).toMatchObject({
+    ok: false,
+    error: {
+      errorType: "Runtime.ExitError",
+      errorMessage: expect.stringContaining("exit status 3"),
+    },
+  });
+  expect(value(await invoke())).not.toBe(before);
+});
+
+it("ends an environment in which a promise was rejected unseen", async () => {
+  const { invoke } = await serve(`exports.handler = () => {
+    Promise.reject(new Error("unseen"));
+    return new Promise(() => {}); }`);
+
+  expect(await invoke()).toMatchObject({
+    ok: false,
+    error: { errorType: "Runtime.UnhandledPromiseRejection", errorMessage: "unseen" },
+  });
+});
+
+it("kills a function that runs for too long, even if it never yields", async () => {
+  const { service, invoke } = await serve("exports.handler = async () => { for (;;); }", {
+    configuration: { timeoutSeconds: 0.3 },
+  });
+
+  expect(await invoke()).toMatchObject({
+    ok: false,
+    error: {
+      errorType: "Sandbox.Timedout",
+      errorMessage: expect.stringContaining("Task timed out after 0.30 seconds"),
+    },
+  });
+  await expect.poll(() => service.processIds()).toEqual([]);
+});
+
+it.for([
+  ["throws while it loads", `throw new RangeError("broken")`, "RangeError"],
+  ["exits while it loads", "process.exit(0)", "Runtime.ExitError"],
+  ["exports no handler", "exports.other = () => {}", "Runtime.HandlerNotFound"],
+  [
+    "wants a callback, which Node.js 24 has no more",
+    "exports.handler = (event, context, callback) => callback(null, 1)",
+    "Runtime.CallbackHandlerDeprecated",
+  ],
+] as const)("reports a bundle that %s", async ([, code, errorType]) => {
+  const { invoke } = await serve(code);
+
+  expect(await invoke()).toMatchObject({ ok: false, error: { errorType } });
+});
+
+it("reports a bundle that is not there", async () => {
+  const { invoke } = await serve("", { configuration: { handler: "other.handler" } });
+
+  expect(await invoke()).toMatchObject({
+    ok: false,
+    error: { errorType: "Runtime.ImportModuleError" },
+  });
+});
+
+it("refuses an answer above the limit of synchronous payloads", async () => {
+  const { invoke } = await serve(`exports.handler = async () => "x".repeat(6 * 1024 * 1024)`);
+
+  expect(await invoke()).toMatchObject({
+    ok: false,
+    error: { errorType: "Function.ResponseSizeTooLarge" },
+  });
+});
+
+it("shifts the function's Date by the clock, while it loads and at each event, and no timer", async () => {
+  const clock = new Clock();
+  clock.advance(3600);
+  const { invoke } = await serve(
+    `const loadedAt = Date.now();
+    exports.handler = async () => {
+      await new Promise((done) => setTimeout(done, 1));
+      return { loadedAt, times: [Date.now(), new Date().getTime(), Date.parse(Date())],
+        fixed: new Date(0).toISOString(), parts: new Date(2020, 0).getFullYear(),
+        same: new Date() instanceof Date && new Date().constructor === Date };
+    }`,
+    { clock },
+  );
+  const near = (time: number) => expect.closeTo(time, -4);
+
+  const first = value(await invoke());
+  const loadedAt = Date.now() + 3_600_000;
+  clock.advance(86_400);
+  const second = value(await invoke());
+
+  expect(first).toMatchObject({ loadedAt: near(loadedAt), times: Array(3).fill(near(loadedAt)) });
+  expect(second).toEqual({
+    loadedAt: (first as { loadedAt: number }).loadedAt,
+    times: Array(3).fill(near(loadedAt + 86_400_000)),
+    fixed: "1970-01-01T00:00:00.000Z",
+    parts: 2020,
+    same: true,
+  });
+});
+
+it("passes on each line that a function writes", async () => {
+  const lines: string[] = [];
+  const { service, invoke } = await serve(
+    `exports.handler = async () => { console.log("one\\ntwo"); console.error("three"); }`,
+    { onLog: (name, line) => lines.push(`${name}: ${line}`) },
+  );
+
+  await invoke();
+  await service.close();
+
+  expect(lines.sort()).toEqual(["it: one", "it: three", "it: two"]);
+});
+
+it("leaves no process behind when it closes, and ends what still ran", async () => {
+  const { service, invoke } = await serve(
+    "exports.handler = ({ hang }) => (hang ? new Promise(() => {}) : process.pid)",
+  );
+  await invoke();
+  const hanging = invoke({ hang: true });
+  const processIds = service.processIds();
+
+  await service.close();
+
+  expect(processIds).toHaveLength(1);
+  expect(processIds.filter(isAlive)).toEqual([]);
+  expect(await hanging).toMatchObject({ ok: false });
+  expect(await invoke()).toMatchObject({ ok: false });
+});
+
+it("leaves no process behind when its own process is killed", async () => {
+  // By its port: where nobody collects orphans, a process that is gone keeps its id.
+  const [configuration] = await fixtureFunctions(folder, {
+    it: `const server = require("node:http").createServer((_, response) => response.end());
+    exports.handler = async () => {
+      await new Promise((done) => server.listen(0, "127.0.0.1", done));
+      return server.address().port;
+    }`,
+  });
+  const script = join(folder, "parent.mjs");
+  const url = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
+  await writeFile(
+    script,
+    `import { Clock } from ${url("../../../../infra/local/clock.ts")};
+    import { LambdaService } from ${url("../../../../infra/local/gateway/lambda-service.ts")};
+    const service = new LambdaService({
+      functions: [${JSON.stringify(configuration)}], clock: new Clock() });
+    console.log((await service.invoke("it", "{}")).payload);`,
+  );
+  const parent = spawn(process.execPath, [script], { stdio: ["ignore", "pipe", "inherit"] });
+  const [line] = (await parent.stdout.take(1).toArray()) as [Buffer];
+  const answers = () =>
+    fetch(`http://127.0.0.1:${Number(line.toString())}`).then(
+      () => true,
+      () => false,
+    );
+  expect(await answers()).toBe(true);
+
+  parent.kill("SIGKILL");
+
+  await expect.poll(answers).toBe(false);
+});

@@ -1,0 +1,78 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { signInToProduct } from "../../../infra/local/product-client.ts";
+import { type LocalStack, startLocalStack } from "../../../infra/local/stack.ts";
+import { fetchToken, tokenClient } from "../../../infra/local/web-app/worker.ts";
+
+let folder: string;
+let stack: LocalStack;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "stack-"));
+  stack = await startLocalStack({ folder });
+});
+afterAll(async () => {
+  await stack.close();
+  await rm(folder, { recursive: true });
+});
+
+it("sends a signed-in person to Microsoft with the address the API has here", async () => {
+  const product = await signInToProduct(stack.origins, "user_ines");
+
+  const { authorizationUrl } = await product.start();
+
+  const { origin, searchParams } = new URL(authorizationUrl);
+  expect(origin).toBe(stack.origins.microsoft);
+  expect(searchParams.get("redirect_uri")).toBe(`${stack.origins.api}/callback`);
+  expect((await fetch(authorizationUrl)).status).toBe(200);
+});
+
+it("knows strangers by the product's own signature", async () => {
+  const response = await fetch(`${stack.origins.api}/connections`, {
+    headers: { authorization: "Bearer nonsense", origin: stack.origins.webApp },
+  });
+
+  expect(response.status).toBe(401);
+  expect(response.headers.get("access-control-allow-origin")).toBe(stack.origins.webApp);
+});
+
+it("lets a worker invoke token-fetch", async () => {
+  const lambda = tokenClient({
+    endpoint: stack.origins.lambda,
+    region: stack.region,
+    credentials: { accessKeyId: "local", secretAccessKey: "local" },
+  });
+
+  const answer = await fetchToken(
+    {
+      connectionId: `conn_${"x".repeat(22)}`,
+      workspaceId: "ws_larkfield",
+      run: { workflowId: "test", runId: "1" },
+    },
+    { lambda, functionName: stack.tokenFetchFunctionName },
+  );
+
+  lambda.destroy();
+  expect(answer).toMatchObject({ ok: false, error: { code: "not_found" } });
+});
+
+it("runs the functions by the stack's clock", async () => {
+  const product = await signInToProduct(stack.origins, "user_tomas");
+  stack.clock.advance(30 * 86_400);
+
+  const { expiresAt } = await product.start();
+
+  expect(Date.parse(expiresAt)).toBeGreaterThan(stack.clock.now().getTime());
+});
+
+it("finds again what it kept in its folder", async () => {
+  const before = await signInToProduct(stack.origins, "user_priya");
+  const { attemptId } = await before.start();
+
+  await stack.close();
+  stack = await startLocalStack({ folder });
+
+  const after = await signInToProduct(stack.origins, "user_priya");
+  expect((await after.call("GET", `/attempts/${attemptId}`)).status).toBe(200);
+});
