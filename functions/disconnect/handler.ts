@@ -23,9 +23,10 @@ export const disconnectHandler = (
     }
     const owner = signedInUser(request, settings);
     const id = connectionIdText.safeParse(request.pathParameters.connectionId);
-    const disconnected =
-      id.success && (await disconnectMailbox({ id: connectionId(id.data), owner }, ports));
-    if (!disconnected || !disconnected.ok) {
+    const disconnected = id.success
+      ? await disconnectMailbox({ id: connectionId(id.data), owner }, ports)
+      : undefined;
+    if (!id.success || !disconnected?.ok) {
       return problem("not_found", "This connection does not exist, or is not yours.");
     }
     logger.info("mailbox disconnected", {

@@ -38,6 +38,8 @@ export interface ServedToken {
   readonly scopes: readonly string[];
   /** The token satisfies the caller, but it could not be renewed: somebody should look. */
   readonly degraded: boolean;
+  /** Why it is degraded; for the log, since the caller is served. */
+  readonly notRenewed?: TokenFailure;
   readonly source: "memory" | "table" | "refresh";
 }
 
@@ -83,7 +85,7 @@ export const fetchToken = async (
 
   const serve = async (
     connection: StoredConnection,
-    how: Pick<ServedToken, "degraded" | "source">,
+    how: Pick<ServedToken, "degraded" | "notRenewed" | "source">,
   ): Promise<Result<ServedToken, TokenFailure>> => {
     const accessToken = await sealer.open(connection.sealedAccessToken, {
       purpose: "access_token",
@@ -118,8 +120,8 @@ export const fetchToken = async (
         if (!satisfies(outcome.connection, minTtlSeconds, now())) return fail(livesTooShort);
         return serve(outcome.connection, { degraded: false, source: "refresh" });
       case "refused":
-        if (isGoodEnough) return serve(stored, { degraded: true, source: "table" });
-        return fail(outcome.failure);
+        if (!isGoodEnough) return fail(outcome.failure);
+        return serve(stored, { degraded: true, notRenewed: outcome.failure, source: "table" });
       case "elsewhere":
         if (isGoodEnough) return serve(stored, { degraded: false, source: "table" });
         if (now().getTime() + poll > givesUpAt) return fail(refreshedElsewhere);

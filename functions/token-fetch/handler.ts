@@ -2,7 +2,7 @@ import type { Context } from "aws-lambda";
 import * as z from "zod/mini";
 import { connectionId, workspaceId } from "../../shared/domain/ids.ts";
 import { connectionIdText } from "../../shared/http/api-ids.ts";
-import { errorFields, logger } from "../../shared/logger.ts";
+import { errorFields, type LogFields, logger } from "../../shared/logger.ts";
 import { defaultMinTtlSeconds, type FetchTokenPorts, fetchToken } from "./fetch-token.ts";
 import type { TokenFailure } from "./token-failure.ts";
 
@@ -58,6 +58,13 @@ const broken: TokenFailure = {
   message: "Something went wrong on our side. We have been alerted.",
 };
 
+const failureFields = ({ code, actor, retryable, cause }: TokenFailure): LogFields => ({
+  failure: cause?.kind ?? code,
+  actor,
+  retryable,
+  ...(cause?.evidence && { microsoft: cause.evidence }),
+});
+
 /** Invoked synchronously by a worker whose role may do it; answers failures as values. */
 export const tokenFetchHandler =
   (graphEndpoint: URL, ports: FetchTokenPorts) =>
@@ -86,18 +93,12 @@ export const tokenFetchHandler =
         ports,
       );
       if (!fetched.ok) {
-        const { code, actor, retryable, cause } = fetched.failure;
-        logger.warn("token not served", {
-          ...who,
-          failure: cause?.kind ?? code,
-          actor,
-          retryable,
-          ...(cause?.evidence && { microsoft: cause.evidence }),
-        });
+        logger.warn("token not served", { ...who, ...failureFields(fetched.failure) });
         return refuse(fetched.failure);
       }
 
-      const { accessToken, expiresAt, scopes, degraded, source } = fetched.value;
+      const { accessToken, expiresAt, scopes, degraded, notRenewed, source } = fetched.value;
+      if (notRenewed) logger.warn("token not renewed", { ...who, ...failureFields(notRenewed) });
       logger.info("token served", { ...who, source, degraded });
       return {
         ok: true,

@@ -17,6 +17,10 @@ const readSecret = openSecretReader();
 const connections = dynamoDbConnections(openDynamoDb(), env.CONNECTIONS_TABLE);
 const sealer = joseSealer(secretsManagerVaultKeys(readSecret, env.VAULT_KEYS_SECRET_ARN, now));
 
+const report = (error: unknown) => {
+  logger.error("token not renewed", { failure: "internal_error", error: errorFields(error) });
+};
+
 let refresh: Promise<RefreshConnection> | undefined;
 
 export const handler = tokenFetchHandler(env.GRAPH_ENDPOINT, {
@@ -26,7 +30,7 @@ export const handler = tokenFetchHandler(env.GRAPH_ENDPOINT, {
   loadRefresh: () => {
     // A bundle of its own: msal and the vault's client are loaded by a refresh, and by nothing else.
     refresh ??= import("./refresh.ts").then(({ openRefresh }) =>
-      openRefresh({ env, connections, sealer, readSecret, now }),
+      openRefresh({ env, connections, sealer, readSecret, now, report }),
     );
     return refresh;
   },
@@ -35,7 +39,5 @@ export const handler = tokenFetchHandler(env.GRAPH_ENDPOINT, {
   wait: async (milliseconds) => {
     await wait(milliseconds);
   },
-  report: (error) => {
-    logger.error("token not renewed", { failure: "internal_error", error: errorFields(error) });
-  },
+  report,
 });

@@ -34,6 +34,8 @@ export interface RefreshConnectionPorts {
   readonly now: () => Date;
   /** A name that no other refresh ever has. */
   readonly leaseOwner: () => string;
+  /** Told of an error that the caller does not notice. */
+  readonly report: (error: unknown) => void;
 }
 
 const ownerOf = ({ id, owner, account }: StoredConnection) => ({
@@ -106,14 +108,19 @@ const save = async (
   { accessToken, accessTokenExpiresAt, refreshToken, scopes }: RefreshedTokens,
   connection: StoredConnection,
   held: HeldLease,
-  { connections, sealer, vault, now }: RefreshConnectionPorts,
+  { connections, sealer, vault, now, report }: RefreshConnectionPorts,
 ): Promise<RefreshOutcome> => {
   const { id, owner, vaultEntry } = connection;
   const age = (now().getTime() - connection.refreshTokenStoredAt.getTime()) / 1000;
   let { refreshTokenStoredAt } = connection;
   if (refreshToken && age > replaceAfterSeconds) {
-    await vault.replace(vaultEntry, ownerOf(connection), refreshToken);
-    refreshTokenStoredAt = now();
+    try {
+      await vault.replace(vaultEntry, ownerOf(connection), refreshToken);
+      refreshTokenStoredAt = now();
+    } catch (error) {
+      // The stored one still works, so the next refresh tries again.
+      report(error);
+    }
   }
   const tokens = {
     sealedAccessToken: await sealer.seal(accessToken, {

@@ -17,6 +17,7 @@ export interface RefreshWiring {
   readonly sealer: Sealer;
   readonly readSecret: ReadSecret;
   readonly now: () => Date;
+  readonly report: (error: unknown) => void;
 }
 
 /** The second entry of this function's bundle. What the first one has loaded is handed over. */
@@ -26,11 +27,13 @@ export const openRefresh = ({
   sealer,
   readSecret,
   now,
+  report,
 }: RefreshWiring): RefreshConnection =>
   refreshConnection({
     connections,
     sealer,
     now,
+    report,
     leaseOwner: randomUUID,
     identity: {
       refresh: msalRefresh({

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as z from "zod/mini";
-import { walkSignIn } from "./microsoft/walk-sign-in.ts";
+import { signIn } from "./microsoft/walk-sign-in.ts";
 import { type ProductClient, postCallback, signInToProduct } from "./product-client.ts";
 import { type LocalStack, startLocalStack } from "./stack.ts";
 import { readNewestMail } from "./web-app/read-newest-mail.ts";
@@ -47,7 +47,7 @@ const connect = async (product: ProductClient, username: string) => {
     ({ authorizationUrl }) => `sent to ${new URL(authorizationUrl).pathname}`,
   );
   const form = await step(`signs in at Microsoft as ${username} and accepts`, () =>
-    walkSignIn(authorizationUrl, { username, consent: "accept" }),
+    signIn(authorizationUrl, { username, consent: "accept" }),
   );
   assert("action" in form, "Microsoft kept the person");
   const { returned } = await step(

@@ -8,6 +8,7 @@ import { Clock } from "./clock.ts";
 import { createSecrets } from "./create-secrets.ts";
 import { createTables } from "./dynamodb/create-tables.ts";
 import { startDynamoDb } from "./dynamodb/start-dynamodb.ts";
+import type { FunctionConfiguration } from "./gateway/execution-environment.ts";
 import { startGateway } from "./gateway/gateway.ts";
 import { startLambdaApi } from "./gateway/lambda-api.ts";
 import { LambdaService } from "./gateway/lambda-service.ts";
@@ -75,6 +76,10 @@ export interface LocalStack {
   readonly microsoft?: MicrosoftSimulator;
   readonly secretsManager: RunningSecretsManager;
   readonly lambda: LambdaService;
+  /** The functions as the template configures them, with the values of this machine. */
+  readonly functions: readonly FunctionConfiguration[];
+  /** Variables that lead the AWS SDK to the local engines. */
+  readonly endpoints: Readonly<Record<string, string>>;
   /** All that the functions have written, oldest first. */
   readonly logs: readonly LogLine[];
   close(): Promise<void>;
@@ -174,17 +179,18 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
     values: { apiEndpoint: apiOrigin, secretArns },
   });
 
+  const endpoints = {
+    AWS_ENDPOINT_URL_DYNAMODB: dynamoDb.origin,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.origin,
+    AWS_ENDPOINT_URL_SESV2: mail.origin,
+  };
   const logs: LogLine[] = [];
   const lambda = started(
     new LambdaService({
       functions,
       clock,
       region: localRegion,
-      endpoints: {
-        AWS_ENDPOINT_URL_DYNAMODB: dynamoDb.origin,
-        AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.origin,
-        AWS_ENDPOINT_URL_SESV2: mail.origin,
-      },
+      endpoints,
       onLog: (name, line) => {
         logs.push({ functionName: name, line });
         onLog?.({ functionName: name, line });
@@ -213,6 +219,8 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
     ...(microsoft && { microsoft }),
     secretsManager,
     lambda,
+    functions,
+    endpoints,
     logs,
     close: () => running.disposeAsync(),
   };

@@ -18,43 +18,130 @@ interface Known extends Omit<Refusal, "codes" | "claims"> {}
  * number is documented for few of them [unverified for the rest]; texts are shortened.
  */
 const known = {
-  16000: { error: "interaction_required", text: "Either multiple user identities are available for the current request or selected account is not supported for the scenario." },
-  28002: { error: "invalid_scope", text: "Provided value for the input parameter scope is not valid." },
-  50011: { error: "invalid_request", text: "The redirect URI specified in the request does not match the redirect URIs configured for the application." },
-  50020: { error: "access_denied", text: "User account from identity provider does not exist in tenant and cannot access the application in that tenant. The account needs to be added as an external user in the tenant first." },
+  16000: {
+    error: "interaction_required",
+    text: "Either multiple user identities are available for the current request or selected account is not supported for the scenario.",
+  },
+  28002: {
+    error: "invalid_scope",
+    text: "Provided value for the input parameter scope is not valid.",
+  },
+  50011: {
+    error: "invalid_request",
+    text: "The redirect URI specified in the request does not match the redirect URIs configured for the application.",
+  },
+  50020: {
+    error: "access_denied",
+    text: "User account from identity provider does not exist in tenant and cannot access the application in that tenant. The account needs to be added as an external user in the tenant first.",
+  },
   50057: { error: "invalid_grant", text: "The user account is disabled." },
-  50058: { error: "login_required", text: "A silent sign-in request was sent but no user is signed in." },
-  50076: { error: "interaction_required", suberror: "basic_action", text: "Due to a configuration change made by your administrator, or because you moved to a new location, you must use multi-factor authentication to access '00000003-0000-0000-c000-000000000000'." },
-  50105: { error: "interaction_required", text: "Your administrator has configured the application to block users unless they are specifically granted ('assigned') access to the application." },
-  50173: { error: "invalid_grant", suberror: "bad_token", text: "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user might have changed or reset their password." },
-  53003: { error: "invalid_grant", suberror: "message_only", text: "Access has been blocked by Conditional Access policies. The access policy does not allow token issuance." },
-  54005: { error: "invalid_grant", text: "OAuth2 Authorization code was already redeemed, please retry with a new valid code or use an existing refresh token." },
-  65001: { error: "invalid_grant", suberror: "consent_required", text: "The user or administrator has not consented to use the application. Send an interactive authorization request for this user and resource." },
+  50058: {
+    error: "login_required",
+    text: "A silent sign-in request was sent but no user is signed in.",
+  },
+  50076: {
+    error: "interaction_required",
+    suberror: "basic_action",
+    text: "Due to a configuration change made by your administrator, or because you moved to a new location, you must use multi-factor authentication to access '00000003-0000-0000-c000-000000000000'.",
+  },
+  50105: {
+    error: "interaction_required",
+    text: "Your administrator has configured the application to block users unless they are specifically granted ('assigned') access to the application.",
+  },
+  50173: {
+    error: "invalid_grant",
+    suberror: "bad_token",
+    text: "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user might have changed or reset their password.",
+  },
+  53003: {
+    error: "invalid_grant",
+    suberror: "message_only",
+    text: "Access has been blocked by Conditional Access policies. The access policy does not allow token issuance.",
+  },
+  54005: {
+    error: "invalid_grant",
+    text: "OAuth2 Authorization code was already redeemed, please retry with a new valid code or use an existing refresh token.",
+  },
+  65001: {
+    error: "invalid_grant",
+    suberror: "consent_required",
+    text: "The user or administrator has not consented to use the application. Send an interactive authorization request for this user and resource.",
+  },
   65004: { error: "access_denied", text: "User declined to consent to access the app." },
   70000: { error: "invalid_grant", text: "Provided grant is invalid or malformed." },
   70003: { error: "unsupported_grant_type", text: "The app requested an unsupported grant type." },
-  70008: { error: "invalid_grant", text: "The provided authorization code or refresh token has expired due to inactivity. Send a new interactive authorization request for this user and resource." },
-  70011: { error: "invalid_scope", text: "The provided value for the input parameter 'scope' is not valid." },
-  70043: { error: "invalid_grant", suberror: "token_expired", text: "The refresh token has expired or is invalid due to sign-in frequency checks by Conditional Access." },
-  90002: { error: "invalid_request", text: "Tenant not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud." },
+  70008: {
+    error: "invalid_grant",
+    text: "The provided authorization code or refresh token has expired due to inactivity. Send a new interactive authorization request for this user and resource.",
+  },
+  70011: {
+    error: "invalid_scope",
+    text: "The provided value for the input parameter 'scope' is not valid.",
+  },
+  70043: {
+    error: "invalid_grant",
+    suberror: "token_expired",
+    text: "The refresh token has expired or is invalid due to sign-in frequency checks by Conditional Access.",
+  },
+  90002: {
+    error: "invalid_request",
+    text: "Tenant not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud.",
+  },
   90014: { error: "invalid_request", text: "The required field is missing from the request body." },
   90023: { error: "invalid_request", text: "Invalid STS request." },
-  90094: { error: "access_denied", text: "The grant requires admin permission. Ask an admin to grant permission to this app before you can use it." },
-  90095: { error: "access_denied", text: "Admin approval is required. A request can be sent to an admin." },
+  90094: {
+    error: "access_denied",
+    text: "The grant requires admin permission. Ask an admin to grant permission to this app before you can use it.",
+  },
+  90095: {
+    error: "access_denied",
+    text: "Admin approval is required. A request can be sent to an admin.",
+  },
   900971: { error: "invalid_request", text: "No reply address provided." },
-  501481: { error: "invalid_grant", text: "The Code_Verifier does not match the code_challenge supplied in the authorization request." },
+  501481: {
+    error: "invalid_grant",
+    text: "The Code_Verifier does not match the code_challenge supplied in the authorization request.",
+  },
   501491: { error: "invalid_request", text: "Invalid size of Code_Challenge parameter." },
-  650053: { error: "invalid_client", text: "The application asked for a scope that doesn't exist on the resource '00000003-0000-0000-c000-000000000000'." },
-  700005: { error: "invalid_grant", text: "The provided Authorization Code is intended to use against another tenant, thus rejected. OAuth2 Authorization Code must be redeemed against same tenant it was acquired for (/common or /{tenant-ID} as appropriate)." },
-  700016: { error: "unauthorized_client", text: "Application was not found in the directory. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant." },
+  650053: {
+    error: "invalid_client",
+    text: "The application asked for a scope that doesn't exist on the resource '00000003-0000-0000-c000-000000000000'.",
+  },
+  700005: {
+    error: "invalid_grant",
+    text: "The provided Authorization Code is intended to use against another tenant, thus rejected. OAuth2 Authorization Code must be redeemed against same tenant it was acquired for (/common or /{tenant-ID} as appropriate).",
+  },
+  700016: {
+    error: "unauthorized_client",
+    text: "Application was not found in the directory. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant.",
+  },
   700027: { error: "invalid_client", text: "Client assertion failed signature validation." },
-  700054: { error: "unsupported_response_type", text: "The response_type is not enabled for the application." },
-  700082: { error: "invalid_grant", suberror: "token_expired", text: "The refresh token has expired due to inactivity." },
-  900144: { error: "invalid_request", text: "The request body must contain the following parameter: 'grant_type'." },
+  700054: {
+    error: "unsupported_response_type",
+    text: "The response_type is not enabled for the application.",
+  },
+  700082: {
+    error: "invalid_grant",
+    suberror: "token_expired",
+    text: "The refresh token has expired due to inactivity.",
+  },
+  900144: {
+    error: "invalid_request",
+    text: "The request body must contain the following parameter: 'grant_type'.",
+  },
   7000112: { error: "unauthorized_client", text: "Application is disabled." },
-  7000215: { error: "invalid_client", text: "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to the app." },
-  7000218: { error: "invalid_client", text: "The request body must contain the following parameter: 'client_assertion' or 'client_secret'." },
-  7000222: { error: "invalid_client", text: "The provided client secret keys for app are expired. Visit the Azure portal to create new keys for your app." },
+  7000215: {
+    error: "invalid_client",
+    text: "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to the app.",
+  },
+  7000218: {
+    error: "invalid_client",
+    text: "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
+  },
+  7000222: {
+    error: "invalid_client",
+    text: "The provided client secret keys for app are expired. Visit the Azure portal to create new keys for your app.",
+  },
 } as const satisfies Readonly<Record<number, Known>>;
 
 export type KnownCode = keyof typeof known;
@@ -66,7 +153,8 @@ export const refusal = (code: KnownCode, changes: Partial<Refusal> = {}): Refusa
 });
 
 /** "2026-01-31 09:30:00Z", as in Microsoft's bodies and texts. */
-export const timestamp = (now: Date): string => `${now.toISOString().slice(0, 19).replace("T", " ")}Z`;
+export const timestamp = (now: Date): string =>
+  `${now.toISOString().slice(0, 19).replace("T", " ")}Z`;
 
 /** What identifies one answer to Microsoft's support. */
 export interface Trace {

@@ -35,7 +35,10 @@ export const readAdminConsent = (
 
   // `common` is reported to fail like this; Microsoft only says not to use it.
   if (authority.kind === "common" || authority.kind === "consumers")
-    return refuse(900144, "The request body must contain the following parameter: 'response_type'.");
+    return refuse(
+      900144,
+      "The request body must contain the following parameter: 'response_type'.",
+    );
   if (get("client_id") !== options.clientId) return refuse(700016);
   const redirectUri = get("redirect_uri");
   if (redirectUri === undefined) return refuse(900971);

@@ -59,7 +59,7 @@ export const applyFault = async (
       if (fault.afterProcessing) await answer();
       return { kind: "dropped" };
     case "delayed":
-      await wait(fault.milliseconds);
+      await wait(fault.milliseconds, undefined, { ref: false });
       return whole(await answer());
     case "dripped":
       return { kind: "dripped", response: await answer(), milliseconds: fault.milliseconds };

@@ -49,11 +49,7 @@ const answer = (
   return seeOther(302, `${target.href}#`);
 };
 
-export const answerRefusal = (
-  target: AnswerTarget,
-  refused: Refusal,
-  trace: Trace,
-): HttpResponse =>
+export const answerRefusal = (target: AnswerTarget, refused: Refusal, trace: Trace): HttpResponse =>
   answer(target, {
     error: refused.error,
     error_description: describe(refused, trace),
@@ -100,7 +96,14 @@ export const readAuthorize = (
 
   const redirectUri = get("redirect_uri");
   if (get("client_id") === undefined)
-    return { response: errorPage(refusal(900144, { text: "The request body must contain the following parameter: 'client_id'." }), trace) };
+    return {
+      response: errorPage(
+        refusal(900144, {
+          text: "The request body must contain the following parameter: 'client_id'.",
+        }),
+        trace,
+      ),
+    };
   if (get("client_id") !== options.clientId) return { response: errorPage(refusal(700016), trace) };
   if (redirectUri === undefined || !options.redirectUris.includes(redirectUri))
     return { response: errorPage(refusal(50011), trace) };
@@ -115,7 +118,10 @@ export const readAuthorize = (
   });
 
   if (get("response_type") === undefined)
-    return refuse(900144, "The request body must contain the following parameter: 'response_type'.");
+    return refuse(
+      900144,
+      "The request body must contain the following parameter: 'response_type'.",
+    );
   if (get("response_type") !== "code") return refuse(700054);
   const mode = get("response_mode");
   if (mode !== undefined && mode !== target.responseMode)
@@ -134,7 +140,8 @@ export const readAuthorize = (
 
   const challenge = get("code_challenge");
   const method = get("code_challenge_method") ?? "plain";
-  if (challenge !== undefined && !/^[A-Za-z0-9._~-]{43,128}$/.test(challenge)) return refuse(501491);
+  if (challenge !== undefined && !/^[A-Za-z0-9._~-]{43,128}$/.test(challenge))
+    return refuse(501491);
   if (method !== "plain" && method !== "S256")
     return refuse(90023, "Unsupported 'code_challenge_method' value.");
 

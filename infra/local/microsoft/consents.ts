@@ -1,9 +1,5 @@
 import { personalTenantId } from "./directory.ts";
-import {
-  isOpenIdScope,
-  needsAdminAlways,
-  needsAdminByDefault,
-} from "./scopes.ts";
+import { isOpenIdScope, needsAdminAlways, needsAdminByDefault } from "./scopes.ts";
 import type { Principal, Simulation } from "./simulation.ts";
 
 const userKey = ({ tenant, oid }: Principal) => `${tenant.id}/${oid}`;
@@ -65,8 +61,7 @@ export const neededConsent = (
   scopes: readonly string[],
   prompt: string | undefined,
 ): "nothing" | "consent" | "admin_approval" => {
-  const missing =
-    prompt === "consent" ? scopes : missingScopes(simulation, principal, scopes);
+  const missing = prompt === "consent" ? scopes : missingScopes(simulation, principal, scopes);
   if (missing.length === 0) return "nothing";
   if (principal.tenant.id === personalTenantId || canConsentForTenant(principal)) return "consent";
 

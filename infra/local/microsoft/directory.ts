@@ -152,39 +152,134 @@ const administrator = {
 } as const satisfies Partial<Account>;
 
 export const accounts: readonly Account[] = [
-  member(larkfield, "Ada Whitlock", "ada.whitlock@larkfield.example", "e7d1a2b4-0c35-4f68-9a7b-2d4c6e8f1a03", administrator),
-  member(larkfield, "Ben Okafor", "ben.okafor@larkfield.example", "1f6b3c9d-8e42-4a75-b0d1-5c7e9f2a4b16"),
-  member(larkfield, "Clara Lindqvist", "clara.lindqvist@larkfield.example", "94c0d7e8-2a1b-4f3c-8d5e-6b7a8c9d0e21", {
-    guestIn: [{ tenantId: aldermoor.id, oid: "7b2e4d6f-9c1a-4853-a0b7-e5d3f1c92a64" }],
-    description: "Also a guest of Aldermoor Insurance",
-  }),
-  member(larkfield, "Dario Fenn", "dario.fenn@larkfield.example", "b35e7f91-4d6c-4a08-9e2f-1c3b5d7a9f42", {
-    mailbox: false,
-    description: "Has no mailbox",
-  }),
-  member(larkfield, "Edda Rowe", "edda.rowe@larkfield.example", "60a8c2e4-f6b1-4d39-8c5a-7e9f0b1d2c53", {
-    disabled: true,
-    description: "Disabled",
-  }),
-  member(aldermoor, "Margit Solberg", "margit.solberg@aldermoor.example", "d8f2b6a0-3e7c-4915-b4d8-9a1c2e3f5b67", administrator),
-  member(aldermoor, "Niall Byrne", "niall.byrne@aldermoor.example", "27c4e9f1-5b8d-4a63-90e2-f3a5b7c9d178"),
-  member(aldermoor, "Oona Virtanen", "oona.virtanen@aldermoor.example", "8a5d0b3e-c7f2-4e16-a9d4-0b6c8e1f3a89"),
-  member(aldermoor, "Pell Hargreave", "pell.hargreave@aldermoor.example", "f19b7e5c-2d4a-4680-8f3b-c5d7e9a1b390", {
-    roles: ["cloud_application_administrator"],
-    description: "Cloud Application Administrator",
-  }),
-  member(brightwater, "Priya Raman", "priya.raman@brightwater.example", "4e6a8c0d-b2f4-4175-9c3e-d1f5a7b9c201", administrator),
-  member(brightwater, "Quentin Marsh", "quentin.marsh@brightwater.example", "a3c5e7f9-1b2d-4f46-8a6c-e8f0b2d4c612"),
-  member(brightwater, "Rosa Ibáñez", "rosa.ibanez@brightwater.example", "59d1f3b7-7e9a-4c28-b0f4-2a6d8c0e1f23"),
-  member(castellan, "Sigrid Thorne", "sigrid.thorne@castellan.example", "c0e2a4f6-8d1b-4357-95a9-b3d7f9e1c534", administrator),
-  member(castellan, "Tomás Rivera", "tomas.rivera@castellan.example", "71b9d3e5-f0a2-4c64-8e7d-6f8a0c2b4d45"),
-  member(castellan, "Uma Patel", "uma.patel@castellan.example", "0d8f6a4c-2e1b-4973-a5c7-e9b1d3f5a056"),
-  member(personal, "Juno Hale", "juno.hale@outlook.example", "00000000-0000-0000-5a1c-7e3d9b20f461", {
-    description: "Personal account",
-  }),
-  member(personal, "Theo Marsh", "theo.marsh@hotmail.example", "00000000-0000-0000-c83f-02b6e4d7a915", {
-    description: "Personal account",
-  }),
+  member(
+    larkfield,
+    "Ada Whitlock",
+    "ada.whitlock@larkfield.example",
+    "e7d1a2b4-0c35-4f68-9a7b-2d4c6e8f1a03",
+    administrator,
+  ),
+  member(
+    larkfield,
+    "Ben Okafor",
+    "ben.okafor@larkfield.example",
+    "1f6b3c9d-8e42-4a75-b0d1-5c7e9f2a4b16",
+  ),
+  member(
+    larkfield,
+    "Clara Lindqvist",
+    "clara.lindqvist@larkfield.example",
+    "94c0d7e8-2a1b-4f3c-8d5e-6b7a8c9d0e21",
+    {
+      guestIn: [{ tenantId: aldermoor.id, oid: "7b2e4d6f-9c1a-4853-a0b7-e5d3f1c92a64" }],
+      description: "Also a guest of Aldermoor Insurance",
+    },
+  ),
+  member(
+    larkfield,
+    "Dario Fenn",
+    "dario.fenn@larkfield.example",
+    "b35e7f91-4d6c-4a08-9e2f-1c3b5d7a9f42",
+    {
+      mailbox: false,
+      description: "Has no mailbox",
+    },
+  ),
+  member(
+    larkfield,
+    "Edda Rowe",
+    "edda.rowe@larkfield.example",
+    "60a8c2e4-f6b1-4d39-8c5a-7e9f0b1d2c53",
+    {
+      disabled: true,
+      description: "Disabled",
+    },
+  ),
+  member(
+    aldermoor,
+    "Margit Solberg",
+    "margit.solberg@aldermoor.example",
+    "d8f2b6a0-3e7c-4915-b4d8-9a1c2e3f5b67",
+    administrator,
+  ),
+  member(
+    aldermoor,
+    "Niall Byrne",
+    "niall.byrne@aldermoor.example",
+    "27c4e9f1-5b8d-4a63-90e2-f3a5b7c9d178",
+  ),
+  member(
+    aldermoor,
+    "Oona Virtanen",
+    "oona.virtanen@aldermoor.example",
+    "8a5d0b3e-c7f2-4e16-a9d4-0b6c8e1f3a89",
+  ),
+  member(
+    aldermoor,
+    "Pell Hargreave",
+    "pell.hargreave@aldermoor.example",
+    "f19b7e5c-2d4a-4680-8f3b-c5d7e9a1b390",
+    {
+      roles: ["cloud_application_administrator"],
+      description: "Cloud Application Administrator",
+    },
+  ),
+  member(
+    brightwater,
+    "Priya Raman",
+    "priya.raman@brightwater.example",
+    "4e6a8c0d-b2f4-4175-9c3e-d1f5a7b9c201",
+    administrator,
+  ),
+  member(
+    brightwater,
+    "Quentin Marsh",
+    "quentin.marsh@brightwater.example",
+    "a3c5e7f9-1b2d-4f46-8a6c-e8f0b2d4c612",
+  ),
+  member(
+    brightwater,
+    "Rosa Ibáñez",
+    "rosa.ibanez@brightwater.example",
+    "59d1f3b7-7e9a-4c28-b0f4-2a6d8c0e1f23",
+  ),
+  member(
+    castellan,
+    "Sigrid Thorne",
+    "sigrid.thorne@castellan.example",
+    "c0e2a4f6-8d1b-4357-95a9-b3d7f9e1c534",
+    administrator,
+  ),
+  member(
+    castellan,
+    "Tomás Rivera",
+    "tomas.rivera@castellan.example",
+    "71b9d3e5-f0a2-4c64-8e7d-6f8a0c2b4d45",
+  ),
+  member(
+    castellan,
+    "Uma Patel",
+    "uma.patel@castellan.example",
+    "0d8f6a4c-2e1b-4973-a5c7-e9b1d3f5a056",
+  ),
+  member(
+    personal,
+    "Juno Hale",
+    "juno.hale@outlook.example",
+    "00000000-0000-0000-5a1c-7e3d9b20f461",
+    {
+      description: "Personal account",
+    },
+  ),
+  member(
+    personal,
+    "Theo Marsh",
+    "theo.marsh@hotmail.example",
+    "00000000-0000-0000-c83f-02b6e4d7a915",
+    {
+      description: "Personal account",
+    },
+  ),
 ];
 
 /** What lies in the inbox of an account, newest first. */
@@ -208,7 +303,8 @@ export const mailsOf = ({ displayName }: Pick<Account, "displayName">): readonly
     {
       from: { name: "Travel desk", address: "travel@harbour-lines.example" },
       subject: "Your booking HL-77Q2 is confirmed",
-      preview: "Your train leaves on Thursday at 08:14 from platform 6. Your seat: coach 12, seat 41.",
+      preview:
+        "Your train leaves on Thursday at 08:14 from platform 6. Your seat: coach 12, seat 41.",
       hoursAgo: 22,
       isRead: true,
     },

@@ -3,7 +3,7 @@ import * as z from "zod/mini";
 const retryAfter = z.optional(z.union([z.number(), z.string()]));
 
 /** What goes wrong. Times are real milliseconds, not those of the simulated clock. */
-export const fault = z.discriminatedUnion("kind", [
+const fault = z.discriminatedUnion("kind", [
   /** Too many requests. `retryAfter` in seconds, or an HTTP date; without it there is no header. */
   z.object({ kind: z.literal("throttled"), retryAfter }),
   /** 503 with a body in the endpoint's own shape. */
@@ -50,7 +50,7 @@ export const fault = z.discriminatedUnion("kind", [
 ]);
 export type Fault = z.infer<typeof fault>;
 
-export const endpointName = z.enum([
+const endpointName = z.enum([
   "authorize",
   "token",
   "keys",
@@ -73,7 +73,7 @@ export const faultOrder = z.object({
 export type FaultOrder = z.infer<typeof faultOrder>;
 
 /** How an ID token is spoilt. Named claims and header fields are set to any value, or left out. */
-export const idTokenAlteration = z.object({
+const idTokenAlteration = z.object({
   claims: z.optional(z.record(z.string(), z.unknown())),
   omitClaims: z.optional(z.array(z.string())),
   header: z.optional(z.record(z.string(), z.unknown())),
@@ -87,7 +87,7 @@ export const idTokenAlteration = z.object({
 export type IdTokenAlteration = z.infer<typeof idTokenAlteration>;
 
 /** How a successful answer of the token endpoint is spoilt. */
-export const tokenAlteration = z.object({
+const tokenAlteration = z.object({
   /** Members that are left out, such as `refresh_token`. */
   omit: z.optional(z.array(z.string())),
   /** Members that are set to any value, such as `expires_in: "soon"`. */
@@ -126,9 +126,7 @@ export class OrderBook<Order extends Ordered> {
   take(grantType: string | undefined, fits: (order: Order) => boolean): Order | undefined {
     const found = this.#waiting.find(
       ({ order, left }) =>
-        left > 0 &&
-        (order.grantType === undefined || order.grantType === grantType) &&
-        fits(order),
+        left > 0 && (order.grantType === undefined || order.grantType === grantType) && fits(order),
     );
     if (!found) return undefined;
     found.left -= 1;

@@ -17,7 +17,8 @@ const entities: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
-const escaped = (text: string) => text.replace(/[&<>"']/g, (character) => entities[character] ?? "");
+const escaped = (text: string) =>
+  text.replace(/[&<>"']/g, (character) => entities[character] ?? "");
 
 const render = (value: Interpolated): string => {
   if (value === undefined || value === false) return "";

@@ -22,14 +22,22 @@ const permissions: readonly Permission[] = [
   { name: "Mail.Send", title: "Send mail as you" },
   { name: "Mail.Read", title: "Read your mail", needsAdminByDefault: true },
   { name: "Mail.ReadBasic", title: "Read your basic mail", needsAdminByDefault: true },
-  { name: "Mail.ReadWrite", title: "Read and write access to your mail", needsAdminByDefault: true },
+  {
+    name: "Mail.ReadWrite",
+    title: "Read and write access to your mail",
+    needsAdminByDefault: true,
+  },
   {
     name: "MailboxSettings.Read",
     title: "Read your mailbox settings",
     needsAdminByDefault: true,
   },
   { name: "Calendars.Read", title: "Read your calendars", needsAdminByDefault: true },
-  { name: "Calendars.ReadWrite", title: "Have full access to your calendars", needsAdminByDefault: true },
+  {
+    name: "Calendars.ReadWrite",
+    title: "Have full access to your calendars",
+    needsAdminByDefault: true,
+  },
   { name: "Contacts.Read", title: "Read your contacts" },
   {
     name: "Mail-Advanced.ReadWrite",
@@ -39,7 +47,9 @@ const permissions: readonly Permission[] = [
   { name: "Directory.Read.All", title: "Read directory data", adminOnly: true },
 ];
 
-const byName = new Map(permissions.map((permission) => [permission.name.toLowerCase(), permission]));
+const byName = new Map(
+  permissions.map((permission) => [permission.name.toLowerCase(), permission]),
+);
 
 const graphResource = "https://graph.microsoft.com/";
 

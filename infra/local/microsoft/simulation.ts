@@ -254,4 +254,3 @@ export const stepUpClaims = JSON.stringify({
     capolids: { essential: true, values: ["b5f4a3c2-1d0e-4f9a-8b7c-6d5e4f3a2b1c"] },
   },
 });
-

@@ -6,9 +6,16 @@ import { readAdminConsent } from "./admin-consent.ts";
 import { applyFault, type Delivery } from "./apply-fault.ts";
 import { readAuthorize } from "./authorize.ts";
 import { carryOut, type SimulatorControl, simulatorControl } from "./control.ts";
+import { personalTenantId } from "./directory.ts";
 import type { EndpointName } from "./faults.ts";
 import { graph } from "./graph.ts";
-import { type HttpRequest, type HttpResponse, json, readRequest, seeOther } from "./http-exchange.ts";
+import {
+  type HttpRequest,
+  type HttpResponse,
+  json,
+  readRequest,
+  seeOther,
+} from "./http-exchange.ts";
 import { beginInteraction, continueInteraction, signOut } from "./interactions.ts";
 import { issuerOf } from "./keys.ts";
 import { signedOutPage } from "./pages/account-pages.ts";
@@ -51,8 +58,10 @@ const authorize: Route["respond"] = (simulation, request, authority, trace) => {
   return beginInteraction(simulation, request, authority, read.purpose, trace);
 };
 
-const tenantIn = (authority: Authority) =>
-  authority.kind === "tenant" ? authority.tenantId : undefined;
+const tenantIn = (authority: Authority): string | undefined => {
+  if (authority.kind === "tenant") return authority.tenantId;
+  return authority.kind === "consumers" ? personalTenantId : undefined;
+};
 
 const routes: readonly Route[] = [
   { method: "GET", path: "/oauth2/v2.0/authorize", endpoint: "authorize", respond: authorize },
@@ -87,7 +96,7 @@ const routes: readonly Route[] = [
         token_endpoint: `${base}/oauth2/v2.0/token`,
         jwks_uri: `${base}/discovery/v2.0/keys`,
         end_session_endpoint: `${base}/oauth2/v2.0/logout`,
-        response_types_supported: ["code", "id_token", "code id_token", "id_token token"],
+        response_types_supported: ["code"],
         response_modes_supported: ["query", "fragment", "form_post"],
         subject_types_supported: ["pairwise"],
         id_token_signing_alg_values_supported: ["RS256"],
@@ -106,6 +115,17 @@ const routes: readonly Route[] = [
   },
 ];
 
+/** A server that fails, or refuses the app, has seen the code all the same. */
+const countRedemption = (
+  { state: { counters, redemptions } }: Simulation,
+  grantType: string | undefined,
+  code: string | null,
+) => {
+  if (grantType === undefined) return;
+  counters.set(`token.${grantType}`, (counters.get(`token.${grantType}`) ?? 0) + 1);
+  if (code !== null) redemptions.set(code, (redemptions.get(code) ?? 0) + 1);
+};
+
 /** An endpoint's answer, unless a fault was ordered for it. */
 const answer = async (
   simulation: Simulation,
@@ -117,6 +137,8 @@ const answer = async (
   const { counters, faults } = simulation.state;
   counters.set(endpoint, (counters.get(endpoint) ?? 0) + 1);
   const grantType = request.form.get("grant_type") ?? undefined;
+  const code = request.form.get("code");
+  if (endpoint === "token") countRedemption(simulation, grantType, code);
   const order = faults.take(grantType, (ordered) => ordered.endpoint === endpoint);
   if (order) return applyFault(order.fault, endpoint, trace, async () => respond());
   return { kind: "whole", response: await respond() };
@@ -142,12 +164,8 @@ const controlled = (
   if (method !== "POST" || !headers["content-type"]?.startsWith("application/json")) {
     return json(405, { message: "Orders are POSTed as JSON." });
   }
-  try {
-    const problem = carryOut(control, name, parseJson(body));
-    return problem === undefined ? json(200, {}) : json(400, { message: problem });
-  } catch (error) {
-    return json(400, { message: error instanceof Error ? error.message : "not possible" });
-  }
+  const problem = carryOut(simulation, name, parseJson(body));
+  return problem === undefined ? json(200, {}) : json(400, { message: problem });
 };
 
 const respondTo = async (
@@ -203,7 +221,7 @@ const deliver = async (delivery: Delivery, response: ServerResponse): Promise<vo
     const bytes = Buffer.from(body);
     for (let at = 0; at < bytes.length && !response.destroyed; at += dropBytes) {
       response.write(bytes.subarray(at, at + dropBytes));
-      await wait(delivery.milliseconds);
+      await wait(delivery.milliseconds, undefined, { ref: false });
     }
     response.end();
     return;
@@ -226,10 +244,11 @@ export const startMicrosoftSimulator = async (
       .then((delivery) => deliver(delivery, response))
       .catch((error: unknown) => {
         console.error("the Microsoft simulator broke:", error);
-        response.writeHead(500).end();
+        response.destroy();
       });
   });
   server.listen(options.port ?? 0, "127.0.0.1");
+  // Rejects if the port is taken.
   await once(server, "listening");
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("no TCP address");

@@ -1,208 +1,139 @@
 import { createHash } from "node:crypto";
-import { importSPKI, importX509, jwtVerify } from "jose";
-import { type KnownCode, type Refusal, refusal, type Trace, tokenError } from "./aadsts.ts";
+import { type Refusal, refusal, type Trace, tokenError } from "./aadsts.ts";
+import { refuseClient } from "./client-authentication.ts";
 import { grantedGraphScopes, isConsented } from "./consents.ts";
 import { personalTenantId } from "./directory.ts";
 import type { TokenAlteration } from "./faults.ts";
 import { type HttpRequest, type HttpResponse, json } from "./http-exchange.ts";
-import { isOpenIdScope, type RequestedScopes, readScopes, writeScopes } from "./scopes.ts";
+import { readScopes, writeScopes } from "./scopes.ts";
 import {
   type Authority,
   type Grant,
   homePrincipal,
-  type Principal,
   principalAt,
   type Simulation,
   sameAuthority,
   stepUpClaims,
 } from "./simulation.ts";
-import {
-  clientInfoOf,
-  issueAccessToken,
-  issueIdToken,
-  issueRefreshToken,
-} from "./tokens.ts";
+import { clientInfoOf, issueAccessToken, issueIdToken, issueRefreshToken } from "./tokens.ts";
 
-/** A refusal on its way out; every check of the endpoint may end the request with one. */
-class Refused extends Error {
-  readonly refusal: Refusal;
+const missing = (parameter: string) =>
+  refusal(900144, {
+    text: `The request body must contain the following parameter: '${parameter}'.`,
+  });
 
-  constructor(refused: Refusal) {
-    super(refused.error);
-    this.refusal = refused;
-  }
-}
+/** A grant that may be served now, or why not. */
+type Found = { readonly grant: Grant } | { readonly refused: Refusal };
 
-const refuse = (code: KnownCode, changes: Partial<Refusal> = {}): never => {
-  throw new Refused(refusal(code, changes));
+/** RFC 7636 §4.6 */
+const provesChallenge = (
+  challenge: { readonly value: string; readonly method: "S256" | "plain" } | undefined,
+  verifier: string | null,
+): boolean => {
+  if (!challenge) return verifier === null;
+  const proof =
+    challenge.method === "S256"
+      ? createHash("sha256")
+          .update(verifier ?? "")
+          .digest("base64url")
+      : verifier;
+  return proof === challenge.value;
 };
 
-const required = (form: URLSearchParams, name: string): string =>
-  form.get(name) ||
-  refuse(900144, { text: `The request body must contain the following parameter: '${name}'.` });
+/**
+ * Spends the code. A request with a wrong redirect URI, tenant or verifier leaves it as it was; whether
+ * Microsoft does so too is [unverified].
+ */
+const redeem = (simulation: Simulation, authority: Authority, form: URLSearchParams): Found => {
+  const code = form.get("code");
+  if (!code) return { refused: missing("code") };
 
-/** `client_secret_basic`: both parts are form-encoded before they are joined. RFC 6749 §2.3.1 */
-const basicCredentials = ({ headers }: HttpRequest) => {
-  const [scheme, value = ""] = (headers.authorization ?? "").split(" ");
-  if (scheme?.toLowerCase() !== "basic") return undefined;
-  const [id = "", secret = ""] = Buffer.from(value, "base64").toString("utf8").split(":");
-  const decoded = (text: string) => decodeURIComponent(text.replaceAll("+", " "));
-  return { id: decoded(id), secret: decoded(secret) };
+  const grant = simulation.state.codes.get(code);
+  if (!grant) return { refused: refusal(70000) };
+  if (grant.redeemed) return { refused: refusal(54005) };
+  if (grant.expiresAt <= simulation.now()) return { refused: refusal(70008) };
+  if (!sameAuthority(grant.authority, authority)) return { refused: refusal(700005) };
+  if (form.get("redirect_uri") !== grant.redirectUri)
+    return { refused: refusal(50011, { error: "invalid_grant" }) };
+  if (!provesChallenge(grant.codeChallenge, form.get("code_verifier")))
+    return { refused: refusal(501481) };
+  grant.redeemed = true;
+  return { grant };
 };
 
-const checkAssertion = async (
-  { options, now }: Simulation,
-  assertion: string,
-  tokenEndpoint: string,
-): Promise<void> => {
-  for (const pem of options.clientCertificates ?? []) {
-    try {
-      const key = pem.includes("CERTIFICATE")
-        ? await importX509(pem, "PS256")
-        : await importSPKI(pem, "PS256");
-      await jwtVerify(assertion, key, {
-        issuer: options.clientId,
-        subject: options.clientId,
-        audience: tokenEndpoint,
-        currentDate: now(),
-      });
-      return;
-    } catch {
-      // Perhaps it is signed with another certificate.
-    }
-  }
-  refuse(700027);
-};
+/** Leaves the refresh token as it is: Microsoft does not revoke it when it is used. */
+const refresh = (simulation: Simulation, authority: Authority, form: URLSearchParams): Found => {
+  const token = form.get("refresh_token");
+  if (!token) return { refused: missing("refresh_token") };
+  const grant = simulation.state.refreshTokens.get(token);
+  if (!grant) return { refused: refusal(70000, { suberror: "bad_token" }) };
+  if (grant.expiresAt <= simulation.now()) return { refused: refusal(700082) };
 
-/** The app proves who it is before anything it brought is looked at. RFC 6749 §5.2 */
-const checkClient = async (simulation: Simulation, request: HttpRequest): Promise<void> => {
-  const { form, url } = request;
-  const basic = basicCredentials(request);
-  const clientId = basic?.id ?? required(form, "client_id");
-  if (clientId !== simulation.options.clientId) refuse(700016);
-  const assertion = form.get("client_assertion");
-  if (assertion) return checkAssertion(simulation, assertion, `${url.origin}${url.pathname}`);
-  const secret = basic?.secret ?? form.get("client_secret");
-  if (!secret) return refuse(7000218);
-  const known = simulation.state.clientSecrets.get(secret);
-  if (!known) return refuse(7000215);
-  if (known.expired) return refuse(7000222);
-};
-
-const readScopeParameter = (form: URLSearchParams): RequestedScopes | undefined => {
-  const text = form.get("scope");
-  if (!text) return undefined;
-  const scopes = readScopes(text);
-  return "unknown" in scopes ? refuse(70011) : scopes;
-};
-
-/** Whether an authority accepts what was issued to this account. */
-const checkPlace = (simulation: Simulation, { account }: Principal, authority: Authority) => {
-  if (!principalAt(simulation, account, authority)) refuse(700005);
+  // Refresh tokens are bound to the person and the app, not to a tenant.
+  const principal = principalAt(simulation, grant.principal.account, authority);
+  if (!principal) return { refused: refusal(50020, { error: "invalid_grant" }) };
+  return {
+    grant: authority.kind === "tenant" ? { ...grant, principal } : grant,
+  };
 };
 
 /** What may have changed since the person signed in. */
-const checkPerson = (simulation: Simulation, grant: Grant): void => {
+const refuseGrant = (
+  simulation: Simulation,
+  grant: Grant,
+  scopes: readonly string[],
+): Refusal | undefined => {
   const { account, tenant } = grant.principal;
-  const { policy } = tenant;
-  if (account.disabled) refuse(50057);
-  if (policy.appDisabled) refuse(7000112);
-  if (policy.blocked) refuse(53003);
-  if (grant.sessionEpoch !== account.sessionEpoch) refuse(50173);
-  if (policy.mfa && grant.mfaEpoch !== tenant.mfaEpoch) {
-    // At the token endpoint Microsoft wraps it in `invalid_grant`; msal understands both.
-    refuse(50076, { error: "invalid_grant", claims: stepUpClaims });
-  }
+  const { appDisabled, blocked, mfa, signInFrequencySeconds } = tenant.policy;
+  if (account.disabled) return refusal(50057);
+  if (appDisabled) return refusal(7000112);
+  if (blocked) return refusal(53003);
+  if (grant.sessionEpoch !== account.sessionEpoch) return refusal(50173);
+  // At the token endpoint Microsoft wraps it in `invalid_grant`; the suberror tells.
+  if (mfa && grant.mfaEpoch !== tenant.mfaEpoch)
+    return refusal(50076, { error: "invalid_grant", claims: stepUpClaims });
   const age = (simulation.now().getTime() - grant.authenticatedAt.getTime()) / 1000;
-  if (policy.signInFrequencySeconds > 0 && age > policy.signInFrequencySeconds) refuse(70043);
+  if (signInFrequencySeconds > 0 && age > signInFrequencySeconds) return refusal(70043);
+  return isConsented(simulation, grant.principal, scopes) ? undefined : refusal(65001);
 };
 
-const isVerified = (challenge: { value: string; method: string }, verifier: string): boolean =>
-  challenge.value ===
-  (challenge.method === "S256"
-    ? createHash("sha256").update(verifier).digest("base64url")
-    : verifier);
+/** Work accounts get what else they have granted as well; personal ones only what was asked for. */
+const grantedScopes = (simulation: Simulation, grant: Grant, requested: readonly string[]) =>
+  grant.principal.tenant.id === personalTenantId
+    ? requested
+    : [...new Set([...requested, ...grantedGraphScopes(simulation, grant.principal)])];
 
-const redeemCode = (
+const tokenAnswer = async (
   simulation: Simulation,
-  { form }: HttpRequest,
-  authority: Authority,
-): { grant: Grant; scopes: RequestedScopes } => {
-  const { state } = simulation;
-  const code = required(form, "code");
-  state.redemptions.set(code, (state.redemptions.get(code) ?? 0) + 1);
-  const grant = state.codes.get(code) ?? refuse(70000);
-  if (grant.redeemed) refuse(54005);
-  if (grant.expiresAt <= simulation.now()) refuse(70008);
-  if (!sameAuthority(grant.authority, authority)) refuse(700005);
-  if (required(form, "redirect_uri") !== grant.redirectUri) {
-    refuse(50011, { error: "invalid_grant" });
-  }
-  if (grant.codeChallenge && !isVerified(grant.codeChallenge, form.get("code_verifier") ?? "")) {
-    refuse(501481);
-  }
-  grant.redeemed = true;
-  checkPerson(simulation, grant);
-  const { scopes, withResource } = grant;
-  return { grant, scopes: readScopeParameter(form) ?? { names: scopes, withResource } };
-};
-
-const useRefreshToken = (
-  simulation: Simulation,
-  { form }: HttpRequest,
-  authority: Authority,
-): { grant: Grant; scopes: RequestedScopes } => {
-  const grant = simulation.state.refreshTokens.get(required(form, "refresh_token")) ?? refuse(70000);
-  if (grant.expiresAt <= simulation.now()) refuse(700082);
-  checkPlace(simulation, grant.principal, authority);
-  checkPerson(simulation, grant);
-  const { scopes, withResource } = grant;
-  return { grant, scopes: readScopeParameter(form) ?? { names: scopes, withResource } };
-};
-
-const alteredGrant = (simulation: Simulation, grant: Grant, { account }: TokenAlteration): Grant => {
-  const other = account && simulation.state.accounts.get(account.toLowerCase());
-  return other ? { ...grant, principal: homePrincipal(simulation, other) } : grant;
-};
-
-const answerTokens = async (
-  simulation: Simulation,
-  asked: Grant,
-  requested: RequestedScopes,
+  grant: Grant,
+  scopes: readonly string[],
+  withResource: boolean,
   alteration: TokenAlteration,
-): Promise<HttpResponse> => {
-  const grant = alteredGrant(simulation, asked, alteration);
+): Promise<Readonly<Record<string, unknown>>> => {
+  const granted = alteration.scopes ?? grantedScopes(simulation, grant, scopes);
   const { principal } = grant;
-  const names = alteration.scopes ?? [
-    ...new Set([
-      ...requested.names,
-      // Work accounts get everything that was consented. Breaking changes of August 2021.
-      ...(principal.tenant.id === personalTenantId ? [] : grantedGraphScopes(simulation, principal)),
-    ]),
-  ];
-  const graphScopes = names.filter((name) => !isOpenIdScope(name));
-  const { token, expiresIn } = issueAccessToken(simulation, { principal, scopes: graphScopes });
-  const kept: Grant = { ...grant, scopes: names };
+  const access = issueAccessToken(simulation, { principal, scopes: granted });
   const answer = {
     token_type: "Bearer",
-    scope: writeScopes(names, requested.withResource),
-    expires_in: expiresIn,
-    ext_expires_in: expiresIn,
-    access_token: token,
-    ...(requested.names.includes("offline_access") && {
-      refresh_token: issueRefreshToken(simulation, kept),
+    scope: writeScopes(granted, withResource),
+    expires_in: access.expiresIn,
+    ext_expires_in: access.expiresIn,
+    access_token: access.token,
+    ...(grant.scopes.includes("offline_access") && {
+      refresh_token: issueRefreshToken(simulation, grant),
     }),
-    ...(requested.names.includes("openid") && {
-      id_token: await issueIdToken(simulation, kept, alteration.idToken),
-      client_info: clientInfoOf(principal),
+    ...(scopes.includes("openid") && {
+      id_token: await issueIdToken(simulation, { ...grant, scopes }, alteration.idToken),
     }),
+    client_info: clientInfoOf(principal),
     ...alteration.set,
   };
-  const omitted = new Set(alteration.omit);
-  return json(200, Object.fromEntries(Object.entries(answer).filter(([name]) => !omitted.has(name))));
+  return Object.fromEntries(
+    Object.entries(answer).filter(([name]) => !alteration.omit?.includes(name)),
+  );
 };
 
-/** `POST /{tenant}/oauth2/v2.0/token` */
+/** POST `/{tenant}/oauth2/v2.0/token` */
 export const tokenEndpoint = async (
   simulation: Simulation,
   request: HttpRequest,
@@ -210,21 +141,38 @@ export const tokenEndpoint = async (
   trace: Trace,
 ): Promise<HttpResponse> => {
   const { form } = request;
-  try {
-    const grantType = required(form, "grant_type");
-    await checkClient(simulation, request);
-    const use =
-      grantType === "authorization_code"
-        ? redeemCode
-        : grantType === "refresh_token"
-          ? useRefreshToken
-          : () => refuse(70003);
-    const { grant, scopes } = use(simulation, request, authority);
-    if (!isConsented(simulation, grant.principal, scopes.names)) refuse(65001);
-    const order = simulation.state.alterations.take(grantType, () => true);
-    return await answerTokens(simulation, grant, scopes, order?.alteration ?? {});
-  } catch (error) {
-    if (error instanceof Refused) return tokenError(error.refusal, trace);
-    throw error;
-  }
+  const grantType = form.get("grant_type");
+  if (!grantType) return tokenError(missing("grant_type"), trace);
+  const clientRefused = await refuseClient(simulation, request);
+  if (clientRefused) return tokenError(clientRefused, trace);
+  if (grantType !== "authorization_code" && grantType !== "refresh_token")
+    return tokenError(refusal(70003), trace);
+
+  const found =
+    grantType === "authorization_code"
+      ? redeem(simulation, authority, form)
+      : refresh(simulation, authority, form);
+  if ("refused" in found) return tokenError(found.refused, trace);
+
+  const { grant } = found;
+  const scopeText = form.get("scope");
+  const requested = scopeText
+    ? readScopes(scopeText)
+    : { names: grant.scopes, withResource: grant.withResource };
+  if ("unknown" in requested) return tokenError(refusal(70011), trace);
+  const refused = refuseGrant(simulation, grant, requested.names);
+  if (refused) return tokenError(refused, trace);
+
+  const order = simulation.state.alterations.take(grantType, () => true);
+  const alteration = order?.alteration ?? {};
+  const other =
+    alteration.account === undefined
+      ? undefined
+      : simulation.state.accounts.get(alteration.account.toLowerCase());
+  const served = other ? { ...grant, principal: homePrincipal(simulation, other) } : grant;
+  return json(
+    200,
+    await tokenAnswer(simulation, served, requested.names, requested.withResource, alteration),
+    { "x-ms-request-id": trace.traceId, "client-request-id": trace.correlationId },
+  );
 };

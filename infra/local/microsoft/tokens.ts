@@ -80,7 +80,7 @@ export const issueAccessToken = (
 };
 
 /** The opaque hint of the `login_hint` claim; whoever sends it back skips the account picker. */
-export const loginHintOf = ({ account }: Principal): string =>
+const loginHintOf = ({ account }: Principal): string =>
   `O.${Buffer.from(account.username).toString("base64url")}`;
 
 /** @returns the username behind an opaque hint, or the hint itself. */
@@ -119,9 +119,7 @@ const idTokenClaims = (simulation: Simulation, grant: Grant): JWTPayload => {
     ...(scopes.includes("email") && { email: account.username }),
     ...(!isPersonal(principal) && {
       acct: guest ? 1 : 0,
-      wids: guest
-        ? []
-        : [...account.roles.map((role) => roleTemplateIds[role]), memberTemplateId],
+      wids: guest ? [] : [...account.roles.map((role) => roleTemplateIds[role]), memberTemplateId],
     }),
   };
 };

@@ -9,6 +9,7 @@ import {
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
 import * as z from "zod/mini";
 import {
+  type AttemptOutcome,
   type AttemptView,
   type AuthorizationAttempts,
   type NewAttempt,
@@ -149,11 +150,16 @@ export const dynamoDbAttempts = (
     return undefined;
   };
 
-  const read = async (id: AttemptId) => {
+  const readItem = async (id: AttemptId) => {
     const { Item } = await client.send(
       new GetItemCommand({ TableName: tableName, Key: marshall({ id }), ConsistentRead: true }),
     );
-    return Item && readAttempt(unmarshall(Item));
+    return Item;
+  };
+
+  const read = async (id: AttemptId) => {
+    const item = await readItem(id);
+    return item && readAttempt(unmarshall(item));
   };
 
   const freeSlot = async (user: ProductUser, slot: number, id: AttemptId) => {
@@ -173,12 +179,51 @@ export const dynamoDbAttempts = (
     slot: z.number(),
     userId: z.string(),
     workspaceId: z.string(),
+    endedBy: z.optional(z.string()),
   });
 
-  const freeSlotOf = async (id: AttemptId, item: Record<string, unknown>) => {
-    const ended = endedItem.parse(item);
-    const user = { userId: userId(ended.userId), workspaceId: workspaceId(ended.workspaceId) };
-    await freeSlot(user, ended.slot, id);
+  /** Ends an attempt that stands where `from` says, and frees its slot. @returns whether this call did it */
+  const finish = async (
+    id: AttemptId,
+    outcome: AttemptOutcome,
+    from:
+      | { readonly status: "completing" }
+      | { readonly status: "returned"; readonly completionHash: string },
+  ): Promise<boolean> => {
+    const claim = randomUUID();
+    const isReturned = from.status === "returned";
+    const finished = await unlessRefused(
+      client.send(
+        new UpdateItemCommand({
+          TableName: tableName,
+          Key: marshall({ id }),
+          UpdateExpression:
+            "SET #status = :status, #detail = :detail, endedBy = :claim REMOVE answer, sealedSecrets",
+          ConditionExpression: `#status = :from${isReturned ? " AND completionHash = :completionHash" : ""}`,
+          ExpressionAttributeNames: {
+            "#status": "status",
+            "#detail": outcome.status === "completed" ? "connectionId" : "problem",
+          },
+          ExpressionAttributeValues: marshall({
+            ":status": outcome.status,
+            ":detail": outcome.status === "completed" ? outcome.connectionId : outcome.problem,
+            ":claim": claim,
+            ":from": from.status,
+            ...(isReturned && { ":completionHash": from.completionHash }),
+          }),
+          ReturnValues: "ALL_NEW",
+        }),
+      ),
+    );
+    const item = finished?.Attributes ?? (await readItem(id));
+    const ended = endedItem.safeParse(item && unmarshall(item));
+    if (ended.data?.endedBy !== claim) return false;
+    const user = {
+      userId: userId(ended.data.userId),
+      workspaceId: workspaceId(ended.data.workspaceId),
+    };
+    await freeSlot(user, ended.data.slot, id);
+    return true;
   };
 
   return {
@@ -281,54 +326,11 @@ export const dynamoDbAttempts = (
       return { ...attempt, reconnect: attempt.reconnect, answer, sealedSecrets };
     },
 
-    async destroy(id, completionHash, problem) {
-      const destroyed = await unlessRefused(
-        client.send(
-          new UpdateItemCommand({
-            TableName: tableName,
-            Key: marshall({ id }),
-            UpdateExpression:
-              "SET #status = :failed, problem = :problem REMOVE answer, sealedSecrets",
-            ConditionExpression: "#status = :returned AND completionHash = :completionHash",
-            ExpressionAttributeNames: { "#status": "status" },
-            ExpressionAttributeValues: marshall({
-              ":failed": "failed",
-              ":returned": "returned",
-              ":completionHash": completionHash,
-              ":problem": problem,
-            }),
-            ReturnValues: "ALL_OLD",
-          }),
-        ),
-      );
-      if (!destroyed?.Attributes) return false;
-      await freeSlotOf(id, unmarshall(destroyed.Attributes));
-      return true;
-    },
+    destroy: (id, completionHash, problem) =>
+      finish(id, { status: "failed", problem }, { status: "returned", completionHash }),
 
     async end(id, outcome) {
-      const ended = await unlessRefused(
-        client.send(
-          new UpdateItemCommand({
-            TableName: tableName,
-            Key: marshall({ id }),
-            UpdateExpression:
-              "SET #status = :status, #detail = :detail REMOVE answer, sealedSecrets",
-            ConditionExpression: "#status = :completing",
-            ExpressionAttributeNames: {
-              "#status": "status",
-              "#detail": outcome.status === "completed" ? "connectionId" : "problem",
-            },
-            ExpressionAttributeValues: marshall({
-              ":completing": "completing",
-              ":status": outcome.status,
-              ":detail": outcome.status === "completed" ? outcome.connectionId : outcome.problem,
-            }),
-            ReturnValues: "ALL_OLD",
-          }),
-        ),
-      );
-      if (ended?.Attributes) await freeSlotOf(id, unmarshall(ended.Attributes));
+      await finish(id, outcome, { status: "completing" });
     },
 
     async find(id) {

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import {
   type DynamoDBClient,
   GetItemCommand,
@@ -59,9 +60,12 @@ const liveItem = z.object({
   firstRefusedAt: z.optional(fromSeconds),
   problem: z.optional(problemItem),
   pendingClaims: z.optional(z.string()),
+  /** Which call wrote tokens or status last. */
+  writtenBy: z.optional(z.string()),
 });
 
 const tombstoneItem = z.object({
+  schemaVersion: z.literal(schemaVersion),
   status: z.literal("disconnected"),
   version: z.int(),
   ownerKey: z.string(),
@@ -122,6 +126,10 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
     const item = await read(id, consistent);
     return item?.status === "disconnected" ? undefined : item;
   };
+
+  /** The SDK repeats a write whose answer was lost, and the repetition is refused although the first was done. */
+  const isWrittenBy = async (id: ConnectionId, claim: string) =>
+    (await readLive(id, true))?.writtenBy === claim;
 
   const itemOf = (mailbox: ConnectedMailbox, version: number, createdAt: Date) => ({
     schemaVersion,
@@ -276,6 +284,7 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
     },
 
     async saveRefreshed(id, held, tokens) {
+      const claim = randomUUID();
       const saved = await unlessRefused(
         client.send(
           new UpdateItemCommand({
@@ -284,7 +293,7 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
             UpdateExpression:
               "SET version = :next, #status = :connected, sealedAccessToken = :token, " +
               "accessTokenExpiresAt = :expiresAt, scopes = :scopes, lastRefreshedAt = :now, " +
-              "refreshTokenStoredAt = :storedAt " +
+              "refreshTokenStoredAt = :storedAt, writtenBy = :claim " +
               "REMOVE leaseOwner, leaseExpiresAt, refreshNotBefore, firstRefusedAt, problem, pendingClaims",
             ConditionExpression: "version = :version AND leaseOwner = :owner",
             ExpressionAttributeNames: { "#status": "status" },
@@ -298,20 +307,23 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
               ":scopes": tokens.scopes,
               ":now": secondsOf(tokens.now),
               ":storedAt": secondsOf(tokens.refreshTokenStoredAt),
+              ":claim": claim,
             }),
           }),
         ),
       );
-      return saved !== undefined;
+      return saved !== undefined || isWrittenBy(id, claim);
     },
 
     async recordSetback(id, held, setback) {
+      const claim = randomUUID();
       const { status, problem, refreshNotBefore, firstRefusedAt, pendingClaims } = setback;
       const kept = {
         problem,
         refreshNotBefore: refreshNotBefore && secondsOf(refreshNotBefore),
         firstRefusedAt: firstRefusedAt && secondsOf(firstRefusedAt),
         pendingClaims,
+        writtenBy: claim,
       };
       const named = Object.entries(kept);
       const set = named.filter(([, value]) => value !== undefined);
@@ -337,7 +349,7 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
           }),
         ),
       );
-      return recorded !== undefined;
+      return recorded !== undefined || isWrittenBy(id, claim);
     },
   };
 };

@@ -29,8 +29,15 @@ export class NoAnswer extends Error {
   override readonly name = "NoAnswer";
 }
 
-/** Kept open between requests of one execution environment. */
-const handler = new NodeHttpHandler({ connectionTimeout: 3_000 });
+/**
+ * A new connection for every request: while Lambda freezes an environment the other side closes what is open,
+ * and these requests are not repeated when they meet a dead connection. TLS sessions are resumed all the same.
+ */
+const handler = new NodeHttpHandler({
+  connectionTimeout: 3_000,
+  httpAgent: { keepAlive: false },
+  httpsAgent: { keepAlive: false },
+});
 
 const readBounded = async (stream: Readable, largestBytes: number): Promise<string> => {
   const chunks: Buffer[] = [];

@@ -91,10 +91,11 @@ export const idTokenVerifier = ({
     },
   });
 
-  const issuerOfKey = (kid: string | undefined) => {
-    const key = signingKey.safeParse(keys.jwks()?.keys.find((known) => known.kid === kid));
-    return key.data?.issuer;
-  };
+  /** Of every key that may have signed; a token without `kid` names none. */
+  const issuersOfKey = (kid: string | undefined) =>
+    (keys.jwks()?.keys ?? [])
+      .filter((known) => kid === undefined || known.kid === kid)
+      .map((known) => signingKey.parse(known).issuer);
 
   return async (idToken, nonce) => {
     const reject = (check: string) => fail({ kind: "id_token_rejected", check });
@@ -110,10 +111,10 @@ export const idTokenVerifier = ({
         requiredClaims: ["exp", "iat", "sub"],
       });
       // A key may be good for some issuers only; Microsoft writes `{tenantid}` for all of them.
-      const signs = issuerOfKey(protectedHeader.kid);
-      if (signs !== undefined && signs.replace("{tenantid}", named.data.tid) !== issuer) {
-        return reject("kid");
-      }
+      const signsForIssuer = issuersOfKey(protectedHeader.kid).every(
+        (signs) => signs === undefined || signs.replace("{tenantid}", named.data.tid) === issuer,
+      );
+      if (!signsForIssuer) return reject("kid");
       const claims = idTokenClaims.safeParse(payload);
       if (!claims.success) return reject(String(claims.error.issues[0]?.path[0] ?? "claims"));
       if (claims.data.nonce !== nonce.reveal()) return reject("nonce");

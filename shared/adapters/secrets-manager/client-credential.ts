@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { Secret } from "../../domain/secret.ts";
 import type { ReadSecret } from "./read-secret.ts";
+import { parseSecretJson } from "./secret-json.ts";
 
 /** A rotated secret is taken up this long after it was stored. */
 const keptMilliseconds = 5 * 60 * 1000;
@@ -30,7 +31,7 @@ export const secretsManagerClientCredential = (
       const isOld = !kept || now().getTime() - kept.readAt > keptMilliseconds;
       if (isOld || options?.fresh) {
         const { value } = await readSecret(secretArn);
-        const { clientSecrets } = payload.parse(JSON.parse(value.reveal()));
+        const { clientSecrets } = payload.parse(parseSecretJson(value));
         kept = {
           secrets: clientSecrets.map((secret) => new Secret(secret)),
           readAt: now().getTime(),

@@ -1,10 +1,12 @@
 import { fromEnv } from "@aws-sdk/credential-provider-env";
 import { Sha256 } from "@smithy/core/checksum";
 import { HttpRequest } from "@smithy/core/protocols";
-import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { SignatureV4 } from "@smithy/signature-v4";
 import * as z from "zod/mini";
+import { fail, type Result, succeed } from "../../domain/result.ts";
 import { Secret } from "../../domain/secret.ts";
+import { type BoundedAnswer, boundedRequest, NoAnswer } from "../https/bounded-request.ts";
+import { parseSecretJson } from "./secret-json.ts";
 
 export interface SecretVersion {
   readonly versionId: string;
@@ -21,17 +23,24 @@ const refusal = z.object({ __type: z.string() });
 const largestAnswerBytes = 512 * 1024;
 
 const tries = 3;
-const isRetryable = (status: number) => status === 429 || status >= 500;
+const tryMilliseconds = 2_000;
 
-const readBody = async (stream: AsyncIterable<Uint8Array>): Promise<string> => {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of stream) {
-    size += chunk.length;
-    if (size > largestAnswerBytes) throw new Error("the answer of Secrets Manager is too large");
-    chunks.push(chunk);
+/** Why a try failed, such as `AccessDeniedException`, and whether another one may succeed. */
+interface FailedTry {
+  readonly kind: string;
+  readonly isPassing: boolean;
+}
+
+const failureIn = ({ status, body }: BoundedAnswer): FailedTry => {
+  let kind = `HTTP ${status}`;
+  try {
+    kind = refusal.safeParse(JSON.parse(body)).data?.__type ?? kind;
+  } catch {
+    // Something between Secrets Manager and this function answered.
   }
-  return Buffer.concat(chunks).toString("utf8");
+  // Throttling has status 400. AWS Secrets Manager API Reference, "Common Error Types"
+  const isThrottled = status === 429 || kind.endsWith("ThrottlingException");
+  return { kind, isPassing: isThrottled || status >= 500 };
 };
 
 /**
@@ -53,51 +62,55 @@ export const openSecretReader = (environment: NodeJS.ProcessEnv = process.env): 
     credentials: fromEnv(),
     sha256: Sha256,
   });
-  const http = new NodeHttpHandler({
-    connectionTimeout: 1_000,
-    requestTimeout: 2_000,
-    throwOnRequestTimeout: true,
-  });
 
-  const request = async (arn: string, versionId: string | undefined) => {
-    const signed = await signer.sign(
+  const request = async (body: string): Promise<BoundedAnswer> => {
+    const { headers } = await signer.sign(
       new HttpRequest({
         method: "POST",
         protocol: endpoint.protocol,
         hostname: endpoint.hostname,
-        ...(endpoint.port && { port: Number(endpoint.port) }),
         path: "/",
         headers: {
           host: endpoint.host,
           "content-type": "application/x-amz-json-1.1",
           "x-amz-target": "secretsmanager.GetSecretValue",
         },
-        body: JSON.stringify(
-          versionId === undefined
-            ? { SecretId: arn, VersionStage: "AWSCURRENT" }
-            : { SecretId: arn, VersionId: versionId },
-        ),
+        body,
       }),
     );
-    const { response } = await http.handle(new HttpRequest(signed));
-    return { status: response.statusCode, body: await readBody(response.body) };
+    return boundedRequest(
+      { method: "POST", url: new URL("/", endpoint), headers, body },
+      { milliseconds: tryMilliseconds, largestAnswerBytes, origin: endpoint.origin },
+    );
+  };
+
+  const tryToRead = async (body: string): Promise<Result<SecretVersion, FailedTry>> => {
+    try {
+      const received = await request(body);
+      if (received.status !== 200) return fail(failureIn(received));
+      const { SecretString, VersionId } = answer.parse(parseSecretJson(new Secret(received.body)));
+      return succeed({ versionId: VersionId, value: new Secret(SecretString) });
+    } catch (error) {
+      // Reading can be repeated, so it does not matter what became of a lost request.
+      if (error instanceof NoAnswer) return fail({ kind: "no answer", isPassing: true });
+      throw error;
+    }
   };
 
   return async (arn, versionId) => {
+    const body = JSON.stringify(
+      versionId === undefined
+        ? { SecretId: arn, VersionStage: "AWSCURRENT" }
+        : { SecretId: arn, VersionId: versionId },
+    );
     for (let attempt = 1; ; attempt += 1) {
-      const { status, body } = await request(arn, versionId);
-      if (status === 200) {
-        const { SecretString, VersionId } = answer.parse(JSON.parse(body));
-        return { versionId: VersionId, value: new Secret(SecretString) };
+      const read = await tryToRead(body);
+      if (read.ok) return read.value;
+      const { kind, isPassing } = read.failure;
+      if (!isPassing || attempt === tries) {
+        throw new Error(`Secrets Manager did not hand out a secret: ${kind}`);
       }
-      if (isRetryable(status) && attempt < tries) {
-        await new Promise((resolve) => setTimeout(resolve, 50 * 2 ** attempt * Math.random()));
-        continue;
-      }
-      const parsed = refusal.safeParse(isRetryable(status) ? {} : JSON.parse(body));
-      throw new Error(
-        `Secrets Manager refused to hand out a secret: ${parsed.data?.__type ?? `HTTP ${status}`}`,
-      );
+      await new Promise((resolve) => setTimeout(resolve, 50 * 2 ** attempt * Math.random()));
     }
   };
 };

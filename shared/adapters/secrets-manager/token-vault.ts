@@ -11,6 +11,7 @@ import {
 import * as z from "zod/mini";
 import { Secret } from "../../domain/secret.ts";
 import type { TokenVault, VaultOwner } from "../../domain/token-vault.ts";
+import { parseSecretJson } from "./secret-json.ts";
 
 const payload = z.object({
   connectionId: z.string(),
@@ -88,7 +89,9 @@ export const secretsManagerTokenVault = (
       if (isGone(error)) return undefined;
       throw error;
     }
-    const { refreshToken, ...named } = payload.parse(JSON.parse(secretString ?? ""));
+    const { refreshToken, ...named } = payload.parse(
+      parseSecretJson(new Secret(secretString ?? "")),
+    );
     const belongs =
       named.connectionId === owner.connectionId &&
       named.workspaceId === owner.workspaceId &&

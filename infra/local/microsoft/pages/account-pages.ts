@@ -8,12 +8,13 @@ interface Listed extends Pick<AccountState, "username" | "displayName"> {
   readonly note: string;
 }
 
-const tiles = (listed: readonly Listed[]) => html`<ul>${listed.map(
-  ({ username, displayName, note }) => html`
+const tiles = (listed: readonly Listed[]) =>
+  html`<ul>${listed.map(
+    ({ username, displayName, note }) => html`
 <li><button class="tile" type="submit" name="account" value="${username}">
 <span>${displayName}</span><span class="who">${username}</span><span class="muted">${note}</span>
 </button></li>`,
-)}</ul>`;
+  )}</ul>`;
 
 /** The accounts that are signed in in this browser. */
 export const pickAccountPage = (action: string, signedIn: readonly Listed[]): HttpResponse =>

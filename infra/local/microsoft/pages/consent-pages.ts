@@ -11,9 +11,10 @@ interface ConsentPage {
 }
 
 /** Signing in goes without saying; the rest is listed once each, as on Microsoft's page. */
-const permissionList = (scopes: readonly string[]): Html => html`<ul class="permissions">${scopes
-  .filter((scope) => scope !== "openid")
-  .map((scope) => html`<li>${permissionTitle(scope)}</li>`)}</ul>`;
+const permissionList = (scopes: readonly string[]): Html =>
+  html`<ul class="permissions">${scopes
+    .filter((scope) => scope !== "openid")
+    .map((scope) => html`<li>${permissionTitle(scope)}</li>`)}</ul>`;
 
 const acceptOrCancel = html`<div class="actions">
 <button class="button" type="submit" name="action" value="cancel">Cancel</button>
@@ -94,7 +95,9 @@ interface ApprovalPage {
   readonly details: string;
 }
 
-const waysBack = (action: string): Html => html`<form class="links" method="post" action="${action}">
+const waysBack = (
+  action: string,
+): Html => html`<form class="links" method="post" action="${action}">
 <p><button class="link" type="submit" name="action" value="another">Have an admin account? Sign in with that account</button></p>
 <p><button class="link" type="submit" name="action" value="return">Return to the application without granting consent</button></p>
 </form>`;

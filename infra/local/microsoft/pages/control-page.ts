@@ -14,10 +14,10 @@ ${[...state.tenants.values()].map(
   (tenant) => html`<h2>${tenant.name}</h2>
 <p class="muted">${tenant.description}</p>
 <ul class="permissions">${[...state.accounts.values()]
-  .filter(({ tenantId }) => tenantId === tenant.id)
-  .map(
-    ({ displayName, username, description }) =>
-      html`<li>${displayName}<br><span class="who">${username}</span><br><span class="muted">${description}</span></li>`,
-  )}</ul>`,
+    .filter(({ tenantId }) => tenantId === tenant.id)
+    .map(
+      ({ displayName, username, description }) =>
+        html`<li>${displayName}<br><span class="who">${username}</span><br><span class="muted">${description}</span></li>`,
+    )}</ul>`,
 )}`,
   });

@@ -86,6 +86,7 @@ textarea { min-height: 80px; }
   cursor: pointer;
 }
 .link:hover { text-decoration: underline; }
+.links { margin-top: 20px; }
 .links p { margin: 0 0 12px; }
 :focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
 dl { margin: 0; display: grid; grid-template-columns: auto 1fr; gap: 2px 12px; font-size: 13px; }
@@ -109,7 +110,7 @@ export const page = ({ name, title, content, status = 200, headers = {} }: Page)
   const rest = html`</style>
 </head>
 <body>
-<div class="band" role="note">Simulated – not Microsoft</div>
+<header class="band">Simulated – not Microsoft</header>
 <main>
 ${mark}
 ${content}

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { Clock } from "../../../../infra/local/clock.ts";
+import { Clock } from "../../../infra/local/clock.ts";
 
 const start = Date.UTC(2030, 0, 1);
 
