@@ -5,14 +5,18 @@
 export class Clock {
   readonly #speed: number;
   readonly #startedAtMs = Date.now();
-  #advancedMs = 0;
+  #advancedMs: number;
 
-  /** @param options.speed how many seconds pass per real second; positive, 1 by default */
-  constructor(options: { speed?: number } = {}) {
-    const { speed = 1 } = options;
+  /**
+   * @param options.speed how many seconds pass per real second; positive, 1 by default
+   * @param options.offsetMs how far it is ahead at the start, as an earlier clock's {@link offsetMs} said
+   */
+  constructor(options: { speed?: number; offsetMs?: number } = {}) {
+    const { speed = 1, offsetMs = 0 } = options;
     if (!Number.isFinite(speed) || speed <= 0)
       throw new RangeError(`speed must be a positive number, not ${speed}`);
     this.#speed = speed;
+    this.#advancedMs = offsetMs;
   }
 
   now(): Date {

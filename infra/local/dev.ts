@@ -8,7 +8,7 @@ import { type LocalPorts, type MicrosoftChoice, startLocalStack } from "./stack.
 
 const help = `Runs Outlook Connect on this machine, with stand-ins for AWS, Microsoft and the product.
 
-  --folder <path>     keep tables and secrets there; without it everything is gone at the end
+  --folder <path>     keep tables, secrets and what Microsoft granted there; .local by default
   --fresh             empty that folder first
   --speed <n>         let n seconds pass per second
   --microsoft real    use the real Microsoft instead of the simulator
@@ -30,7 +30,7 @@ const readOptions = () => {
   const { values } = parseArgs({
     options: {
       "client-id": { type: "string" },
-      folder: { type: "string" },
+      folder: { type: "string", default: ".local" },
       fresh: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
       microsoft: { type: "string", default: "simulator" },
@@ -39,9 +39,6 @@ const readOptions = () => {
   });
   const speed = Number(values.speed);
   if (!(speed > 0)) throw new Error("--speed must be a positive number.");
-  if (values.fresh && values.folder === undefined) {
-    throw new Error("--fresh empties a folder: say which one with --folder.");
-  }
   if (values.microsoft !== "simulator" && values.microsoft !== "real") {
     throw new Error("--microsoft must be simulator or real.");
   }
@@ -105,14 +102,14 @@ const run = async () => {
   const microsoft = await chooseMicrosoft(
     options.microsoft === "real" ? options["client-id"] : undefined,
   );
-  if (options.fresh && options.folder) await rm(options.folder, { recursive: true, force: true });
+  if (options.fresh) await rm(options.folder, { recursive: true, force: true });
 
   console.log("Building and starting …");
   const stack = await startLocalStack({
     ports: await choosePorts(microsoft),
     microsoft,
     speed: options.speed,
-    ...(options.folder !== undefined && { folder: options.folder }),
+    folder: options.folder,
     onLog: ({ functionName, line }) => console.log(`${functionName} ${line}`),
   });
 

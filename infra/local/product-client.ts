@@ -10,7 +10,12 @@ export interface ProductClient {
   readonly personId: string;
   readonly workspaceId: string;
   /** @param headers replace the usual ones, to try what a stranger would send */
-  call(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Response>;
+  call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Response>;
   start(request?: StartRequest): Promise<z.infer<typeof startedAttempt>>;
   /** What the return page does with what came in its fragment. */
   complete(returned: Returned): Promise<Response>;

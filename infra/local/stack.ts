@@ -1,6 +1,7 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import * as z from "zod/mini";
 import { functionName } from "../aws/constructs/request-function.ts";
 import { synthesize } from "../aws/synthesize.ts";
 import { buildFunctions } from "../build.ts";
@@ -90,16 +91,31 @@ const simulatedClient = {
   clientSecret: "the-simulator-knows-this-secret",
 };
 
+const offsetFile = "clock-offset.json";
+
+const readOffset = async (folder: string | undefined): Promise<number> => {
+  if (!folder) return 0;
+  try {
+    return z.number().parse(JSON.parse(await readFile(join(folder, offsetFile), "utf8")));
+  } catch {
+    return 0;
+  }
+};
+
 /**
  * Starts the whole service on this machine: the functions as they are built and the resources as they are synthesized
  * for AWS, with stand-ins for what AWS, Microsoft and the product are in the cloud.
  */
 export const startLocalStack = async (options: LocalStackOptions = {}): Promise<LocalStack> => {
   const { ports = {}, microsoft: choice = { kind: "simulator" }, onLog } = options;
-  const clock =
-    options.clock ?? new Clock(options.speed === undefined ? {} : { speed: options.speed });
   // What was connected through one Microsoft is nothing to the other.
   const folder = options.folder && join(options.folder, choice.kind);
+  const clock =
+    options.clock ??
+    new Clock({
+      offsetMs: await readOffset(folder),
+      ...(options.speed !== undefined && { speed: options.speed }),
+    });
   const kept = (name: string) => (folder ? { folder: join(folder, name) } : {});
 
   await using starting = new AsyncDisposableStack();
@@ -134,6 +150,7 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
             clientId: client.clientId,
             clientSecrets: [client.clientSecret],
             redirectUris: [`${apiOrigin}/callback`],
+            ...kept("microsoft"),
           }),
         )
       : undefined;
@@ -222,6 +239,10 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
     functions,
     endpoints,
     logs,
-    close: () => running.disposeAsync(),
+    close: async () => {
+      await running.disposeAsync();
+      // Time that was let pass stays passed: what was stored then must not lie in the future.
+      if (folder) await writeFile(join(folder, offsetFile), JSON.stringify(clock.offsetMs));
+    },
   };
 };

@@ -21,6 +21,8 @@ export interface SimulatorOptions {
   readonly redirectUris: readonly string[];
   readonly adminConsentRedirectUris?: readonly string[];
   readonly appName?: string;
+  /** Keeps consents and tokens there, so that connections outlive a restart. */
+  readonly folder?: string;
 }
 
 /** The tenant part of an endpoint's path. */

@@ -17,6 +17,7 @@ import {
   seeOther,
 } from "./http-exchange.ts";
 import { beginInteraction, continueInteraction, signOut } from "./interactions.ts";
+import { keepState, restoreState } from "./kept-state.ts";
 import { issuerOf } from "./keys.ts";
 import { signedOutPage } from "./pages/account-pages.ts";
 import { controlPage } from "./pages/control-page.ts";
@@ -236,12 +237,18 @@ const deliver = async (delivery: Delivery, response: ServerResponse): Promise<vo
 export const startMicrosoftSimulator = async (
   options: SimulatorOptions,
 ): Promise<MicrosoftSimulator> => {
+  const { folder } = options;
   const simulation = newSimulation(options);
   const control = simulatorControl(simulation);
+  if (folder !== undefined) restoreState(simulation, folder);
   const server = createServer((message, response) => {
     readRequest(message, simulation.origin)
       .then((request) => respondTo(simulation, control, request))
-      .then((delivery) => deliver(delivery, response))
+      .then((delivery) => {
+        // Before the answer leaves: what the app was given must still be known after a crash.
+        if (folder !== undefined && message.method === "POST") keepState(simulation, folder);
+        return deliver(delivery, response);
+      })
       .catch((error: unknown) => {
         console.error("the Microsoft simulator broke:", error);
         response.destroy();

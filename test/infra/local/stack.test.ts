@@ -2,9 +2,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { signInToProduct } from "../../../infra/local/product-client.ts";
+import * as z from "zod/mini";
+import { signIn } from "../../../infra/local/microsoft/walk-sign-in.ts";
+import { postCallback, signInToProduct } from "../../../infra/local/product-client.ts";
 import { type LocalStack, startLocalStack } from "../../../infra/local/stack.ts";
 import { fetchToken, tokenClient } from "../../../infra/local/web-app/worker.ts";
+
+const connection = z.object({ id: z.string() });
 
 let folder: string;
 let stack: LocalStack;
@@ -64,6 +68,36 @@ it("runs the functions by the stack's clock", async () => {
   const { expiresAt } = await product.start();
 
   expect(Date.parse(expiresAt)).toBeGreaterThan(stack.clock.now().getTime());
+});
+
+it("keeps a connected mailbox through a restart, and Microsoft still renews its token", async () => {
+  const product = await signInToProduct(stack.origins, "user_leo");
+  const { authorizationUrl } = await product.start();
+  const form = await signIn(authorizationUrl, { username: "juno.hale@outlook.example" });
+  if (!("action" in form)) throw new Error("Microsoft kept the person");
+  const { returned } = await postCallback(form);
+  if (!returned) throw new Error("the callback led nowhere");
+  const { id } = connection.parse(await (await product.complete(returned)).json());
+
+  await stack.close();
+  stack = await startLocalStack({ folder });
+  stack.clock.advance(2 * 3600);
+
+  const lambda = tokenClient({
+    endpoint: stack.origins.lambda,
+    region: stack.region,
+    credentials: { accessKeyId: "local", secretAccessKey: "local" },
+  });
+  const answer = await fetchToken(
+    {
+      connectionId: id,
+      workspaceId: product.workspaceId,
+      run: { workflowId: "test", runId: "1" },
+    },
+    { lambda, functionName: stack.tokenFetchFunctionName },
+  );
+  lambda.destroy();
+  expect(answer).toMatchObject({ ok: true, degraded: false });
 });
 
 it("finds again what it kept in its folder", async () => {
