@@ -6,6 +6,7 @@ const isLoopback = (hostname: string) => hostname === "127.0.0.1" || hostname ==
 const endpoint = z.pipe(
   z.url().check(
     z.refine((value) => {
+      if (!URL.canParse(value)) return false; // refinements run on what `z.url` refused, too
       const { protocol, hostname } = new URL(value);
       return protocol === "https:" || (protocol === "http:" && isLoopback(hostname));
     }, "must be https"),

@@ -33,8 +33,12 @@ export interface LogFields {
   readonly durationMs?: number;
 }
 
-/** JWTs and JWEs, Microsoft's codes and refresh tokens, and any long run of base64url. */
-const tokenLike = /eyJ[\w-]+(?:\.[\w-]*){1,4}|\b[01M]\.[A-Z][\w.!*-]{20,}|[\w-]{40,}/g;
+/**
+ * JWTs and JWEs, Microsoft's codes and refresh tokens, its access tokens for personal accounts, the app's
+ * client secrets, and any long run of base64url.
+ */
+const tokenLike =
+  /eyJ[\w-]+(?:\.[\w-]*){1,4}|\b[01M]\.[A-Z][\w.!*$-]{20,}|\bEw[\w+/]{40,}={0,2}|[\w.~]{3}\dQ~[\w.~-]{31,}|[\w-]{40,}/g;
 
 /** The second net. The first one is that {@link LogFields} has no place for a secret. */
 const maskTokens = (_key: string, value: unknown): unknown =>

@@ -1,0 +1,95 @@
+import {
+  type AttemptView,
+  type AuthorizationAttempts,
+  type NewAttempt,
+  openAttemptsPerUser,
+  type ParkedAnswer,
+} from "../../shared/domain/attempt.ts";
+import { type AttemptId, ownerKeyOf } from "../../shared/domain/ids.ts";
+
+interface Remembered {
+  readonly attempt: NewAttempt;
+  readonly view: AttemptView;
+  readonly answer: ParkedAnswer | undefined;
+}
+
+/** Attempts in memory, with the promises of the port and nothing more. Every method is one step. */
+export const memoryAttempts = (): AuthorizationAttempts => {
+  const remembered = new Map<AttemptId, Remembered>();
+
+  const isOpen = ({ view }: Remembered, now: Date) =>
+    (view.status === "pending" || view.status === "returned" || view.status === "completing") &&
+    view.expiresAt > now;
+
+  /** The table keeps instants in whole seconds. */
+  const hasExpired = ({ view }: Remembered, now: Date) =>
+    Math.floor(view.expiresAt.getTime() / 1000) <= Math.floor(now.getTime() / 1000);
+
+  const change = (id: AttemptId, view: Partial<AttemptView>, answer: ParkedAnswer | undefined) => {
+    const found = remembered.get(id);
+    if (found) remembered.set(id, { ...found, view: { ...found.view, ...view }, answer });
+  };
+
+  return {
+    begin: async (attempt) => {
+      const open = [...remembered.values()].filter(
+        (each) =>
+          ownerKeyOf(each.attempt.user) === ownerKeyOf(attempt.user) &&
+          isOpen(each, attempt.createdAt),
+      );
+      if (open.length >= openAttemptsPerUser) return false;
+      const { id, user, returnTo, expiresAt } = attempt;
+      remembered.set(id, {
+        attempt,
+        answer: undefined,
+        view: {
+          id,
+          user,
+          returnTo,
+          expiresAt,
+          status: "pending",
+          takenAt: undefined,
+          connectionId: undefined,
+          problem: undefined,
+          completionHash: undefined,
+        },
+      });
+      return true;
+    },
+
+    park: async (id, answer, completionHash, now) => {
+      const found = remembered.get(id);
+      if (found?.view.status !== "pending" || hasExpired(found, now)) return undefined;
+      change(id, { status: "returned", completionHash }, answer);
+      return { returnTo: found.view.returnTo };
+    },
+
+    take: async (id, user, completionHash, now) => {
+      const found = remembered.get(id);
+      const isTheirs =
+        found?.view.status === "returned" &&
+        found.view.completionHash === completionHash &&
+        ownerKeyOf(found.attempt.user) === ownerKeyOf(user) &&
+        !hasExpired(found, now);
+      if (!isTheirs || !found.answer) return undefined;
+      change(id, { status: "completing", takenAt: now }, found.answer);
+      return { ...found.attempt, answer: found.answer };
+    },
+
+    destroy: async (id, completionHash, problem) => {
+      const found = remembered.get(id);
+      if (found?.view.status !== "returned" || found.view.completionHash !== completionHash) {
+        return false;
+      }
+      change(id, { status: "failed", problem }, undefined);
+      return true;
+    },
+
+    end: async (id, outcome) => {
+      if (remembered.get(id)?.view.status !== "completing") return;
+      change(id, outcome, undefined);
+    },
+
+    find: async (id) => remembered.get(id)?.view,
+  };
+};

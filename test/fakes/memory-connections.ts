@@ -1,0 +1,131 @@
+import type { Connection, Connections, StoredConnection } from "../../shared/domain/connection.ts";
+import { type ConnectionId, ownerKeyOf } from "../../shared/domain/ids.ts";
+
+interface Tombstone {
+  readonly disconnectedBy: string;
+  readonly version: number;
+  readonly vaultEntry: string;
+}
+
+/** Connections in memory, with the promises of the port and nothing more. Every method is one step. */
+export const memoryConnections = (): Connections => {
+  const items = new Map<ConnectionId, StoredConnection | Tombstone>();
+
+  const live = (id: ConnectionId): StoredConnection | undefined => {
+    const item = items.get(id);
+    return item && !("disconnectedBy" in item) ? item : undefined;
+  };
+
+  const viewOf = (stored: StoredConnection): Connection => {
+    const {
+      id,
+      owner,
+      account,
+      status,
+      scopes,
+      createdAt,
+      lastRefreshedAt,
+      problem,
+      pendingClaims,
+    } = stored;
+    return {
+      id,
+      owner,
+      account,
+      status,
+      scopes,
+      createdAt,
+      lastRefreshedAt,
+      problem,
+      pendingClaims,
+    };
+  };
+
+  const isHeld = (stored: StoredConnection | undefined, held: { owner: string; version: number }) =>
+    stored?.version === held.version && stored.lease?.owner === held.owner;
+
+  return {
+    connect: async (mailbox) => {
+      const { id, now, ...rest } = mailbox;
+      const before = items.get(id);
+      const stored: StoredConnection = {
+        ...rest,
+        id,
+        version: (before?.version ?? 0) + 1,
+        status: "connected",
+        createdAt: live(id)?.createdAt ?? now,
+        lastRefreshedAt: now,
+        refreshTokenStoredAt: now,
+        problem: undefined,
+        pendingClaims: undefined,
+        lease: undefined,
+        refreshNotBefore: undefined,
+        firstRefusedAt: undefined,
+      };
+      items.set(id, stored);
+      return { connection: viewOf(stored), replacedVaultEntry: before?.vaultEntry };
+    },
+
+    findOwned: async (id, owner) => {
+      const stored = live(id);
+      return stored && ownerKeyOf(stored.owner) === ownerKeyOf(owner) ? viewOf(stored) : undefined;
+    },
+
+    listOwned: async (owner) =>
+      [...items.keys()]
+        .map(live)
+        .filter((stored) => stored !== undefined)
+        .filter((stored) => ownerKeyOf(stored.owner) === ownerKeyOf(owner))
+        .toSorted((left, right) => left.createdAt.getTime() - right.createdAt.getTime())
+        .map(viewOf),
+
+    disconnect: async (id, owner) => {
+      const item = items.get(id);
+      if (!item) return undefined;
+      const ownedBy = "disconnectedBy" in item ? item.disconnectedBy : ownerKeyOf(item.owner);
+      if (ownedBy !== ownerKeyOf(owner)) return undefined;
+      const { version, vaultEntry } = item;
+      items.set(id, { disconnectedBy: ownedBy, version: version + 1, vaultEntry });
+      return { vaultEntry };
+    },
+
+    findForWorkspace: async (id, workspaceId) => {
+      const stored = live(id);
+      return stored?.owner.workspaceId === workspaceId ? stored : undefined;
+    },
+
+    acquireLease: async (id, version, lease, now) => {
+      const stored = live(id);
+      if (stored?.version !== version) return false;
+      const isFree =
+        !stored.lease || stored.lease.expiresAt <= now || stored.lease.owner === lease.owner;
+      if (isFree) items.set(id, { ...stored, lease });
+      return isFree;
+    },
+
+    saveRefreshed: async (id, held, { now, ...tokens }) => {
+      const stored = live(id);
+      if (!stored || !isHeld(stored, held)) return false;
+      items.set(id, {
+        ...stored,
+        ...tokens,
+        version: held.version + 1,
+        status: "connected",
+        lastRefreshedAt: now,
+        lease: undefined,
+        refreshNotBefore: undefined,
+        firstRefusedAt: undefined,
+        problem: undefined,
+        pendingClaims: undefined,
+      });
+      return true;
+    },
+
+    recordSetback: async (id, held, setback) => {
+      const stored = live(id);
+      if (!stored || !isHeld(stored, held)) return false;
+      items.set(id, { ...stored, ...setback, version: held.version + 1, lease: undefined });
+      return true;
+    },
+  };
+};

@@ -1,0 +1,39 @@
+import { Secret } from "../../shared/domain/secret.ts";
+import type { TokenVault, VaultOwner } from "../../shared/domain/token-vault.ts";
+
+export interface MemoryVault extends TokenVault {
+  /** What it holds, by entry. */
+  readonly entries: ReadonlyMap<string, { readonly owner: VaultOwner; readonly token: Secret }>;
+}
+
+const isSame = (left: VaultOwner, right: VaultOwner) =>
+  left.connectionId === right.connectionId &&
+  left.workspaceId === right.workspaceId &&
+  left.tenantId === right.tenantId &&
+  left.objectId === right.objectId;
+
+export const memoryVault = (): MemoryVault => {
+  const entries = new Map<string, { readonly owner: VaultOwner; readonly token: Secret }>();
+  let created = 0;
+  return {
+    entries,
+    create: async (owner, refreshToken) => {
+      created += 1;
+      const entry = `vault/${owner.connectionId}/${created}`;
+      entries.set(entry, { owner, token: new Secret(refreshToken.reveal()) });
+      return entry;
+    },
+    read: async (entry, owner) => {
+      const found = entries.get(entry);
+      if (found && !isSame(found.owner, owner)) throw new Error("the entry of another connection");
+      return found?.token;
+    },
+    replace: async (entry, owner, refreshToken) => {
+      if (!entries.has(entry)) throw new Error("there is no such entry");
+      entries.set(entry, { owner, token: refreshToken });
+    },
+    erase: async (entry) => {
+      entries.delete(entry);
+    },
+  };
+};

@@ -1,0 +1,56 @@
+import { joseSealer } from "../../shared/adapters/jose/sealer.ts";
+import {
+  connectionIdOf,
+  objectId,
+  type ProductUser,
+  tenantId,
+  userId,
+  workspaceId,
+} from "../../shared/domain/ids.ts";
+import type { Grant } from "../../shared/domain/microsoft.ts";
+import { Secret } from "../../shared/domain/secret.ts";
+
+export const alice: ProductUser = { userId: userId("alice"), workspaceId: workspaceId("ws_north") };
+export const mallory: ProductUser = {
+  userId: userId("mallory"),
+  workspaceId: workspaceId("ws_north"),
+};
+/** Alice's namesake in another workspace. */
+export const strangerAlice: ProductUser = {
+  userId: userId("alice"),
+  workspaceId: workspaceId("ws_south"),
+};
+
+export const account = {
+  tenantId: tenantId("3b0f5c1e-7a42-4d89-9e15-c2f68ab01d37"),
+  objectId: objectId("1f6b3c9d-8e42-4a75-b0d1-5c7e9f2a4b16"),
+  displayName: "Alice Example",
+  username: "alice@north.example",
+};
+
+export const alicesConnection = connectionIdOf(alice, account);
+
+export const noon = new Date("2026-03-01T12:00:00.000Z");
+
+export const after = (instant: Date, seconds: number) =>
+  new Date(instant.getTime() + seconds * 1000);
+
+export const grant: Grant = {
+  account,
+  accountType: "member",
+  accessToken: new Secret("access-token-1"),
+  accessTokenExpiresAt: after(noon, 3600),
+  refreshToken: new Secret("refresh-token-1"),
+  scopes: ["User.Read", "Mail.ReadWrite", "Mail.Send"],
+};
+
+const key = { id: "key-1", key: new Uint8Array(32).fill(7) };
+
+/** The real sealer under a constant key. */
+export const sampleSealer = joseSealer({
+  current: async () => key,
+  byId: async (id) => {
+    if (id !== key.id) throw new Error("there is no such key");
+    return key;
+  },
+});

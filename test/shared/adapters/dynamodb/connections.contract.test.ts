@@ -1,0 +1,735 @@
+import { randomUUID } from "node:crypto";
+import {
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+  UpdateItemCommand,
+} from "@aws-sdk/client-dynamodb";
+import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { dynamoDbConnections } from "../../../../shared/adapters/dynamodb/connections.ts";
+import type {
+  ConnectedMailbox,
+  Connections,
+  NewTokens,
+  Setback,
+} from "../../../../shared/domain/connection.ts";
+import {
+  connectionIdOf,
+  objectId,
+  ownerKeyOf,
+  type ProductUser,
+  tenantId,
+  userId,
+  workspaceId,
+} from "../../../../shared/domain/ids.ts";
+import { engines } from "../../../engines/engines.ts";
+import { memoryConnections } from "../../../fakes/memory-connections.ts";
+import { type LossyClient, lossyClient } from "./lossy-client.ts";
+import { createProductTables } from "./product-tables.ts";
+
+const began = new Date("2026-11-20T09:00:00Z");
+const at = (seconds: number) => new Date(began.getTime() + seconds * 1000);
+
+const acme = workspaceId("acme");
+const globex = workspaceId("globex");
+
+const newOwner = (): ProductUser => ({ userId: userId(`user-${randomUUID()}`), workspaceId: acme });
+
+const newMailbox = (changes: Partial<ConnectedMailbox> = {}): ConnectedMailbox => {
+  const owner = changes.owner ?? newOwner();
+  const account = changes.account ?? {
+    tenantId: tenantId("11111111-1111-4111-8111-111111111111"),
+    objectId: objectId(randomUUID()),
+    displayName: "Anna Keller",
+    username: "anna@contoso.example",
+  };
+  const id = connectionIdOf(owner, account);
+  return {
+    id,
+    owner,
+    account,
+    vaultEntry: `vault/${id}/${randomUUID()}`,
+    sealedAccessToken: "sealed-1",
+    accessTokenExpiresAt: at(3600),
+    scopes: ["User.Read", "Mail.Send"],
+    now: began,
+    ...changes,
+  };
+};
+
+/** A new sign-in to the same account. */
+const again = (mailbox: ConnectedMailbox, seconds: number): ConnectedMailbox => ({
+  ...mailbox,
+  vaultEntry: `vault/${mailbox.id}/${randomUUID()}`,
+  sealedAccessToken: `sealed-at-${seconds}`,
+  accessTokenExpiresAt: at(seconds + 3600),
+  now: at(seconds),
+});
+
+const lease = (owner: string, expires = 115) => ({ owner, expiresAt: at(expires) });
+
+const newTokens = (changes: Partial<NewTokens> = {}) => ({
+  sealedAccessToken: "sealed-refreshed",
+  accessTokenExpiresAt: at(7200),
+  scopes: ["User.Read"],
+  refreshTokenStoredAt: at(100),
+  now: at(100),
+  ...changes,
+});
+
+const setback: Setback = {
+  status: "reauthorization_required",
+  problem: {
+    code: "reauthorization_required",
+    actor: "user",
+    message: "Please reconnect the mailbox.",
+  },
+  refreshNotBefore: at(400),
+  firstRefusedAt: at(100),
+  pendingClaims: '{"access_token":{}}',
+};
+
+const twenty = <Value>(make: (index: number) => Promise<Value>) =>
+  Promise.all(Array.from({ length: 20 }, (_, index) => make(index)));
+
+const contract = (open: () => Connections) => {
+  const connected = async (changes: Partial<ConnectedMailbox> = {}) => {
+    const connections = open();
+    const mailbox = newMailbox(changes);
+    const { connection } = await connections.connect(mailbox);
+    const read = () => connections.findForWorkspace(mailbox.id, acme, { consistent: true });
+    const version = (await read())?.version ?? 0;
+    return { connections, mailbox, id: mailbox.id, connection, read, version };
+  };
+
+  /** A connection under somebody's lease. */
+  const leased = async (owner = "refresh-1") => {
+    const before = await connected();
+    const { connections, id, version } = before;
+    await connections.acquireLease(id, version, lease(owner), at(100));
+    return { ...before, held: { owner, version } };
+  };
+
+  describe("connect", () => {
+    it("creates the connection and replaces nothing", async () => {
+      const connections = open();
+      const mailbox = newMailbox();
+
+      const { connection, replacedVaultEntry } = await connections.connect(mailbox);
+
+      expect(connection).toEqual({
+        id: mailbox.id,
+        owner: mailbox.owner,
+        account: mailbox.account,
+        status: "connected",
+        scopes: mailbox.scopes,
+        createdAt: began,
+        lastRefreshedAt: began,
+        problem: undefined,
+        pendingClaims: undefined,
+      });
+      expect(replacedVaultEntry).toBeUndefined();
+      expect(
+        await connections.findForWorkspace(mailbox.id, acme, { consistent: true }),
+      ).toMatchObject({
+        ...connection,
+        vaultEntry: mailbox.vaultEntry,
+        sealedAccessToken: "sealed-1",
+        accessTokenExpiresAt: at(3600),
+        refreshTokenStoredAt: began,
+        lease: undefined,
+        refreshNotBefore: undefined,
+        firstRefusedAt: undefined,
+      });
+    });
+
+    it("renews one: same id and day of creation, new tokens, names and scopes, a later version", async () => {
+      const { connections, mailbox, read, version } = await connected();
+      const renamed = { ...mailbox.account, displayName: "Anna Meyer" };
+
+      const { connection, replacedVaultEntry } = await connections.connect({
+        ...again(mailbox, 60),
+        account: renamed,
+        scopes: ["Mail.Send"],
+      });
+
+      expect(replacedVaultEntry).toBe(mailbox.vaultEntry);
+      expect(connection).toMatchObject({
+        id: mailbox.id,
+        createdAt: began,
+        lastRefreshedAt: at(60),
+        account: renamed,
+        scopes: ["Mail.Send"],
+      });
+      const stored = await read();
+      expect(stored).toMatchObject({ ...connection, sealedAccessToken: "sealed-at-60" });
+      expect(stored?.version).toBeGreaterThan(version);
+    });
+
+    it("ends whatever was wrong, and a lease that is still held", async () => {
+      const { connections, mailbox, id, version, held, read } = await leased();
+      await connections.recordSetback(id, held, setback);
+      const failed = { owner: "refresh-2", version: version + 1 };
+      await connections.acquireLease(id, failed.version, lease(failed.owner), at(110));
+
+      await connections.connect(again(mailbox, 120));
+
+      expect(await read()).toMatchObject({
+        status: "connected",
+        problem: undefined,
+        pendingClaims: undefined,
+        refreshNotBefore: undefined,
+        firstRefusedAt: undefined,
+        lease: undefined,
+      });
+      expect(await connections.saveRefreshed(id, failed, newTokens())).toBe(false);
+      expect(await connections.recordSetback(id, failed, setback)).toBe(false);
+      expect((await read())?.sealedAccessToken).toBe("sealed-at-120");
+    });
+
+    it("begins a new life after a disconnect, and names the entry of the old one", async () => {
+      const { connections, mailbox, id, held } = await leased();
+      await connections.disconnect(id, mailbox.owner, at(110));
+
+      const { connection, replacedVaultEntry } = await connections.connect(again(mailbox, 120));
+
+      expect(connection).toMatchObject({ id, createdAt: at(120), status: "connected" });
+      expect(replacedVaultEntry).toBe(mailbox.vaultEntry);
+      expect(await connections.saveRefreshed(id, held, newTokens())).toBe(false);
+    });
+
+    it("of two sign-ins at once, the later one replaces the entry of the earlier one", async () => {
+      const connections = open();
+      const mailbox = newMailbox();
+      const [one, two] = [again(mailbox, 1), again(mailbox, 1)];
+
+      const outcomes = await Promise.all([connections.connect(one), connections.connect(two)]);
+
+      const stored = await connections.findForWorkspace(mailbox.id, acme, { consistent: true });
+      const replaced = outcomes.map(({ replacedVaultEntry }) => replacedVaultEntry);
+      const lost = stored?.vaultEntry === one.vaultEntry ? two.vaultEntry : one.vaultEntry;
+      expect([one.vaultEntry, two.vaultEntry]).toContain(stored?.vaultEntry);
+      expect(replaced.filter((entry) => entry !== undefined)).toEqual([lost]);
+    });
+
+    it("keeps tokens of 12 KB", async () => {
+      const { read } = await connected({ sealedAccessToken: "t".repeat(12 * 1024) });
+
+      expect((await read())?.sealedAccessToken).toHaveLength(12 * 1024);
+    });
+
+    it("keeps connections of two people to one account apart", async () => {
+      const { mailbox, connections } = await connected();
+      const other = newMailbox({ account: mailbox.account });
+
+      await connections.connect(other);
+
+      expect(other.id).not.toBe(mailbox.id);
+      expect((await connections.findOwned(mailbox.id, mailbox.owner))?.owner).toEqual(
+        mailbox.owner,
+      );
+    });
+  });
+
+  describe("finding", () => {
+    it("shows an owner their own connection and nobody else's", async () => {
+      const { connections, connection, id, mailbox } = await connected();
+      const { owner } = mailbox;
+
+      expect(await connections.findOwned(id, owner)).toEqual(connection);
+      expect(await connections.findOwned(id, newOwner())).toBeUndefined();
+      expect(await connections.findOwned(id, { ...owner, workspaceId: globex })).toBeUndefined();
+      expect(await connections.findOwned(newMailbox().id, owner)).toBeUndefined();
+    });
+
+    it("shows unknown, foreign and disconnected alike to a workspace", async () => {
+      const { connections, id, mailbox } = await connected();
+
+      for (const consistent of [true, false]) {
+        expect(await connections.findForWorkspace(id, globex, { consistent })).toBeUndefined();
+        expect(await connections.findForWorkspace(newMailbox().id, acme, { consistent })).toBe(
+          undefined,
+        );
+      }
+      await connections.disconnect(id, mailbox.owner, at(1));
+      expect(await connections.findForWorkspace(id, acme, { consistent: true })).toBeUndefined();
+      expect(await connections.findOwned(id, mailbox.owner)).toBeUndefined();
+    });
+
+    it("lists the owner's connections, oldest first, without tokens", async () => {
+      const connections = open();
+      const owner = newOwner();
+      const mailboxes = [30, 10, 20].map((seconds) => newMailbox({ owner, now: at(seconds) }));
+      for (const mailbox of mailboxes) await connections.connect(mailbox);
+      await connections.connect(newMailbox());
+      await connections.connect(newMailbox({ owner: { ...owner, workspaceId: globex } }));
+
+      const listed = await connections.listOwned(owner);
+
+      expect(listed.map(({ createdAt }) => createdAt)).toEqual([at(10), at(20), at(30)]);
+      expect(listed[0]).toEqual(
+        await connections.findOwned(mailboxes[1]?.id ?? newMailbox().id, owner),
+      );
+      expect(JSON.stringify(listed)).not.toContain("sealed");
+    });
+
+    it("lists more than fit into one page, each once", async () => {
+      const connections = open();
+      const owner = newOwner();
+      const sealedAccessToken = "t".repeat(100 * 1024); // DynamoDB's page is 1 MB
+      const mailboxes = await twenty(async (index) => {
+        const mailbox = newMailbox({ owner, sealedAccessToken, now: at(index) });
+        await connections.connect(mailbox);
+        return mailbox;
+      });
+
+      const listed = await connections.listOwned(owner);
+
+      expect(listed.map(({ id }) => id)).toEqual(mailboxes.map(({ id }) => id));
+    });
+
+    it("lists nothing for somebody without connections, and none that was disconnected", async () => {
+      const { connections, id, mailbox } = await connected();
+      await connections.disconnect(id, mailbox.owner, at(1));
+
+      expect(await connections.listOwned(mailbox.owner)).toEqual([]);
+      expect(await connections.listOwned(newOwner())).toEqual([]);
+    });
+  });
+
+  describe("disconnect", () => {
+    it("names the entry to erase, as often as it is asked", async () => {
+      const { connections, id, mailbox } = await connected();
+      const { owner, vaultEntry } = mailbox;
+
+      expect(await connections.disconnect(id, owner, at(1))).toEqual({ vaultEntry });
+      expect(await connections.disconnect(id, owner, at(2))).toEqual({ vaultEntry });
+    });
+
+    it("is the owner's alone, of a connection and of what is left of it", async () => {
+      const { connections, id, mailbox, read } = await connected();
+      const elsewhere = { ...mailbox.owner, workspaceId: globex };
+
+      expect(await connections.disconnect(id, newOwner(), at(1))).toBeUndefined();
+      expect(await connections.disconnect(id, elsewhere, at(1))).toBeUndefined();
+      expect(await connections.disconnect(newMailbox().id, mailbox.owner, at(1))).toBeUndefined();
+      expect(await read()).toBeDefined();
+
+      await connections.disconnect(id, mailbox.owner, at(2));
+      expect(await connections.disconnect(id, newOwner(), at(3))).toBeUndefined();
+    });
+
+    it("wins over a refresh that is under way", async () => {
+      const { connections, id, mailbox, held, read, version } = await leased();
+      await connections.disconnect(id, mailbox.owner, at(101));
+
+      expect(await connections.saveRefreshed(id, held, newTokens())).toBe(false);
+      expect(await connections.recordSetback(id, held, setback)).toBe(false);
+      for (const seen of [version, version + 1]) {
+        expect(await connections.acquireLease(id, seen, lease("late", 300), at(200))).toBe(false);
+      }
+      expect(await read()).toBeUndefined();
+    });
+
+    it("gives twenty callers at once the same answer", async () => {
+      const { connections, id, mailbox } = await connected();
+
+      const answers = await twenty(() => connections.disconnect(id, mailbox.owner, at(1)));
+
+      expect(new Set(answers.map((answer) => answer?.vaultEntry))).toEqual(
+        new Set([mailbox.vaultEntry]),
+      );
+    });
+  });
+
+  describe("acquireLease", () => {
+    it("goes to one of twenty", async () => {
+      const { connections, id, version, read } = await connected();
+
+      const outcomes = await twenty((index) =>
+        connections.acquireLease(id, version, lease(`refresh-${index}`), at(100)),
+      );
+
+      const winners = outcomes.flatMap((won, index) => (won ? [`refresh-${index}`] : []));
+      expect(winners).toHaveLength(1);
+      expect((await read())?.lease).toEqual(lease(winners[0] ?? ""));
+    });
+
+    it("is refused until the lease that is held has expired", async () => {
+      const { connections, id, version } = await leased();
+      const acquire = (now: Date) =>
+        connections.acquireLease(id, version, lease("refresh-2", 200), now);
+
+      expect(await acquire(new Date(at(115).getTime() - 1))).toBe(false);
+      expect(await acquire(at(115))).toBe(true);
+    });
+
+    it("is given again to whoever holds it", async () => {
+      const { connections, id, version } = await leased();
+
+      expect(await connections.acquireLease(id, version, lease("refresh-1"), at(101))).toBe(true);
+    });
+
+    it("is for the version that was read, and changes nothing else", async () => {
+      const { connections, id, version, read } = await connected();
+      const before = await read();
+
+      for (const other of [version - 1, version + 1]) {
+        expect(await connections.acquireLease(id, other, lease("refresh-1"), at(100))).toBe(false);
+      }
+      expect(await connections.acquireLease(id, version, lease("refresh-1"), at(100))).toBe(true);
+
+      expect(await read()).toEqual({ ...before, lease: lease("refresh-1") });
+    });
+
+    it("is refused for a connection that never was, and makes none", async () => {
+      const connections = open();
+      const { id } = newMailbox();
+
+      for (const version of [0, 1]) {
+        expect(await connections.acquireLease(id, version, lease("refresh-1"), at(1))).toBe(false);
+      }
+
+      expect(await connections.findForWorkspace(id, acme, { consistent: true })).toBeUndefined();
+    });
+  });
+
+  describe("saveRefreshed", () => {
+    it("stores the tokens, ends the lease and whatever was wrong", async () => {
+      const first = await leased();
+      const { connections, id, read, version, mailbox } = first;
+      await connections.recordSetback(id, first.held, setback);
+      const held = { owner: "refresh-2", version: version + 1 };
+      await connections.acquireLease(id, held.version, lease(held.owner), at(101));
+
+      expect(await connections.saveRefreshed(id, held, newTokens())).toBe(true);
+
+      expect(await read()).toMatchObject({
+        version: version + 2,
+        status: "connected",
+        sealedAccessToken: "sealed-refreshed",
+        accessTokenExpiresAt: at(7200),
+        scopes: ["User.Read"],
+        refreshTokenStoredAt: at(100),
+        lastRefreshedAt: at(100),
+        createdAt: began,
+        vaultEntry: mailbox.vaultEntry,
+        lease: undefined,
+        problem: undefined,
+        pendingClaims: undefined,
+        refreshNotBefore: undefined,
+        firstRefusedAt: undefined,
+      });
+    });
+
+    it("writes nothing without the lease, or for another version", async () => {
+      const { connections, id, held, read } = await leased();
+      const before = await read();
+
+      for (const other of [
+        { ...held, owner: "somebody else" },
+        { ...held, version: held.version + 1 },
+        { ...held, version: held.version - 1 },
+      ]) {
+        expect(await connections.saveRefreshed(id, other, newTokens())).toBe(false);
+        expect(await connections.recordSetback(id, other, setback)).toBe(false);
+      }
+
+      expect(await read()).toEqual(before);
+    });
+
+    it("writes nothing after the lease went to somebody else", async () => {
+      const { connections, id, held, read, version } = await leased();
+      await connections.acquireLease(id, version, lease("refresh-2", 300), at(200));
+
+      expect(await connections.saveRefreshed(id, held, newTokens())).toBe(false);
+      expect(await connections.recordSetback(id, held, setback)).toBe(false);
+
+      expect((await read())?.lease?.owner).toBe("refresh-2");
+    });
+
+    it("happens once, however often it is tried at once", async () => {
+      const { connections, id, held, read, version } = await leased();
+
+      const outcomes = await twenty((index) =>
+        connections.saveRefreshed(id, held, newTokens({ sealedAccessToken: `sealed-${index}` })),
+      );
+
+      const winners = outcomes.flatMap((won, index) => (won ? [`sealed-${index}`] : []));
+      expect(winners).toHaveLength(1);
+      expect(await read()).toMatchObject({ version: version + 1, sealedAccessToken: winners[0] });
+    });
+
+    it("never overwrites a newer version, whatever runs at once", async () => {
+      const { connections, id, held, read, mailbox } = await leased();
+
+      const [saved, , setBack] = await Promise.all([
+        connections.saveRefreshed(id, held, newTokens()),
+        connections.connect(again(mailbox, 120)),
+        connections.recordSetback(id, held, setback),
+      ]);
+
+      expect([saved, setBack].filter(Boolean).length).toBeLessThan(2);
+      expect(await read()).toMatchObject({
+        status: "connected",
+        sealedAccessToken: "sealed-at-120",
+        problem: undefined,
+      });
+    });
+  });
+
+  describe("recordSetback", () => {
+    it("stores what the refusal means, keeps the tokens and ends the lease", async () => {
+      const { connections, id, held, read, version } = await leased();
+
+      expect(await connections.recordSetback(id, held, setback)).toBe(true);
+
+      expect(await read()).toMatchObject({
+        ...setback,
+        version: version + 1,
+        sealedAccessToken: "sealed-1",
+        accessTokenExpiresAt: at(3600),
+        lastRefreshedAt: began,
+        lease: undefined,
+      });
+    });
+
+    it("clears what the refusal does not name", async () => {
+      const { connections, id, held, read, version } = await leased();
+      await connections.recordSetback(id, held, setback);
+      const second = { owner: "refresh-2", version: version + 1 };
+      await connections.acquireLease(id, second.version, lease(second.owner), at(101));
+      const nothing: Setback = {
+        status: "connected",
+        problem: undefined,
+        refreshNotBefore: undefined,
+        firstRefusedAt: undefined,
+        pendingClaims: undefined,
+      };
+
+      await connections.recordSetback(id, second, nothing);
+
+      expect(await read()).toMatchObject({ ...nothing, version: version + 2, lease: undefined });
+    });
+
+    it("shows the owner the problem", async () => {
+      const { connections, id, held, mailbox } = await leased();
+      await connections.recordSetback(id, held, setback);
+
+      const { status, problem, pendingClaims } = setback;
+      const shown = { status, problem, pendingClaims };
+      expect(await connections.findOwned(id, mailbox.owner)).toMatchObject(shown);
+      expect(await connections.listOwned(mailbox.owner)).toEqual([expect.objectContaining(shown)]);
+    });
+  });
+};
+
+describe("connections in memory", () => {
+  contract(() => memoryConnections());
+});
+
+describe.for(Object.entries(engines))("connections on %s", ([, start]) => {
+  let engine: Awaited<ReturnType<typeof start>>;
+  let tableName: string;
+  const clients: LossyClient[] = [];
+  beforeAll(async () => {
+    engine = await start();
+    tableName = (await createProductTables(engine.origin)).connections;
+  });
+  afterAll(async () => {
+    for (const { client } of clients) client.destroy();
+    await engine.close();
+  });
+
+  /** A client for each test, so that what one loses is not lost by another. */
+  const openLossy = () => {
+    const lossy = lossyClient(engine.origin);
+    clients.push(lossy);
+    return { ...lossy, connections: dynamoDbConnections(lossy.client, tableName) };
+  };
+
+  let shared: Connections | undefined;
+  contract(() => {
+    shared ??= openLossy().connections;
+    return shared;
+  });
+
+  const rawItem = async ({ client }: Pick<LossyClient, "client">, id: string) => {
+    const { Item = {} } = await client.send(
+      new GetItemCommand({ TableName: tableName, Key: marshall({ id }), ConsistentRead: true }),
+    );
+    return unmarshall(Item);
+  };
+
+  const leasedLossy = async () => {
+    const lossy = openLossy();
+    const mailbox = newMailbox();
+    await lossy.connections.connect(mailbox);
+    const held = { owner: "refresh-1", version: 1 };
+    await lossy.connections.acquireLease(mailbox.id, 1, lease(held.owner), at(100));
+    return { ...lossy, mailbox, id: mailbox.id, held };
+  };
+
+  describe("when an answer is lost", () => {
+    it.for([1, 2])("connect knows its own work after %i of them", async (times) => {
+      const { connections, loseAnswer } = openLossy();
+      const mailbox = newMailbox();
+      for (let lost = 0; lost < times; lost += 1) loseAnswer("PutItemCommand");
+
+      const { connection, replacedVaultEntry } = await connections.connect(mailbox);
+
+      expect(replacedVaultEntry).toBeUndefined();
+      expect(await connections.findOwned(mailbox.id, mailbox.owner)).toEqual(connection);
+    });
+
+    it("a renewal knows its own work, and still names the entry that it replaced", async () => {
+      const { connections, loseAnswer } = openLossy();
+      const mailbox = newMailbox();
+      await connections.connect(mailbox);
+      loseAnswer("PutItemCommand");
+
+      const { replacedVaultEntry } = await connections.connect(again(mailbox, 60));
+
+      expect(replacedVaultEntry).toBe(mailbox.vaultEntry);
+    });
+
+    it("disconnect names the entry", async () => {
+      const { connections, mailbox, id, loseAnswer } = await leasedLossy();
+      loseAnswer("PutItemCommand");
+
+      expect(await connections.disconnect(id, mailbox.owner, at(1))).toEqual({
+        vaultEntry: mailbox.vaultEntry,
+      });
+    });
+
+    it("acquireLease knows its own lease", async () => {
+      const { connections, loseAnswer } = openLossy();
+      const mailbox = newMailbox();
+      await connections.connect(mailbox);
+      loseAnswer("UpdateItemCommand");
+
+      expect(await connections.acquireLease(mailbox.id, 1, lease("refresh-1"), at(100))).toBe(true);
+    });
+
+    it("saveRefreshed knows its own work", async () => {
+      const { connections, id, held, loseAnswer } = await leasedLossy();
+      loseAnswer("UpdateItemCommand");
+
+      expect(await connections.saveRefreshed(id, held, newTokens())).toBe(true);
+    });
+
+    it("recordSetback knows its own work", async () => {
+      const { connections, id, held, loseAnswer } = await leasedLossy();
+      loseAnswer("UpdateItemCommand");
+
+      expect(await connections.recordSetback(id, held, setback)).toBe(true);
+    });
+
+    it("a write is not taken for another one's", async () => {
+      const { connections, id, held, loseAnswer } = await leasedLossy();
+      const other = openLossy();
+      await other.connections.saveRefreshed(id, held, newTokens());
+      loseAnswer("UpdateItemCommand");
+
+      expect(await connections.saveRefreshed(id, held, newTokens())).toBe(false);
+    });
+
+    it("of every try, it goes up: nobody is told what is not known", async () => {
+      const { connections, id, held, loseAllAnswers } = await leasedLossy();
+      loseAllAnswers("UpdateItemCommand");
+
+      await expect(connections.saveRefreshed(id, held, newTokens())).rejects.toThrow();
+    });
+  });
+
+  describe("a tombstone", () => {
+    it("holds nothing personal and nothing sealed, and is removed by TTL after 120 days", async () => {
+      const { connections, mailbox, id, held, ...lossy } = await leasedLossy();
+      await connections.recordSetback(id, held, setback);
+      await connections.disconnect(id, mailbox.owner, at(200));
+
+      const item = await rawItem(lossy, id);
+      const text = JSON.stringify(item);
+      const { tenantId, objectId, displayName, username } = mailbox.account;
+      for (const personal of [tenantId, objectId, displayName, username, mailbox.owner.userId]) {
+        expect(text).not.toContain(personal);
+      }
+      expect(text).not.toMatch(/sealed|contoso|claims|access_token|@/);
+      expect(Object.keys(item).sort()).toEqual([
+        "deleteAt",
+        "disconnectedAt",
+        "id",
+        "ownerKey",
+        "schemaVersion",
+        "status",
+        "vaultEntry",
+        "version",
+        "workspaceId",
+      ]);
+      expect(item.deleteAt).toBe(at(200).getTime() / 1000 + 120 * 24 * 3600);
+    });
+
+    it("is in no list, not even as an item of the index", async () => {
+      const { client, connections, mailbox, id } = await leasedLossy();
+      await connections.disconnect(id, mailbox.owner, at(1));
+
+      const { Items } = await client.send(
+        new QueryCommand({
+          TableName: tableName,
+          IndexName: "byOwner",
+          KeyConditionExpression: "ownerKey = :owner",
+          ExpressionAttributeValues: marshall({ ":owner": ownerKeyOf(mailbox.owner) }),
+        }),
+      );
+      expect(Items).toEqual([]);
+    });
+
+    it("that is replaced by a new sign-in leaves no date of its removal behind", async () => {
+      const { connections, mailbox, id, ...lossy } = await leasedLossy();
+      await connections.disconnect(id, mailbox.owner, at(1));
+
+      await connections.connect(again(mailbox, 60));
+
+      expect(await rawItem(lossy, id)).not.toHaveProperty("deleteAt");
+    });
+  });
+
+  it("does not have the person's id in the key of the index", async () => {
+    const { mailbox, id, ...lossy } = await leasedLossy();
+
+    const { ownerKey } = await rawItem(lossy, id);
+
+    expect(ownerKey).toMatch(/^[A-Za-z0-9_-]{43}$/);
+    expect(ownerKey).not.toContain(mailbox.owner.userId);
+  });
+
+  it.for(["connected", "disconnected"])(
+    "does not read or overwrite an item of a later layout that is %s",
+    async (status) => {
+      const { client, connections, mailbox, id } = await leasedLossy();
+      if (status === "disconnected") await connections.disconnect(id, mailbox.owner, at(1));
+      await client.send(
+        new UpdateItemCommand({
+          TableName: tableName,
+          Key: marshall({ id }),
+          UpdateExpression: "SET schemaVersion = :later",
+          ExpressionAttributeValues: marshall({ ":later": 2 }),
+        }),
+      );
+
+      await expect(connections.findOwned(id, mailbox.owner)).rejects.toThrow();
+      await expect(connections.findForWorkspace(id, acme, { consistent: true })).rejects.toThrow();
+      await expect(connections.connect(again(mailbox, 60))).rejects.toThrow();
+      await expect(connections.disconnect(id, mailbox.owner, at(60))).rejects.toThrow();
+    },
+  );
+
+  it("throws for an item that lacks something", async () => {
+    const { client, connections, mailbox, id, ...lossy } = await leasedLossy();
+    const { vaultEntry: _, ...item } = await rawItem({ client, ...lossy }, id);
+    await client.send(new PutItemCommand({ TableName: tableName, Item: marshall(item) }));
+
+    await expect(connections.findOwned(id, mailbox.owner)).rejects.toThrow();
+  });
+});
