@@ -54,9 +54,14 @@ export const logger = {
   error: (sentence: string, fields: LogFields = {}) => powertools.error(sentence, { ...fields }),
 };
 
+/** As V8 writes them: a place in a file, in brackets if the function has a name. */
+const frame = /^\s+at (?:.+ \()?\S+:\d+:\d+\)?$/;
+
 /** An unexpected error in the form that may be logged. */
 export const errorFields = (error: unknown): NonNullable<LogFields["error"]> => {
   if (!(error instanceof Error)) return { name: typeof error, frames: [] };
-  const frames = (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
+  // The stack begins with the message, and a line of it that looks like a frame could quote input.
+  const trace = (error.stack ?? "").replace(error.message, () => "");
+  const frames = trace.split("\n").filter((line) => frame.test(line));
   return { name: error.name, frames: frames.slice(0, 5).map((line) => line.trim()) };
 };

@@ -11,7 +11,7 @@ const logRetentionDays = z.union([z.literal(7), z.literal(30), z.literal(90), z.
 
 /** An origin, without a path and without a slash at its end, as a browser sends it. */
 const origin = z.url().check(
-  z.refine((value) => new URL(value).origin === value, {
+  z.refine((value) => URL.canParse(value) && new URL(value).origin === value, {
     error: "must be an origin such as https://app.example.com",
   }),
 );

@@ -35,6 +35,7 @@ export interface RefreshedTokens {
   readonly accessToken: Secret;
   readonly accessTokenExpiresAt: Date;
   readonly refreshToken: Secret | undefined;
+  /** Empty if Microsoft did not say: then they are as they were. RFC 6749 §5.1 */
   readonly scopes: readonly string[];
 }
 

@@ -170,9 +170,17 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
         }),
       ),
     );
-    // A repeated write whose first answer was lost is refused; the vault entry tells whose it was.
-    const stands = written ? item : await readLive(mailbox.id, true);
-    if (stands?.vaultEntry !== mailbox.vaultEntry) return undefined;
+    if (!written) {
+      // A repeated write whose first answer was lost is refused; the vault entry tells whose it was.
+      const stands = await read(mailbox.id, true);
+      const isOurs = stands?.status !== "disconnected" && stands?.vaultEntry === mailbox.vaultEntry;
+      // If more than one write came since the read, the first may have been ours, and whoever came after
+      // it erases our vault entry: writing it again would name a secret that is gone.
+      const mayHaveBeenReplaced = (stands?.version ?? 0) > item.version;
+      if (!isOurs && mayHaveBeenReplaced)
+        throw new Error("a later change to this connection came first");
+      if (!isOurs) return undefined;
+    }
     return {
       connection: connectionOf(liveItem.parse(item)),
       replacedVaultEntry: before?.vaultEntry,

@@ -4,7 +4,7 @@ import { objectId, personalAccountsTenant, tenantId } from "../../domain/ids.ts"
 import type { AccountType, IdTokenRejected, MicrosoftAccount } from "../../domain/microsoft.ts";
 import { fail, type Result, succeed } from "../../domain/result.ts";
 import type { Secret } from "../../domain/secret.ts";
-import { boundedRequest } from "../https/bounded-request.ts";
+import { boundedRequest, NoAnswer } from "../https/bounded-request.ts";
 
 export interface IdTokenSettings {
   /** Origin of the cloud's authority, in every issuer. */
@@ -18,10 +18,15 @@ export interface VerifiedIdentity {
   readonly accountType: AccountType;
 }
 
+/** Microsoft's signing keys cannot be read just now, so nothing is known of the token. */
+export interface KeysUnreachable {
+  readonly kind: "keys_unreachable";
+}
+
 export type VerifyIdToken = (
   idToken: Secret,
   nonce: Secret,
-) => Promise<Result<VerifiedIdentity, IdTokenRejected>>;
+) => Promise<Result<VerifiedIdentity, IdTokenRejected | KeysUnreachable>>;
 
 const keysMilliseconds = 3_000;
 const largestKeysBytes = 256 * 1024;
@@ -76,8 +81,9 @@ export const idTokenVerifier = ({
   clientId,
 }: IdTokenSettings): VerifyIdToken => {
   const keysUrl = new URL("/common/discovery/v2.0/keys", loginEndpoint);
-  // Keeps the keys of this environment; asks again for an unknown key, at most every 30 s.
+  // Keeps the keys of this environment; asks again for an unknown one, though not again and again.
   const keys = createRemoteJWKSet(keysUrl, {
+    cooldownDuration: 5_000,
     [customFetch]: async (url, { headers }) => {
       const answer = await boundedRequest(
         { method: "GET", url: new URL(url), headers: Object.fromEntries(headers) },
@@ -131,8 +137,12 @@ export const idTokenVerifier = ({
       });
     } catch (error) {
       const check = checkThatFailed(error);
-      if (check === undefined) throw error;
-      return reject(check);
+      if (check !== undefined) return reject(check);
+      // What is left of jose's errors is about the key set: no answer, another status, or no keys in it.
+      if (error instanceof NoAnswer || error instanceof errors.JOSEError) {
+        return fail({ kind: "keys_unreachable" });
+      }
+      throw error;
     }
   };
 };

@@ -40,7 +40,11 @@ export const msalRedeemCode =
     const { accessToken, refreshToken, idToken, scopes, lifetimeSeconds } = outcome.answer;
     if (!idToken) return fail({ kind: "id_token_rejected", check: "missing" });
     const identity = await verifyIdToken(new Secret(idToken), nonce);
-    if (!identity.ok) return identity;
+    if (!identity.ok) {
+      const { failure } = identity;
+      if (failure.kind === "id_token_rejected") return fail(failure);
+      return fail(classifyRefusal({ evidence: { error: failure.kind, errorCodes: [] } }));
+    }
     if (!accessToken) return fail({ kind: "grant_incomplete", missing: "access_token" });
     if (!refreshToken) return fail({ kind: "grant_incomplete", missing: "refresh_token" });
     if (lifetimeSeconds === undefined) return fail({ kind: "grant_incomplete", missing: "expiry" });
@@ -49,6 +53,7 @@ export const msalRedeemCode =
       accessToken: new Secret(accessToken),
       accessTokenExpiresAt: new Date(now().getTime() + lifetimeSeconds * 1000),
       refreshToken: new Secret(refreshToken),
-      scopes,
+      // Left out, it is what was asked for. RFC 6749 §5.1
+      scopes: scopes ?? requestedScopes,
     });
   };

@@ -52,6 +52,6 @@ export const msalRefresh =
       accessToken: new Secret(answer.accessToken),
       accessTokenExpiresAt: new Date(now().getTime() + answer.lifetimeSeconds * 1000),
       refreshToken: answer.refreshToken === undefined ? undefined : new Secret(answer.refreshToken),
-      scopes: answer.scopes,
+      scopes: answer.scopes ?? [],
     });
   };

@@ -38,7 +38,7 @@ export interface TokenAnswer {
   readonly accessToken: string | undefined;
   readonly refreshToken: string | undefined;
   readonly idToken: string | undefined;
-  readonly scopes: readonly string[];
+  readonly scopes: readonly string[] | undefined;
   readonly lifetimeSeconds: number | undefined;
 }
 
@@ -116,7 +116,7 @@ const outcomeOf = (received: BoundedAnswer): ExchangeOutcome => {
       accessToken: isBearer && access_token ? access_token : undefined,
       refreshToken: refresh_token || undefined,
       idToken: id_token || undefined,
-      scopes: scope?.split(" ").filter(Boolean) ?? [],
+      scopes: scope?.split(" ").filter(Boolean),
       lifetimeSeconds: isPlausible ? expires_in : undefined,
     },
   };

@@ -34,7 +34,15 @@ export const secretsManagerVaultKeys = (
   return {
     current() {
       if (!current || now().getTime() - current.readAt > currentKeptMilliseconds) {
-        const key = readSecret(secretArn).then(keyOf).then(remember);
+        const previous = current?.key;
+        const key = readSecret(secretArn)
+          .then(keyOf)
+          .then(remember)
+          .catch((error: unknown) => {
+            // During an outage the last one known still seals.
+            if (!previous) throw error;
+            return previous;
+          });
         current = { key, readAt: now().getTime() };
         key.catch(() => {
           current = undefined;

@@ -643,11 +643,60 @@ describe.for(Object.entries(engines))("connections on %s", ([, start]) => {
     });
   });
 
+  it.for<
+    readonly [string, (connections: Connections, mailbox: ConnectedMailbox) => Promise<unknown>]
+  >([
+    ["renewed", (connections, mailbox) => connections.connect(again(mailbox, 61))],
+    [
+      "disconnected",
+      (connections, mailbox) => connections.disconnect(mailbox.id, mailbox.owner, at(61)),
+    ],
+  ])(
+    "gives up a sign-in that was %s before it knew its own work: its entry is erased",
+    async ([, act]) => {
+      const { connections, mailbox, id, loseAnswer, overtake } = await leasedLossy();
+      const lost = again(mailbox, 60);
+      const other = openLossy().connections;
+      loseAnswer("PutItemCommand");
+      overtake("PutItemCommand", async () => {
+        overtake("PutItemCommand", () => act(other, lost)); // before the SDK repeats it
+      });
+
+      await expect(connections.connect(lost)).rejects.toThrow();
+
+      const stored = await other.findForWorkspace(id, acme, { consistent: true });
+      expect(stored?.vaultEntry).not.toBe(lost.vaultEntry);
+    },
+  );
+
+  it("disconnects the newer sign-in that comes in between, and names its entry", async () => {
+    const { connections, mailbox, id, overtake } = await leasedLossy();
+    const newer = again(mailbox, 60);
+    overtake("PutItemCommand", () => openLossy().connections.connect(newer));
+
+    expect(await connections.disconnect(id, mailbox.owner, at(61))).toEqual({
+      vaultEntry: newer.vaultEntry,
+    });
+
+    expect(await connections.findOwned(id, mailbox.owner)).toBeUndefined();
+  });
+
+  it("connects after a disconnect that comes in between", async () => {
+    const { connections, mailbox, id, overtake } = await leasedLossy();
+    overtake("PutItemCommand", () => openLossy().connections.disconnect(id, mailbox.owner, at(59)));
+
+    const { connection } = await connections.connect(again(mailbox, 60));
+
+    expect(connection.createdAt).toEqual(at(60));
+    expect(await connections.findOwned(id, mailbox.owner)).toEqual(connection);
+  });
+
   describe("a tombstone", () => {
     it("holds nothing personal and nothing sealed, and is removed by TTL after 120 days", async () => {
       const { connections, mailbox, id, held, ...lossy } = await leasedLossy();
       await connections.recordSetback(id, held, setback);
       await connections.disconnect(id, mailbox.owner, at(200));
+      await connections.disconnect(id, mailbox.owner, at(9_999)); // keeps it no longer
 
       const item = await rawItem(lossy, id);
       const text = JSON.stringify(item);

@@ -1,4 +1,3 @@
-import { inspect } from "node:util";
 import { exportSPKI, generateKeyPair, type JWK, SignJWT, UnsecuredJWT } from "jose";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { idTokenVerifier } from "../../../../shared/adapters/jose/id-token.ts";
@@ -333,17 +332,16 @@ describe("without Microsoft's keys nothing is accepted, and nobody is accused", 
     server.script(answer);
     const token = await signIdToken(key);
 
-    const error = await verify(token).catch((reason: unknown) => reason);
+    const unverified = await verify(token);
 
-    expect(error).toBeInstanceOf(Error);
-    expect(inspect(error, { depth: 10 })).not.toContain(token.slice(0, 40));
+    expect(unverified).toEqual(fail({ kind: "keys_unreachable" }));
   });
 
   it("they are asked again for the next token", async () => {
     const verifier = newVerifier();
     server.script(answerText(503, "down"), answerJson(200, { keys: [key.jwk] }));
 
-    await expect(verify(await signIdToken(key), verifier)).rejects.toThrow();
+    expect((await verify(await signIdToken(key), verifier)).ok).toBe(false);
 
     expect((await verify(await signIdToken(key), verifier)).ok).toBe(true);
   });

@@ -42,7 +42,7 @@ const answered = (answer: Partial<TokenAnswer>) => ({
     accessToken: undefined,
     refreshToken: undefined,
     idToken: undefined,
-    scopes: [],
+    scopes: undefined,
     lifetimeSeconds: undefined,
     ...answer,
   },
@@ -189,7 +189,9 @@ describe("a token type", () => {
 it("takes an empty token for none", async () => {
   const empty = { ...good, access_token: "", refresh_token: "", id_token: "", scope: "  " };
 
-  expect(await outcomeOf(answerJson(200, empty))).toEqual(answered({ lifetimeSeconds: 3599 }));
+  expect(await outcomeOf(answerJson(200, empty))).toEqual(
+    answered({ lifetimeSeconds: 3599, scopes: [] }),
+  );
 });
 
 describe("a refusal", () => {

@@ -99,3 +99,17 @@ it("throws for a key that is gone", async () => {
 
   await expect(keys.byId("gone")).rejects.toThrow();
 });
+
+it("goes on sealing with the last key it knew while Secrets Manager fails", async () => {
+  const { keys, state, rotate } = vault();
+  await keys.current();
+  rotate("v2");
+  state.outage = true;
+  state.now += 6 * minutes;
+
+  expect((await keys.current()).id).toBe("v1");
+
+  state.outage = false;
+  state.now += 6 * minutes;
+  expect((await keys.current()).id).toBe("v2");
+});
