@@ -96,6 +96,8 @@ export const startSecretsManager = async (
   };
 
   const server = createServer((request, response) => {
+    // The SDK compares it with its own clock, which in the local functions is the stack's.
+    response.setHeader("date", now().toUTCString());
     answer(request, response).catch((error: unknown) => {
       if (request.socket.destroyed) return; // nobody is left to be told
       if (error instanceof AwsFailure) return sendFailure(response, error);
