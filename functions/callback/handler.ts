@@ -3,6 +3,7 @@ import { type EndpointHandler, endpoint } from "../../shared/http/endpoint.ts";
 import { page, seeOther } from "../../shared/http/response.ts";
 import { logger } from "../../shared/logger.ts";
 import { signInLostPage } from "../../shared/pages/sign-in-lost.ts";
+import { signInWaitingPage } from "../../shared/pages/sign-in-waiting.ts";
 import { readMicrosoftForm } from "./microsoft-form.ts";
 import { type ParkAnswerPorts, parkAnswer, type Return } from "./park-answer.ts";
 
@@ -19,6 +20,9 @@ const returnUrl = (returnPage: URL, { attemptId, completion }: Return): URL => {
   url.hash = values.toString();
   return url;
 };
+
+/** Posting the form again is safe: either nothing was kept of the first time, or the answer was. */
+const signInWaiting = () => page(503, signInWaitingPage);
 
 /** POST /callback: Microsoft sends the person's browser here. */
 export const callbackHandler = (
@@ -44,4 +48,4 @@ export const callbackHandler = (
       attempt: attemptLabel(attemptId),
     });
     return seeOther(returnUrl(returnPage, parked.value));
-  });
+  }, signInWaiting);

@@ -21,6 +21,8 @@ const answerForm = z.union([
   z.object({
     state: oneTimeValue,
     code: z.string().check(z.minLength(1), z.maxLength(8192)),
+    // An error that is not understood is no success either.
+    error: z.optional(z.never()),
     iss: z.optional(z.string()),
   }),
 ]);

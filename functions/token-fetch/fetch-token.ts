@@ -114,7 +114,11 @@ export const fetchToken = async (
     if (isFresh(stored)) return serve(stored, { degraded: false, source: "table" });
 
     const isGoodEnough = satisfies(stored, minTtlSeconds, now());
-    const outcome = await renew(stored, isGoodEnough, ports);
+    // When there is no time left for a refresh, only what the table holds counts.
+    const outcome: RefreshOutcome =
+      now().getTime() > givesUpAt
+        ? { kind: "elsewhere" }
+        : await renew(stored, isGoodEnough, ports);
     switch (outcome.kind) {
       case "refreshed":
         if (!satisfies(outcome.connection, minTtlSeconds, now())) return fail(livesTooShort);
@@ -128,8 +132,7 @@ export const fetchToken = async (
         await wait(poll * (0.5 + random()));
         break;
       case "overtaken":
-        // Another writer was first; what it wrote is read in the next round, within the same limit.
-        if (now().getTime() > givesUpAt) return fail(refreshedElsewhere);
+        // Another writer was first; what it wrote is read in the next round.
         break;
       default:
         return outcome satisfies never;

@@ -15,6 +15,10 @@ import { startLambdaApi } from "./gateway/lambda-api.ts";
 import { LambdaService } from "./gateway/lambda-service.ts";
 import { readData, readService } from "./gateway/template.ts";
 import { localAccountId, localRegion } from "./gateway/template-values.ts";
+import { Access } from "./iam/access.ts";
+import { startGuard } from "./iam/guard.ts";
+import { requestedResources } from "./iam/requested-resources.ts";
+import { type GuardedService, readRolePolicies } from "./iam/role-policies.ts";
 import { localStage } from "./local-stage.ts";
 import { startMail } from "./mail/start-mail.ts";
 import { type MicrosoftSimulator, startMicrosoftSimulator } from "./microsoft/simulator.ts";
@@ -65,6 +69,7 @@ export interface LocalStack {
     readonly mail: string;
     /** The `Invoke` operation of AWS Lambda. */
     readonly lambda: string;
+    /** Both without a guard: whoever comes here may do everything. */
     readonly dynamoDb: string;
     readonly secretsManager: string;
     /** Absent with the real Microsoft. */
@@ -79,8 +84,13 @@ export interface LocalStack {
   readonly lambda: LambdaService;
   /** The functions as the template configures them, with the values of this machine. */
   readonly functions: readonly FunctionConfiguration[];
-  /** Variables that lead the AWS SDK to the local engines. */
+  /**
+   * Variables that lead a function's AWS SDK to the local engines. A guard stands before each, which knows a
+   * function by its own credentials.
+   */
   readonly endpoints: Readonly<Record<string, string>>;
+  /** What the functions may do, what they used of it, and what they were denied. */
+  readonly access: Access;
   /** All that the functions have written, oldest first. */
   readonly logs: readonly LogLine[];
   close(): Promise<void>;
@@ -191,14 +201,18 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
   const secretArns = await createSecrets(secretsManager.origin, localRegion, secrets, {
     ClientCredential: JSON.stringify({ clientSecrets: [client.clientSecret] }),
   });
-  const { functions, api } = readService(templates, {
-    assemblyFolder,
-    values: { apiEndpoint: apiOrigin, secretArns },
-  });
+  const values = { apiEndpoint: apiOrigin, secretArns };
+  const { functions, api } = readService(templates, { assemblyFolder, values });
 
+  const access = new Access(readRolePolicies(templates, values));
+  const guarded = async (service: GuardedService, target: string) => {
+    const resourcesOf = requestedResources(service, secretArns);
+    const now = () => clock.now();
+    return started(await startGuard({ service, target, access, resourcesOf, now })).origin;
+  };
   const endpoints = {
-    AWS_ENDPOINT_URL_DYNAMODB: dynamoDb.origin,
-    AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.origin,
+    AWS_ENDPOINT_URL_DYNAMODB: await guarded("dynamodb", dynamoDb.origin),
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: await guarded("secretsmanager", secretsManager.origin),
     AWS_ENDPOINT_URL_SESV2: mail.origin,
   };
   const logs: LogLine[] = [];
@@ -238,6 +252,7 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
     lambda,
     functions,
     endpoints,
+    access,
     logs,
     close: async () => {
       await running.disposeAsync();

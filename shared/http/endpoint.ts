@@ -12,22 +12,31 @@ const internalError = (): HttpResponse =>
     "operator",
   );
 
-const errorBoundary: middy.MiddlewareObj<HttpEvent, HttpResponse> = {
+const errorBoundary = (
+  answer: () => HttpResponse,
+): middy.MiddlewareObj<HttpEvent, HttpResponse> => ({
   onError: (request) => {
     logger.error("request failed", {
       route: request.event.routeKey,
       failure: "internal_error",
       error: errorFields(request.error),
     });
-    request.response = internalError();
+    request.response = answer();
   },
-};
+});
 
-/** What every endpoint shares. A request that throws is logged once, here, and answered with 500. */
-export const endpoint = (respond: (request: HttpRequest) => Promise<HttpResponse>) =>
+/**
+ * What every endpoint shares. A request that throws is logged once, here.
+ *
+ * @param broken answers it; a problem with status 500 unless a person's browser shows the answer as a page
+ */
+export const endpoint = (
+  respond: (request: HttpRequest) => Promise<HttpResponse>,
+  broken: () => HttpResponse = internalError,
+) =>
   middy<HttpEvent, HttpResponse>()
     .use(injectLambdaContext(logger.powertools, { resetKeys: true, logEvent: false })) // the body holds the code
-    .use(errorBoundary)
+    .use(errorBoundary(broken))
     .handler((event) => respond(requestOf(event)));
 
 export type EndpointHandler = ReturnType<typeof endpoint>;

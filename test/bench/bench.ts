@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
 import * as z from "zod/mini";
+import { credentialsOf } from "../../infra/local/iam/function-credentials.ts";
 import { signIn } from "../../infra/local/microsoft/walk-sign-in.ts";
 import { postCallback, signInToProduct } from "../../infra/local/product-client.ts";
 import { type LocalStack, startLocalStack } from "../../infra/local/stack.ts";
@@ -47,8 +48,7 @@ try {
     ...tokenFetch.environment,
     ...stack.endpoints,
     AWS_REGION: stack.region,
-    AWS_ACCESS_KEY_ID: "local",
-    AWS_SECRET_ACCESS_KEY: "local",
+    ...credentialsOf(tokenFetch.name),
     POWERTOOLS_LOG_LEVEL: "SILENT",
   };
 

@@ -7,7 +7,12 @@ import {
   userId,
   workspaceId,
 } from "../../shared/domain/ids.ts";
-import type { Grant } from "../../shared/domain/microsoft.ts";
+import type {
+  Grant,
+  MicrosoftFailure,
+  MicrosoftFailureKind,
+  RefreshedTokens,
+} from "../../shared/domain/microsoft.ts";
 import { Secret } from "../../shared/domain/secret.ts";
 
 export const alice: ProductUser = { userId: userId("alice"), workspaceId: workspaceId("ws_north") };
@@ -32,17 +37,55 @@ export const alicesConnection = connectionIdOf(alice, account);
 
 export const noon = new Date("2026-03-01T12:00:00.000Z");
 
-export const after = (instant: Date, seconds: number) =>
+export const secondsAfter = (instant: Date, seconds: number) =>
   new Date(instant.getTime() + seconds * 1000);
 
 export const grant: Grant = {
   account,
   accountType: "member",
   accessToken: new Secret("access-token-1"),
-  accessTokenExpiresAt: after(noon, 3600),
+  accessTokenExpiresAt: secondsAfter(noon, 3600),
   refreshToken: new Secret("refresh-token-1"),
   scopes: ["User.Read", "Mail.ReadWrite", "Mail.Send"],
 };
+
+export const refreshedTokens: RefreshedTokens = {
+  accessToken: new Secret("access-token-2"),
+  accessTokenExpiresAt: secondsAfter(noon, 7200),
+  refreshToken: new Secret("refresh-token-2"),
+  scopes: grant.scopes,
+};
+
+/** Every class of refusal, with what Microsoft's adapter says of it. */
+export const microsoftFailures: Record<
+  MicrosoftFailureKind,
+  Pick<MicrosoftFailure, "actor" | "retryable">
+> = {
+  access_declined: { actor: "user", retryable: false },
+  admin_approval_required: { actor: "tenant_admin", retryable: false },
+  sign_in_required: { actor: "user", retryable: false },
+  account_type_not_supported: { actor: "user", retryable: false },
+  account_disabled: { actor: "tenant_admin", retryable: false },
+  tenant_blocked: { actor: "tenant_admin", retryable: false },
+  throttled: { actor: "nobody", retryable: true },
+  temporarily_unavailable: { actor: "nobody", retryable: true },
+  app_credential_rejected: { actor: "operator", retryable: false },
+  misconfigured: { actor: "operator", retryable: false },
+};
+
+export const microsoftFailureKinds = Object.keys(microsoftFailures) as MicrosoftFailureKind[];
+
+export const microsoftFailure = (
+  kind: MicrosoftFailureKind,
+  changes: Partial<MicrosoftFailure> = {},
+): MicrosoftFailure => ({
+  kind,
+  ...microsoftFailures[kind],
+  message: `A sentence about ${kind}.`,
+  certain: true,
+  evidence: { error: "invalid_grant", errorCodes: [50_000], httpStatus: 400 },
+  ...changes,
+});
 
 const key = { id: "key-1", key: new Uint8Array(32).fill(7) };
 

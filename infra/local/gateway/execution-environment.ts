@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import * as z from "zod/mini";
 import type { Clock } from "../clock.ts";
+import { credentialsOf } from "../iam/function-credentials.ts";
 import { listen, readBody, stopListening } from "./listen.ts";
 
 /** What a template says of a function, with the values its environment has on this machine. */
@@ -250,8 +251,8 @@ export class ExecutionEnvironment {
     return {
       ...configuration.environment,
       ...endpoints,
+      ...credentialsOf(configuration.name),
       _HANDLER: configuration.handler,
-      AWS_ACCESS_KEY_ID: "local",
       AWS_DEFAULT_REGION: region,
       AWS_EXECUTION_ENV: "AWS_Lambda_nodejs24.x",
       AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(configuration.memoryMegabytes),
@@ -263,8 +264,6 @@ export class ExecutionEnvironment {
       AWS_LAMBDA_LOG_STREAM_NAME: `local/[$LATEST]${randomBytes(16).toString("hex")}`,
       AWS_LAMBDA_RUNTIME_API: runtimeApi,
       AWS_REGION: region,
-      AWS_SECRET_ACCESS_KEY: "local",
-      AWS_SESSION_TOKEN: "local",
       LAMBDA_RUNTIME_DIR: "/var/runtime",
       LAMBDA_TASK_ROOT: configuration.codeFolder,
       LANG: "en_US.UTF-8",

@@ -49,6 +49,10 @@ const pseudoParameters: Readonly<Record<string, string | undefined>> = {
 export const localArn = (service: string, resource: string): string =>
   `arn:aws:${service}:${localRegion}:${localAccountId}:${resource}`;
 
+/** IAM is in no Region. */
+export const localIamArn = (resource: string): string =>
+  `arn:aws:iam::${localAccountId}:${resource}`;
+
 const getAtt = z.union([
   z.tuple([z.string(), z.string()]),
   z.pipe(
@@ -206,6 +210,8 @@ export class TemplateValues {
       }
       case "AWS::ApiGatewayV2::Api":
         return localApiId;
+      case "AWS::IAM::ManagedPolicy":
+        return localIamArn(`policy/${this.nameOf(resource, "ManagedPolicyName")}`);
       case "AWS::IAM::Role":
         return this.nameOf(resource, "RoleName");
       case "AWS::KMS::Alias":
@@ -238,7 +244,7 @@ export class TemplateValues {
       case "AWS::KMS::Key Arn":
         return localArn("kms", `key/${logicalId}`);
       case "AWS::IAM::Role Arn":
-        return `arn:aws:iam::${localAccountId}:role/${this.nameOf(resource, "RoleName")}`;
+        return localIamArn(`role/${this.nameOf(resource, "RoleName")}`);
       case "AWS::Logs::LogGroup Arn":
         return localArn("logs", `log-group:${this.nameOf(resource, "LogGroupName")}:*`);
       default:

@@ -86,7 +86,7 @@ const open: TenantPolicy = {
 
 export const larkfield: Tenant = {
   id: "3b0f5c1e-7a42-4d89-9e15-c2f68ab01d37",
-  name: "Larkfield Design",
+  name: "Larkfield Logistics",
   domain: "larkfield.example",
   description: "Users may consent for themselves.",
   policy: open,

@@ -164,7 +164,7 @@ export const continueSignIn = (context: Context, form: URLSearchParams): Step =>
     interaction.account = findAccount(simulation, chosen);
     interaction.passwordGiven = false;
     interaction.mfaGiven = false;
-    return signInStep(context, isUnknownText);
+    return interaction.account ? signInStep(context) : showSignIn(context, isUnknownText, chosen);
   }
 
   const { account } = interaction;

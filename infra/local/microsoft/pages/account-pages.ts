@@ -8,11 +8,18 @@ interface Listed extends Pick<AccountState, "username" | "displayName"> {
   readonly note: string;
 }
 
+const initialsOf = (name: string) =>
+  name
+    .split(" ")
+    .map(([initial = ""]) => initial)
+    .join("");
+
 const tiles = (listed: readonly Listed[]) =>
   html`<ul>${listed.map(
     ({ username, displayName, note }) => html`
 <li><button class="tile" type="submit" name="account" value="${username}">
-<span>${displayName}</span><span class="who">${username}</span><span class="muted">${note}</span>
+<span class="face" aria-hidden="true">${initialsOf(displayName)}</span>
+<span>${displayName}</span> <span class="who">${username}</span> <span class="muted">${note}</span>
 </button></li>`,
   )}</ul>`;
 
@@ -24,7 +31,9 @@ export const pickAccountPage = (action: string, signedIn: readonly Listed[]): Ht
     content: html`<h1>Pick an account</h1>
 <form method="post" action="${action}">
 ${tiles(signedIn)}
-<button class="tile" type="submit" name="action" value="another">Use another account</button>
+<button class="tile" type="submit" name="action" value="another">
+<span class="face" aria-hidden="true">+</span><span>Use another account</span>
+</button>
 </form>`,
   });
 

@@ -50,7 +50,6 @@ main {
   margin: auto; width: min(440px, 100%); padding: 40px 44px; background: var(--card);
   box-shadow: 0 2px 6px rgb(0 0 0 / 20%);
 }
-@media (max-width: 480px) { main { margin: 0 auto; padding: 24px; box-shadow: none; } }
 .mark { display: flex; align-items: center; gap: 8px; color: var(--muted); font-weight: 600; }
 .mark svg { display: block; }
 h1 { margin: 16px 0 12px; font-size: 24px; font-weight: 600; line-height: 1.2; }
@@ -61,12 +60,21 @@ ul { margin: 0 0 16px; padding: 0; list-style: none; }
 .muted { color: var(--muted); font-size: 13px; }
 .who { color: var(--muted); overflow-wrap: anywhere; }
 .wrong { color: var(--wrong); }
+form > ul:has(.tile) { margin: 0; }
 .tile {
-  display: block; width: 100%; padding: 10px 12px; border: 0; border-radius: 2px; text-align: left;
-  background: none; color: inherit; font: inherit; cursor: pointer;
+  display: grid; grid-template-columns: 40px minmax(0, 1fr); align-items: center; column-gap: 14px;
+  width: 100%; min-height: 64px; padding: 10px 12px; border: 0; border-bottom: 1px solid var(--soft);
+  text-align: left; background: none; color: inherit; font: inherit; cursor: pointer;
 }
+form > .tile { border-bottom: 0; }
 .tile:hover { background: var(--soft); }
-.tile span { display: block; overflow-wrap: anywhere; }
+.tile span { overflow-wrap: anywhere; grid-column: 2; }
+.tile .face {
+  grid-column: 1; grid-row: 1 / span 3; display: grid; place-items: center; width: 40px; height: 40px;
+  border-radius: 50%; background: var(--soft); color: var(--muted); font-weight: 600;
+}
+.tile:hover .face { background: var(--card); }
+.tile .face:nth-last-child(2) { grid-row: 1; }
 label { display: block; }
 input[type="text"], input[type="password"], textarea {
   display: block; width: 100%; margin: 4px 0 16px; padding: 8px; border: 1px solid var(--line);
@@ -92,6 +100,10 @@ textarea { min-height: 80px; }
 dl { margin: 0; display: grid; grid-template-columns: auto 1fr; gap: 2px 12px; font-size: 13px; }
 dt { color: var(--muted); }
 dd { margin: 0; overflow-wrap: anywhere; }
+@media (max-width: 480px) {
+  main { margin: 0 auto; padding: 24px; box-shadow: none; }
+  .tile { padding-inline: 4px; column-gap: 12px; }
+}
 `;
 
 /** A neutral mark of our own: the simulator must not wear Microsoft's. */

@@ -459,7 +459,7 @@ const localProblems = {
   not_found: { actor: "user", message: "This is no longer there. Reload the page." },
   attempt_expired: {
     actor: "user",
-    message: "This sign-in took longer than ten minutes and has expired. Start again.",
+    message: "It took longer than ten minutes, so nothing was connected. Start again.",
   },
   not_finished: { actor: "user", message: "This sign-in was not finished. Start again." },
   nothing_to_finish: {
@@ -474,7 +474,7 @@ const localProblems = {
  * @type {Readonly<Record<string, string>>}
  */
 const titles = {
-  access_declined: "Access was not given",
+  access_declined: "Nothing was connected",
   account_disabled: "This account is disabled",
   account_mismatch: "That was a different account",
   account_type_not_supported: "This kind of account cannot be connected",

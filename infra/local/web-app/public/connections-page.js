@@ -150,7 +150,11 @@ const showOutcome = (outcome, how) => {
     case "connected": {
       const { displayName, username } = outcome.connection.account;
       showConnection(outcome.connection);
-      return tell(goodMessage("Mailbox connected", `You connected ${displayName} (${username}).`));
+      return tell(
+        how.connectionId === undefined
+          ? goodMessage("Mailbox connected", `You connected ${displayName} (${username}).`)
+          : goodMessage("Mailbox reconnected", `Your workflows can use ${username} again.`),
+      );
     }
     case "failed":
       return tellProblem(outcome.problem, () => connect({ ...how, mode: "popup" }));
@@ -195,6 +199,8 @@ const cardActions = {
     whileBusy(pressed, async () => {
       const card = cardOf(connection.id)?.querySelector("article");
       card?.querySelector(".result")?.remove();
+      // What was said about something else would read as if it were about this run.
+      if (!waiting) tell();
       announce("Running the workflow");
       const label = pressed.querySelector("span");
       if (label) label.textContent = "Running…";
@@ -245,30 +251,49 @@ const runWorkflow = async (connectionId) => {
 };
 
 /**
- * A run may be the first to learn that a mailbox needs its owner.
+ * A run may be the first to learn that a mailbox needs its owner, or is gone.
  *
  * @param {Connection} connection
  * @param {Run} run to be shown on the new card as well
  */
 const refreshCard = async (connection, run) => {
-  const got = await outlook.get(connection.id);
-  if (!got.ok || got.value.status === connection.status) return;
+  const { id, account, status } = connection;
+  const got = await outlook.get(id);
+  if (!got.ok && got.problem.code === "not_found") {
+    return removeCard(
+      id,
+      plainMessage(
+        "This mailbox is not connected any more",
+        `${account.username} was disconnected, perhaps on another page. Connect it again if your workflows need it.`,
+      ),
+    );
+  }
+  if (!got.ok || got.value.status === status) return;
   showConnection(got.value);
-  const headingId = `result-${connection.id}`;
-  cardOf(connection.id)?.querySelector("article")?.append(workflowResult(run, headingId));
+  const headingId = `result-${id}`;
+  const reasonIsShown = got.value.problem !== undefined;
+  cardOf(id)
+    ?.querySelector("article")
+    ?.append(workflowResult(run, headingId, { reasonIsShown }));
   document.getElementById(headingId)?.focus();
+};
+
+/** @param {string} id @param {Element} message why it is gone */
+const removeCard = (id, message) => {
+  cardOf(id)?.remove();
+  empty.hidden = cards.childElementCount > 0;
+  tell(message);
+  byId("title", HTMLElement).focus();
 };
 
 /** @param {Connection} connection */
 const disconnect = async ({ id, account }) => {
   const disconnected = await outlook.disconnect(id);
   if (!disconnected.ok) return tellProblem(disconnected.problem);
-  cardOf(id)?.remove();
-  empty.hidden = cards.childElementCount > 0;
-  tell(
+  removeCard(
+    id,
     goodMessage("Mailbox disconnected", `Appse AI has no access to ${account.username} any more.`),
   );
-  byId("title", HTMLElement).focus();
 };
 
 // The frame of the page

@@ -9,7 +9,7 @@ import { whoMustAct } from "./words.js";
 /**
  * @param {"good" | "warn"} tone
  * @param {string} title
- * @param {string[]} sentences
+ * @param {HTMLElement[]} sentences
  * @param {HTMLElement} next
  */
 const show = (tone, title, sentences, next) => {
@@ -17,7 +17,7 @@ const show = (tone, title, sentences, next) => {
   byId("end", HTMLElement).replaceChildren(
     element("span", { class: `tile ${tone}` }, icon(tone === "good" ? "check" : "alert")),
     element("h1", {}, title),
-    element("div", { class: "details" }, ...sentences.map((text) => element("p", {}, text))),
+    element("div", { class: "details" }, ...sentences),
     next,
   );
 };
@@ -30,14 +30,20 @@ const showOutcome = (outcome) => {
   if (outcome.status === "connected") {
     const { displayName, username } = outcome.connection.account;
     const text = `You connected ${displayName} (${username}).`;
-    show("good", "Mailbox connected", [text], linkTo("/", "Back to your connections"));
+    show(
+      "good",
+      "Mailbox connected",
+      [element("p", {}, text)],
+      linkTo("/", "Back to your connections"),
+    );
   } else if (outcome.status === "failed") {
     const { code, actor, title, message } = outcome.problem;
     const next =
       code === "signed_out"
         ? linkTo("/sign-in", "Sign in")
         : linkTo("/", "Back to your connections");
-    show("warn", title, [message, whoMustAct[actor]], next);
+    const who = element("p", { class: "who" }, whoMustAct[actor]);
+    show("warn", title, [element("p", {}, message), who], next);
   }
 };
 

@@ -2,8 +2,8 @@
 
 /** @type {Readonly<Record<Actor, string>>} */
 export const whoMustAct = {
-  user: "You can fix this yourself.",
-  tenant_admin: "Your Microsoft administrator must act; you cannot fix this yourself.",
+  user: "You can do this yourself.",
+  tenant_admin: "Your Microsoft administrator must act; you cannot do it yourself.",
   operator: "This is ours to fix, and we are working on it.",
   nobody: "You need not do anything. It usually passes by itself.",
 };

@@ -15,8 +15,9 @@ import { inWords, timeInWords } from "./words.js";
  *
  * @param {Run} run
  * @param {string} id of the heading
+ * @param {{reasonIsShown?: boolean}} [card] whether the card above says already what is wrong
  */
-export const workflowResult = (run, id) => {
+export const workflowResult = (run, id, { reasonIsShown = false } = {}) => {
   const heading = run.status === "succeeded" ? "Newest mail" : "The workflow stopped";
   return element(
     "section",
@@ -24,7 +25,11 @@ export const workflowResult = (run, id) => {
     element("h3", { id, tabindex: "-1" }, heading),
     ...(run.status === "succeeded"
       ? [mailList(run.mails), tokenLine(run.token)]
-      : [problemMessage(describeProblem(run.failure))]),
+      : [
+          reasonIsShown
+            ? element("p", { class: "muted" }, "Run it again once this mailbox is ready.")
+            : problemMessage(describeProblem(run.failure)),
+        ]),
   );
 };
 
@@ -50,6 +55,6 @@ const tokenLine = ({ expiresAt, degraded }) =>
   element(
     "p",
     { class: "muted" },
-    `Read with an access that lasts until ${timeInWords(expiresAt)}. `,
+    `Read with a token that is valid until ${timeInWords(expiresAt)}. `,
     degraded ? "Microsoft could not renew it just now; we try again at the next run." : "",
   );

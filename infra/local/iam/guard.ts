@@ -1,0 +1,134 @@
+import { randomUUID } from "node:crypto";
+import {
+  Agent,
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as requestOver,
+  type ServerResponse,
+} from "node:http";
+import { pipeline } from "node:stream/promises";
+import { listen, readBody, stopListening } from "../gateway/listen.ts";
+import type { Access } from "./access.ts";
+import { signerOf } from "./function-credentials.ts";
+import type { RequestedResources } from "./requested-resources.ts";
+import type { GuardedService } from "./role-policies.ts";
+
+export interface GuardOptions {
+  readonly service: GuardedService;
+  /** Origin of the engine. */
+  readonly target: string;
+  readonly access: Pick<Access, "refusal">;
+  readonly resourcesOf: RequestedResources;
+  readonly now?: () => Date;
+  /** A free one if absent or 0. */
+  readonly port?: number;
+}
+
+export interface RunningGuard {
+  /** `http://127.0.0.1:<port>`, for `AWS_ENDPOINT_URL_…` of functions. */
+  readonly origin: string;
+  /** Cuts connections, its own to the engine too. */
+  close(): Promise<void>;
+}
+
+/** More than a function sends: an item has at most 400 KB, a secret 64 KB. */
+const largestBodyBytes = 1024 * 1024;
+
+/** `DynamoDB_20120810.PutItem`, `secretsmanager.GetSecretValue` */
+const operationIn = ({ "x-amz-target": target }: IncomingHttpHeaders): string | undefined =>
+  typeof target === "string" ? /^\w+\.(\w+)$/.exec(target)?.[1] : undefined;
+
+const parseJson = (body: Buffer): unknown => {
+  try {
+    return JSON.parse(body.toString("utf8"));
+  } catch {
+    return undefined;
+  }
+};
+
+/** A proxy passes on all headers but those of its own connections. RFC 9110 §7.6.1 */
+const endToEnd = ({
+  connection: _,
+  "keep-alive": __,
+  ...headers
+}: IncomingHttpHeaders): IncomingHttpHeaders => headers;
+
+/**
+ * Stands before an engine and serves each function what its role allows, as AWS does: anything else never
+ * reaches the engine. What is allowed passes unchanged, both ways.
+ */
+export const startGuard = async (options: GuardOptions): Promise<RunningGuard> => {
+  const { service, access, resourcesOf, port = 0, now = () => new Date() } = options;
+  const target = new URL(options.target);
+  const agent = new Agent({ keepAlive: true });
+
+  const refuse = (
+    { headers }: IncomingMessage,
+    response: ServerResponse,
+    code: string,
+    message: string,
+    status = 400,
+  ): void => {
+    const isDynamoDb = service === "dynamodb";
+    const body = JSON.stringify({
+      __type: `${isDynamoDb ? "com.amazon.coral.service#" : ""}${code}`,
+      Message: message,
+    });
+    response.writeHead(status, {
+      "content-type": headers["content-type"] ?? "application/x-amz-json-1.1",
+      "content-length": Buffer.byteLength(body),
+      // The SDK compares it with its own clock, which in the local functions is the stack's.
+      date: now().toUTCString(),
+      "x-amzn-requestid": randomUUID(),
+    });
+    response.end(body);
+  };
+
+  const forward = async (
+    { method, url, headers }: IncomingMessage,
+    body: Buffer,
+    response: ServerResponse,
+  ): Promise<void> => {
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    requestOver(new URL(url ?? "/", target), { method, headers: endToEnd(headers), agent })
+      .once("response", resolve)
+      .on("error", reject)
+      .end(body);
+    const answer = await promise;
+    response.writeHead(answer.statusCode ?? 502, endToEnd(answer.headers));
+    await pipeline(answer, response);
+  };
+
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = await readBody(request, largestBodyBytes);
+    if (!body) {
+      return refuse(request, response, "RequestEntityTooLargeException", "Too large.", 413);
+    }
+    const operation = operationIn(request.headers);
+    if (operation === undefined) {
+      return refuse(request, response, "UnknownOperationException", "No such operation.");
+    }
+    const resources = resourcesOf(parseJson(body));
+    if (!resources) {
+      return refuse(request, response, "SerializationException", "The request cannot be read.");
+    }
+    const caller = signerOf(request.headers.authorization);
+    const refusal = access.refusal(caller, `${service}:${operation}`, resources);
+    if (refusal) return refuse(request, response, refusal.code, refusal.message);
+    await forward(request, body, response);
+  };
+
+  const server = createServer((request, response) => {
+    // A connection that the engine cut is cut here too: its client sees a lost answer, as it would without a guard.
+    serve(request, response).catch(() => response.destroy());
+  });
+  const origin = await listen(server, port);
+  return {
+    origin,
+    close: async () => {
+      await stopListening(server);
+      agent.destroy();
+    },
+  };
+};

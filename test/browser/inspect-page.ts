@@ -1,0 +1,76 @@
+import { mkdir } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import axe from "axe-core";
+import type { Page } from "playwright-core";
+import * as z from "zod/mini";
+
+const pictures = fileURLToPath(new URL("../screenshots/", import.meta.url));
+
+/** Of axe's answer, what a person needs to find the fault. */
+const found = z.object({
+  violations: z.array(
+    z.object({
+      id: z.string(),
+      impact: z.nullable(z.string()),
+      help: z.string(),
+      nodes: z.array(z.object({ html: z.string(), failureSummary: z.optional(z.string()) })),
+    }),
+  ),
+});
+
+/** A fault that keeps somebody out, and where it was seen. */
+export interface Barrier {
+  readonly page: string;
+  readonly rule: string;
+  readonly help: string;
+  readonly where: readonly string[];
+}
+
+const findBarriers = async (page: Page, name: string): Promise<readonly Barrier[]> => {
+  const { violations } = found.parse(
+    await page.evaluate("axe.run({ resultTypes: ['violations'] })"),
+  );
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, help, nodes }) => ({
+      page: name,
+      rule: id,
+      help,
+      where: nodes.map(({ html, failureSummary }) => `${html} ${failureSummary ?? ""}`),
+    }));
+};
+
+const wide = { width: 1280, height: 800 };
+const narrow = { width: 390, height: 844 };
+
+/** Colours depend on the scheme and what is beside what on the width, so two of the four are enough for axe. */
+const looks = [
+  { scheme: "light", size: wide, axe: true },
+  { scheme: "dark", size: wide, axe: false },
+  { scheme: "light", size: narrow, axe: false },
+  { scheme: "dark", size: narrow, axe: true },
+] as const;
+
+/**
+ * Takes pictures of a page in light and dark, wide and narrow, into `test/screenshots/`, and looks for
+ * what keeps people out: axe-core, serious and critical.
+ */
+export const inspectPage = async (page: Page, name: string): Promise<readonly Barrier[]> => {
+  await mkdir(pictures, { recursive: true });
+  const before = page.viewportSize();
+  const barriers: Barrier[] = [];
+  // Not as a script element: the pages' own policy would not let it run.
+  await page.evaluate(axe.source);
+  for (const look of looks) {
+    await page.emulateMedia({ colorScheme: look.scheme, reducedMotion: "reduce" });
+    await page.setViewportSize(look.size);
+    await page.screenshot({
+      path: `${pictures}${name}-${look.scheme}-${look.size.width}.png`,
+      fullPage: true,
+    });
+    if (look.axe) barriers.push(...(await findBarriers(page, `${name}, ${look.scheme}`)));
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize(before ?? wide);
+  return barriers;
+};

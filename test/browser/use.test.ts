@@ -1,0 +1,115 @@
+import { expect, it } from "vitest";
+import { accept, giveThePassword, signInAtMicrosoft } from "./microsoft-pages.ts";
+import { card, opensMicrosoft, sees, seesNoLonger } from "./sees.ts";
+import { stories } from "./stories.ts";
+
+const ben = "ben.okafor@larkfield.example";
+const clara = "clara.lindqvist@larkfield.example";
+const newest = "Invoice 20418 for the October shipments";
+
+stories("a connected mailbox", (scene) => {
+  it("is read by a workflow", async () => {
+    const page = await scene.connected("user_ines", ben);
+
+    await card(page, ben).getByRole("button", { name: "Run workflow" }).click();
+
+    const result = card(page, ben).getByRole("region", { name: "Newest mail" });
+    await sees(result.getByText(newest));
+    expect(await result.getByRole("listitem").count()).toBe(5);
+    await scene.inspect(page, "connections-workflow");
+  });
+
+  it("is read hours later too, with a token that was refreshed", async () => {
+    const page = await scene.connected("user_ines", ben);
+    const run = card(page, ben).getByRole("button", { name: "Run workflow" });
+    const hour = page.getByRole("button", { name: "Let an hour pass" });
+
+    await hour.click();
+    await sees(page.getByRole("status").getByText("An hour has passed."));
+    const before = await page.getByRole("contentinfo").getByRole("time").textContent();
+    await hour.click();
+    await seesNoLonger(page.getByRole("contentinfo").getByText(before ?? ""));
+    await run.click();
+
+    await sees(card(page, ben).getByText(newest));
+    expect(scene.microsoft.report().calls["token.refresh_token"]).toBe(1);
+  });
+
+  it("is gone once its owner disconnects it, for a page that still shows it as well", async () => {
+    const page = await scene.connected("user_ines", ben);
+    const stale = await page.context().newPage();
+    await stale.goto(scene.stack.origins.webApp);
+    await sees(card(stale, ben));
+    await page.bringToFront();
+
+    await card(page, ben).getByRole("button", { name: "Disconnect" }).click();
+    const dialog = page.getByRole("dialog", { name: `Disconnect ${ben}?` });
+    await sees(dialog);
+    await scene.inspect(page, "connections-disconnect");
+    await dialog.getByRole("button", { name: "Keep it" }).click();
+    await sees(card(page, ben));
+    await card(page, ben).getByRole("button", { name: "Disconnect" }).click();
+    await dialog.getByRole("button", { name: "Disconnect" }).click();
+
+    await sees(page.getByRole("status").getByText("Mailbox disconnected"));
+    await sees(page.getByRole("heading", { name: "No mailbox yet" }));
+    await scene.inspect(page, "connections-disconnected");
+    // An execution environment may remember a token for 30 seconds after it read the connection.
+    scene.stack.clock.advance(31);
+    await card(stale, ben).getByRole("button", { name: "Run workflow" }).click();
+    await sees(stale.getByRole("status").getByText("This mailbox is not connected any more"));
+    await sees(stale.getByRole("heading", { name: "No mailbox yet" }));
+    await scene.inspect(stale, "connections-workflow-gone");
+  });
+
+  it("asks for its owner when Microsoft has ended the session, and works again after they reconnect", async () => {
+    const page = await scene.connected("user_ines", ben);
+    scene.microsoft.revokeSessions({ username: ben });
+    scene.stack.clock.advance(2 * 3600);
+
+    await card(page, ben).getByRole("button", { name: "Run workflow" }).click();
+    await sees(card(page, ben).getByText("Sign-in needed"));
+    await sees(card(page, ben).getByRole("region", { name: "The workflow stopped" }));
+    await scene.inspect(page, "connections-sign-in-needed");
+    const microsoft = await opensMicrosoft(page, `Reconnect ${ben}`);
+    await giveThePassword(microsoft);
+
+    await sees(page.getByRole("status").getByText("Mailbox reconnected"));
+    await seesNoLonger(card(page, ben).getByText("Sign-in needed"));
+    await card(page, ben).getByRole("button", { name: "Run workflow" }).click();
+    await sees(card(page, ben).getByText(newest));
+  });
+
+  it("is reconnected without choosing an account again", async () => {
+    const page = await scene.connected("user_ines", ben);
+    const authorize = page
+      .context()
+      .waitForEvent("request", (request) => request.url().includes("/authorize"));
+
+    const microsoft = await opensMicrosoft(page, `Reconnect ${ben}`);
+
+    await microsoft.waitForEvent("close");
+    await sees(page.getByRole("status").getByText("Mailbox reconnected"));
+    const asked = new URL((await authorize).url()).searchParams;
+    expect(asked.get("login_hint")).toBe(ben);
+    expect(asked.has("prompt")).toBe(false);
+    expect(await page.getByRole("article").count()).toBe(1);
+  });
+
+  it("is not exchanged for another by a person who signs in with the wrong account", async () => {
+    const page = await scene.connected("user_ines", ben);
+    await page.context().clearCookies({ name: "microsoft_simulator" });
+
+    const microsoft = await opensMicrosoft(page, `Reconnect ${ben}`);
+    await microsoft.getByRole("button", { name: "Sign in with another account" }).click();
+    await signInAtMicrosoft(microsoft, clara);
+    await accept(microsoft);
+
+    await sees(page.getByRole("status").getByText("That was a different account"));
+    await scene.inspect(page, "connections-different-account");
+    await sees(card(page, ben).getByText("Connected", { exact: true }).first());
+    expect(await page.getByRole("article").count()).toBe(1);
+    await card(page, ben).getByRole("button", { name: "Run workflow" }).click();
+    await sees(card(page, ben).getByText(newest));
+  });
+});

@@ -1,0 +1,165 @@
+import { type FetchTokenPorts, fetchToken } from "../../functions/token-fetch/fetch-token.ts";
+import { tokenFetchHandler } from "../../functions/token-fetch/handler.ts";
+import { refreshConnection } from "../../functions/token-fetch/refresh-connection.ts";
+import { inMemoryTokenCache } from "../../functions/token-fetch/token-cache.ts";
+import { type ConnectionId, connectionIdOf, type ProductUser } from "../../shared/domain/ids.ts";
+import type { MicrosoftIdentity } from "../../shared/domain/microsoft.ts";
+import { succeed } from "../../shared/domain/result.ts";
+import type { Sealer } from "../../shared/domain/sealer.ts";
+import { Secret } from "../../shared/domain/secret.ts";
+import { type FakeClock, fakeClock } from "./fake-clock.ts";
+import { type FakeIdentity, fakeIdentity } from "./fake-identity.ts";
+import { type Intercept, intercepted } from "./intercepted.ts";
+import { memoryConnections } from "./memory-connections.ts";
+import { memoryVault } from "./memory-vault.ts";
+import { plainSealer } from "./plain-sealer.ts";
+import { account, alice, refreshedTokens, secondsAfter } from "./samples.ts";
+
+export interface TokenFetchScript extends Partial<Pick<MicrosoftIdentity, "refresh">> {
+  readonly random?: number;
+  readonly sealer?: Sealer;
+  /** Every port call of every worker goes through it. */
+  readonly intercept?: Intercept;
+}
+
+export interface SampleMailbox {
+  readonly owner?: ProductUser;
+  readonly accessToken?: string;
+  readonly expiresInSeconds?: number;
+}
+
+/** Tokens that live an hour, numbered in the order in which they were asked for. */
+const hourly = (clock: FakeClock): MicrosoftIdentity["refresh"] => {
+  let asked = 0;
+  return async () => {
+    asked += 1;
+    return succeed({
+      ...refreshedTokens,
+      accessToken: new Secret(`renewed-${asked}`),
+      accessTokenExpiresAt: secondsAfter(clock.now(), 3600),
+    });
+  };
+};
+
+/** Execution environments of token-fetch over the same stores in memory. */
+export const tokenFetchInMemory = ({
+  random = 0,
+  sealer = plainSealer,
+  intercept = (_, call) => call(),
+  ...microsoft
+}: TokenFetchScript = {}) => {
+  const clock = fakeClock();
+  const connections = memoryConnections();
+  const vault = memoryVault();
+  const identity: FakeIdentity = fakeIdentity({ refresh: hourly(clock), ...microsoft });
+  let leases = 0;
+
+  /** One worker's environment, which remembers only what it has fetched itself. */
+  const environment = (through: Intercept = intercept) => {
+    const calls: string[] = [];
+    const waits: number[] = [];
+    const reported: unknown[] = [];
+    let loads = 0;
+    const counted: Intercept = (name, call) => {
+      calls.push(name);
+      return through(name, call);
+    };
+    const stores = {
+      connections: intercepted("connections", connections, counted),
+      identity: intercepted("identity", identity, counted),
+      vault: intercepted("vault", vault, counted),
+      sealer: intercepted("sealer", sealer, counted),
+    };
+    const reads: boolean[] = [];
+    const ports: FetchTokenPorts = {
+      connections: {
+        findForWorkspace: (id, workspaceId, options) => {
+          reads.push(options.consistent);
+          return stores.connections.findForWorkspace(id, workspaceId, options);
+        },
+      },
+      sealer: stores.sealer,
+      cache: inMemoryTokenCache(),
+      loadRefresh: async () => {
+        loads += 1;
+        return refreshConnection({
+          ...stores,
+          now: clock.now,
+          leaseOwner: () => {
+            leases += 1;
+            return `lease-${leases}`;
+          },
+          report: (error) => reported.push(error),
+        });
+      },
+      now: clock.now,
+      random: () => random,
+      wait: async (milliseconds) => {
+        waits.push(milliseconds);
+        const wakesAt = secondsAfter(clock.now(), milliseconds / 1000);
+        await through("clock.wait", async () => clock.reach(wakesAt));
+      },
+      report: (error) => reported.push(error),
+    };
+    return {
+      ports,
+      calls,
+      waits,
+      reported,
+      /** Whether each read of the table was consistent, in order. */
+      reads,
+      loads: () => loads,
+      handler: tokenFetchHandler(new URL("https://graph.microsoft.com"), ports),
+      fetch: (
+        minTtlSeconds = 300,
+        connectionId: ConnectionId = connectionIdOf(alice, account),
+        workspaceId = alice.workspaceId,
+      ) => fetchToken({ connectionId, workspaceId, minTtlSeconds }, ports),
+    };
+  };
+
+  return {
+    clock,
+    connections,
+    vault,
+    identity,
+    environment,
+
+    /** A mailbox that was connected just now. */
+    connect: async ({
+      owner = alice,
+      accessToken = "stored-token",
+      expiresInSeconds = 3600,
+    }: SampleMailbox = {}): Promise<ConnectionId> => {
+      const id = connectionIdOf(owner, account);
+      const { tenantId, objectId } = account;
+      const { workspaceId } = owner;
+      const vaultEntry = await vault.create(
+        { connectionId: id, workspaceId, tenantId, objectId },
+        new Secret("stored-refresh-token"),
+      );
+      await connections.connect({
+        id,
+        owner,
+        account,
+        vaultEntry,
+        sealedAccessToken: await sealer.seal(new Secret(accessToken), {
+          purpose: "access_token",
+          connectionId: id,
+          workspaceId,
+        }),
+        accessTokenExpiresAt: secondsAfter(clock.now(), expiresInSeconds),
+        scopes: ["Mail.Send"],
+        now: clock.now(),
+      });
+      return id;
+    },
+
+    stored: () =>
+      connections.findForWorkspace(connectionIdOf(alice, account), alice.workspaceId, {
+        consistent: true,
+      }),
+  };
+};
+
+export type TokenFetchInMemory = ReturnType<typeof tokenFetchInMemory>;

@@ -1,0 +1,164 @@
+import { describe, expect, it } from "vitest";
+import { redemptionLimitSeconds } from "../../../shared/domain/attempt.ts";
+import type { HttpResponse } from "../../../shared/http/response.ts";
+import { captureLog } from "../../fakes/captured-log.ts";
+import { type Intercept, neverSettles } from "../../fakes/intercepted.ts";
+import { alice, alicesConnection } from "../../fakes/samples.ts";
+import { problemIn, type ServiceInMemory, serviceInMemory } from "../../fakes/service-in-memory.ts";
+
+captureLog();
+
+interface Fault {
+  readonly what: string;
+  readonly dies: boolean;
+  readonly act: Intercept;
+}
+
+/** What can become of one call to the world outside. */
+const faults: readonly Fault[] = [
+  {
+    what: "fails before it is done",
+    dies: false,
+    act: async () => {
+      throw new Error("throttled");
+    },
+  },
+  {
+    what: "is done, and its answer is lost",
+    dies: false,
+    act: async (_, call) => {
+      await call();
+      throw new Error("no answer");
+    },
+  },
+  { what: "is where the process dies, before", dies: true, act: neverSettles },
+  {
+    what: "is where the process dies, after",
+    dies: true,
+    act: async (_, call) => {
+      await call();
+      return neverSettles();
+    },
+  },
+];
+
+const calls = [
+  "attempts.take",
+  "sealer.open",
+  "sealer.open",
+  "identity.redeemCode",
+  "mailboxes.probe",
+  "sealer.seal",
+  "vault.create",
+  "connections.connect",
+  "attempts.end",
+];
+const callsOfReconnect = calls.toSpliced(-1, 0, "vault.erase");
+
+const scenes = [
+  { before: "nothing", calls },
+  { before: "a connection", calls: callsOfReconnect },
+];
+
+/** A sign-in that came back, and the call at which it is completed with a fault. */
+const prepared = async (before: string, intercept: Intercept) => {
+  let isArmed = false;
+  const service = serviceInMemory({
+    intercept: (name, call) => (isArmed ? intercept(name, call) : call()),
+  });
+  if (before === "a connection") await service.connect(alice);
+  const brought = await service.comeBack((await service.begin(alice)).state);
+  const sentBefore = service.identity.redeemed.length;
+  return {
+    service,
+    brought,
+    timesSent: () => service.identity.redeemed.length - sentBefore,
+    complete: () => {
+      isArmed = true;
+      return service.complete(alice, brought);
+    },
+    disarm: () => {
+      isArmed = false;
+    },
+  };
+};
+
+const storedIn = ({ connections }: ServiceInMemory) =>
+  connections.findForWorkspace(alicesConnection, alice.workspaceId, { consistent: true });
+
+it.for(scenes)("completing over $before makes these calls and no others", async (scene) => {
+  const made: string[] = [];
+  const { complete } = await prepared(scene.before, (name, call) => {
+    made.push(name);
+    return call();
+  });
+
+  await complete();
+
+  expect(made).toEqual(scene.calls);
+});
+
+describe.for(
+  scenes.flatMap(({ before, calls }) =>
+    calls.flatMap((name, index) =>
+      faults.map(({ what, ...fault }) => ({ before, name, index, what, ...fault })),
+    ),
+  ),
+)("over $before, call $index ($name) $what", ({ before, name, index, dies, act }) => {
+  const broken = async () => {
+    let made = 0;
+    let die = () => {};
+    const death = new Promise<undefined>((resolve) => {
+      die = () => resolve(undefined);
+    });
+    const { complete, disarm, ...rest } = await prepared(before, async (name, call) => {
+      made += 1;
+      if (made !== index + 1) return call();
+      if (!dies) return act(name, call);
+      // What the call does at all, it does before anybody looks at what it left.
+      setImmediate(die);
+      return act(name, call);
+    });
+    const answer: HttpResponse | undefined = await Promise.race([complete(), death]);
+    disarm();
+    return { answer, ...rest };
+  };
+
+  it("sends the code at most once, and leaves no connection without its secret", async () => {
+    const { service, brought, answer, timesSent } = await broken();
+
+    const retried = await service.complete(alice, brought);
+    service.clock.pass(redemptionLimitSeconds + 1);
+    const later = await service.complete(alice, brought);
+
+    expect(timesSent()).toBeLessThanOrEqual(1);
+    expect(answer === undefined).toBe(dies);
+    const stored = await storedIn(service);
+    if (answer?.statusCode === 200) expect(stored?.status).toBe("connected");
+    else if (answer) expect(problemIn(answer).code).toBe("internal_error");
+    if (before === "a connection") expect(stored).toBeDefined();
+    if (stored) expect(service.vault.entries.has(stored.vaultEntry)).toBe(true);
+    const unnamed = [...service.vault.entries.keys()].filter((key) => key !== stored?.vaultEntry);
+    expect(unnamed.length).toBeLessThanOrEqual(1);
+    // A take that never happened leaves the sign-in as it was: only then it can still succeed.
+    for (const { statusCode, body } of [retried, later]) {
+      const end = statusCode === 200 ? "connected" : JSON.parse(body).code;
+      expect(["connected", "in_progress", "attempt_interrupted"]).toContain(end);
+    }
+    expect(JSON.parse(later.body).code).not.toBe("in_progress");
+    // Whoever lives on tells the page at once; only of a take without an answer nobody knows.
+    const isTold = !dies && name !== "attempts.take";
+    if (isTold) expect(JSON.parse(retried.body).code).not.toBe("in_progress");
+    if (retried.statusCode === 200) expect(later).toEqual(retried);
+  });
+
+  it("keeps nobody from starting again", async () => {
+    const { service } = await broken();
+
+    const { statusCode } = await service.connect(alice);
+
+    const stored = await storedIn(service);
+    expect(statusCode).toBe(200);
+    expect(service.vault.entries.has(stored?.vaultEntry ?? "")).toBe(true);
+  });
+});

@@ -1,0 +1,384 @@
+import { describe, expect, it } from "vitest";
+import { openAttemptsPerUser } from "../../../shared/domain/attempt.ts";
+import { attemptIdOf, connectionIdOf, tenantId } from "../../../shared/domain/ids.ts";
+import { fail, succeed } from "../../../shared/domain/result.ts";
+import { badJsonRequests } from "../../fakes/bad-json-requests.ts";
+import { captureLog } from "../../fakes/captured-log.ts";
+import { jsonRequest, type SampleRequest, send } from "../../fakes/http-event.ts";
+import {
+  account,
+  alice,
+  alicesConnection,
+  grant,
+  mallory,
+  microsoftFailure,
+  noon,
+  secondsAfter,
+  strangerAlice,
+} from "../../fakes/samples.ts";
+import { problemIn, serviceInMemory } from "../../fakes/service-in-memory.ts";
+
+const log = captureLog();
+
+describe("a sign-in that starts", () => {
+  it("names the attempt, the address and the end, and nothing else", async () => {
+    const { start } = serviceInMemory();
+
+    const { statusCode, headers, body } = await start(alice);
+
+    const { attemptId, authorizationUrl, expiresAt, ...more } = JSON.parse(body);
+    expect(statusCode).toBe(201);
+    expect(headers["content-type"]).toBe("application/json");
+    expect(attemptId).toMatch(/^att_[\w-]{43}$/);
+    expect(new URL(authorizationUrl).origin).toBe("https://login.microsoftonline.com");
+    expect(expiresAt).toBe(secondsAfter(noon, 600).toISOString());
+    expect(more).toEqual({});
+  });
+
+  it("has a state of 256 random bits, of which only the hash is kept", async () => {
+    const service = serviceInMemory();
+
+    const begun = await Promise.all([service.begin(alice), service.begin(alice)]);
+
+    for (const { state, attemptId } of begun) {
+      expect(Buffer.from(state, "base64url")).toHaveLength(32);
+      expect(attemptId).toBe(attemptIdOf(state));
+      expect(JSON.stringify(await service.attempts.find(attemptIdOf(state)))).not.toContain(state);
+    }
+    const secrets = begun.flatMap(({ parameters, state }) => [
+      state,
+      parameters.get("nonce"),
+      parameters.get("code_challenge"),
+    ]);
+    expect(new Set(secrets).size).toBe(6);
+  });
+
+  it("asks for the code in a form, with PKCE, for the least permissions", async () => {
+    const { begin } = serviceInMemory();
+
+    const { parameters } = await begin(alice);
+
+    expect(Object.fromEntries(parameters)).toMatchObject({
+      response_type: "code",
+      response_mode: "form_post",
+      code_challenge_method: "S256",
+      prompt: "select_account",
+      scope: "openid profile email offline_access User.Read Mail.ReadWrite Mail.Send",
+    });
+  });
+
+  it.for(["organizations", "common"] as const)("signs in at %s", async (firstAuthority) => {
+    const { start } = serviceInMemory({ firstAuthority });
+
+    const { authorizationUrl } = JSON.parse((await start(alice)).body);
+
+    expect(new URL(authorizationUrl).pathname).toBe(`/${firstAuthority}/oauth2/v2.0/authorize`);
+  });
+
+  it("takes a hint instead of the account picker", async () => {
+    const { begin } = serviceInMemory();
+
+    const { parameters } = await begin(alice, { loginHint: "alice@north.example" });
+
+    expect(parameters.get("login_hint")).toBe("alice@north.example");
+    expect(parameters.has("prompt")).toBe(false);
+  });
+
+  it.for([
+    [{}, "connections"],
+    [{ returnTo: "connections" }, "connections"],
+    [{ returnTo: "setup" }, "setup"],
+  ] as const)("of %j returns to %s", async ([body, returnTo]) => {
+    const service = serviceInMemory();
+
+    const { state } = await service.begin(alice, body);
+
+    const view = await service.attempts.find(attemptIdOf(state));
+    expect(view).toMatchObject({ user: alice, returnTo, status: "pending" });
+  });
+
+  it("takes a body that the gateway hands over in base64", async () => {
+    const service = serviceInMemory();
+    const { headers = {}, body = "" } = jsonRequest({ returnTo: "setup" });
+
+    const { statusCode } = await send(service.handlers.start, {
+      route: "POST /start",
+      user: alice,
+      headers: { ...headers, "content-type": "Application/JSON; charset=utf-8" },
+      body: Buffer.from(body).toString("base64"),
+      isBase64Encoded: true,
+    });
+
+    expect(statusCode).toBe(201);
+  });
+
+  it("by a caller that is no browser needs no origin", async () => {
+    const service = serviceInMemory();
+
+    const { statusCode } = await send(service.handlers.start, {
+      route: "POST /start",
+      user: alice,
+      headers: { "content-type": "application/json" },
+      body: "{}",
+    });
+
+    expect(statusCode).toBe(201);
+  });
+
+  it("logs neither the state nor the address", async () => {
+    const { begin } = serviceInMemory();
+
+    const { state, attemptId, parameters } = await begin(alice, {
+      loginHint: "alice@north.example",
+    });
+
+    const written = log.lines().join("");
+    expect(written).toContain("sign-in started");
+    for (const secret of [
+      state,
+      attemptId,
+      parameters.get("nonce") ?? "?",
+      parameters.get("code_challenge") ?? "?",
+      "alice@north.example",
+      "alice",
+    ]) {
+      expect(written).not.toContain(secret);
+    }
+  });
+});
+
+describe("a sign-in to a mailbox that was connected", () => {
+  it("goes to its tenant, with its account, without the picker", async () => {
+    const { connect, begin, start } = serviceInMemory();
+    await connect(alice);
+
+    const { parameters } = await begin(alice, {
+      connectionId: alicesConnection,
+      loginHint: "somebody-else@north.example",
+    });
+    const { authorizationUrl } = JSON.parse(
+      (await start(alice, { connectionId: alicesConnection })).body,
+    );
+
+    expect(parameters.get("login_hint")).toBe(account.username);
+    expect(parameters.has("prompt")).toBe(false);
+    expect(new URL(authorizationUrl).pathname).toBe(`/${account.tenantId}/oauth2/v2.0/authorize`);
+  });
+
+  it("of a personal account goes where personal accounts sign in", async () => {
+    const personal = {
+      ...account,
+      tenantId: tenantId("9188040d-6c67-4c5b-b112-36a304b66dad"),
+    };
+    const { connect, start } = serviceInMemory({
+      personalAccounts: "allowed",
+      redeemCode: async () => succeed({ ...grant, account: personal, accountType: "personal" }),
+    });
+    await connect(alice);
+
+    const { authorizationUrl } = JSON.parse(
+      (await start(alice, { connectionId: connectionIdOf(alice, personal) })).body,
+    );
+
+    expect(new URL(authorizationUrl).pathname).toBe("/consumers/oauth2/v2.0/authorize");
+  });
+
+  it("carries what Microsoft asked for when it refused", async () => {
+    const claims = '{"access_token":{"acrs":{"essential":true,"value":"c1"}}}';
+    const service = serviceInMemory();
+    await service.connect(alice);
+    const held = { owner: "refresh-1", version: 1 };
+    const lease = { owner: held.owner, expiresAt: secondsAfter(noon, 15) };
+    await service.connections.acquireLease(alicesConnection, 1, lease, noon);
+    await service.connections.recordSetback(alicesConnection, held, {
+      status: "reauthorization_required",
+      problem: { code: "reauthorization_required", actor: "user", message: "Again, please." },
+      refreshNotBefore: undefined,
+      firstRefusedAt: undefined,
+      pendingClaims: claims,
+    });
+
+    const { parameters } = await service.begin(alice, { connectionId: alicesConnection });
+
+    expect(parameters.get("claims")).toBe(claims);
+  });
+
+  it.for([
+    ["a stranger's", mallory],
+    ["another workspace's", strangerAlice],
+  ] as const)("that is %s is not found, and nothing begins", async ([, user]) => {
+    const calls: string[] = [];
+    const { connect, start } = serviceInMemory({
+      intercept: (name, call) => {
+        calls.push(name);
+        return call();
+      },
+    });
+    await connect(alice);
+    calls.length = 0;
+
+    const answer = await start(user, { connectionId: alicesConnection });
+
+    expect(problemIn(answer)).toEqual({ statusCode: 404, code: "not_found", actor: "user" });
+    expect(calls).toEqual(["connections.findOwned"]);
+  });
+
+  it("that was disconnected is not found", async () => {
+    const { connect, disconnect, start } = serviceInMemory();
+    await connect(alice);
+    await disconnect(alice, alicesConnection);
+
+    const answer = await start(alice, { connectionId: alicesConnection });
+
+    expect(problemIn(answer).code).toBe("not_found");
+  });
+});
+
+describe(`${openAttemptsPerUser} sign-ins at once`, () => {
+  const full = async () => {
+    const service = serviceInMemory({
+      redeemCode: async () => fail(microsoftFailure("throttled")),
+    });
+    const begun = [];
+    for (let n = 0; n < openAttemptsPerUser; n += 1) begun.push(await service.begin(alice));
+    return { service, begun, first: begun[0] ?? { state: "", attemptId: "" } };
+  };
+
+  it("are the most that one person may have open", async () => {
+    const { service } = await full();
+
+    const answer = await service.start(alice);
+
+    expect(problemIn(answer)).toEqual({
+      statusCode: 429,
+      code: "too_many_attempts",
+      actor: "user",
+    });
+    expect(answer.headers["retry-after"]).toBe("600");
+  });
+
+  it("do not stand in anybody else's way", async () => {
+    const { service } = await full();
+
+    expect((await service.start(mallory)).statusCode).toBe(201);
+    expect((await service.start(strangerAlice)).statusCode).toBe(201);
+  });
+
+  it("stay open when another one is refused", async () => {
+    const { service, begun } = await full();
+    await service.start(alice);
+
+    for (const { state } of begun) {
+      expect((await service.comeBack(state)).completion).not.toBe("");
+    }
+  });
+
+  it("are fewer once one has ended", async () => {
+    const { service, first } = await full();
+    await service.complete(alice, await service.comeBack(first.state));
+
+    expect((await service.start(alice)).statusCode).toBe(201);
+    expect((await service.start(alice)).statusCode).toBe(429);
+  });
+
+  it.for([
+    [599, 429],
+    [600, 201],
+    [601, 201],
+  ] as const)("have expired after %i seconds: %i", async ([seconds, statusCode]) => {
+    const { service } = await full();
+    service.clock.pass(seconds);
+
+    expect((await service.start(alice)).statusCode).toBe(statusCode);
+  });
+});
+
+describe("is refused", () => {
+  const post = (request: Partial<SampleRequest>, service = serviceInMemory()) =>
+    send(service.handlers.start, { route: "POST /start", user: alice, ...request });
+
+  it.for(badJsonRequests({}))("%s", async ([, request]) => {
+    const begun: string[] = [];
+    const service = serviceInMemory({
+      intercept: (name, call) => {
+        begun.push(name);
+        return call();
+      },
+    });
+
+    const answer = await post(request, service);
+
+    expect(problemIn(answer)).toEqual({
+      statusCode: 400,
+      code: "invalid_request",
+      actor: "operator",
+    });
+    expect(begun).toEqual([]);
+  });
+
+  it.for<readonly [string, unknown]>([
+    ["an unknown return page", { returnTo: "elsewhere" }],
+    ["a URL for a return page", { returnTo: "https://evil.example/" }],
+    ["a URL of ours for a return page", { returnTo: "https://app.example/connections" }],
+    ["an empty return page", { returnTo: "" }],
+    ["a prototype for a return page", { returnTo: "__proto__" }],
+    ["a constructor for a return page", { returnTo: "constructor" }],
+    ["a method for a return page", { returnTo: "toString" }],
+    ["a long return page", { returnTo: "a".repeat(33) }],
+    ["a list of return pages", { returnTo: ["connections"] }],
+    ["null for a return page", { returnTo: null }],
+    ["an empty hint", { loginHint: "" }],
+    ["a long hint", { loginHint: "a".repeat(513) }],
+    ["a hint of two lines", { loginHint: "a@b.example\r\nX: y" }],
+    ["a number for a hint", { loginHint: 7 }],
+    ["an empty connection", { connectionId: "" }],
+    ["an attempt for a connection", { connectionId: `att_${"a".repeat(43)}` }],
+    ["a path for a connection", { connectionId: "conn_../../../../../../a" }],
+    ["a connection with a line after it", { connectionId: `conn_${"a".repeat(22)}\n` }],
+    ["an object for a connection", { connectionId: { $ne: "" } }],
+  ])("%s", async ([, body]) => {
+    const answer = await post(jsonRequest(body));
+
+    expect(problemIn(answer)).toMatchObject({ statusCode: 400, code: "invalid_request" });
+  });
+
+  it("a prototype as a key", async () => {
+    const answer = await post({
+      ...jsonRequest({}),
+      body: '{"__proto__":{"returnTo":"setup"}}',
+    });
+
+    expect(problemIn(answer).statusCode).toBe(400);
+  });
+
+  it.for([{}, { sub: "alice" }, { org: "ws_north" }, { sub: "", org: "ws_north" }])(
+    "claims that do not say who it is: %j",
+    async (claims) => {
+      const answer = await post({
+        claims: claims as Record<string, string>,
+        ...jsonRequest({}),
+      });
+
+      expect(problemIn(answer)).toEqual({
+        statusCode: 500,
+        code: "internal_error",
+        actor: "operator",
+      });
+    },
+  );
+
+  it("when the table cannot be written: no address is given", async () => {
+    const service = serviceInMemory({
+      intercept: async (name, call) => {
+        if (name === "attempts.begin") throw new Error("throttled: alice");
+        return call();
+      },
+    });
+
+    const answer = await service.start(alice);
+
+    expect(problemIn(answer)).toMatchObject({ statusCode: 500, code: "internal_error" });
+    expect(answer.body).not.toMatch(/microsoft|throttled/i);
+    expect(log.lines().join("")).not.toContain("throttled: alice");
+  });
+});

@@ -1,0 +1,563 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { fetchToken } from "../../../functions/token-fetch/fetch-token.ts";
+import { attemptIdOf, connectionIdOf, userId, workspaceId } from "../../../shared/domain/ids.ts";
+import { fail, succeed } from "../../../shared/domain/result.ts";
+import { Secret } from "../../../shared/domain/secret.ts";
+import { neverSettles } from "../../fakes/intercepted.ts";
+import {
+  account,
+  alice,
+  alicesConnection,
+  mallory,
+  microsoftFailure,
+  microsoftFailureKinds,
+  noon,
+  refreshedTokens,
+  sampleSealer,
+  secondsAfter,
+} from "../../fakes/samples.ts";
+import { type TokenFetchInMemory, tokenFetchInMemory } from "../../fakes/token-fetch-in-memory.ts";
+
+type Fetched = Awaited<ReturnType<ReturnType<TokenFetchInMemory["environment"]>["fetch"]>>;
+
+/** What a worker sees of it. */
+const seen = (fetched: Fetched) =>
+  fetched.ok
+    ? {
+        token: fetched.value.accessToken.reveal(),
+        source: fetched.value.source,
+        degraded: fetched.value.degraded,
+      }
+    : { code: fetched.failure.code, retryable: fetched.failure.retryable };
+
+const stored = { token: "stored-token", source: "table", degraded: false };
+
+describe("a token that is good enough", () => {
+  it("costs one read, which need not be consistent, and loads nothing of the refresh path", async () => {
+    const { connect, environment, identity } = tokenFetchInMemory();
+    await connect();
+    const { fetch, reads, calls, loads } = environment();
+
+    const fetched = await fetch();
+
+    expect(fetched).toEqual(
+      succeed({
+        accessToken: new Secret("stored-token"),
+        expiresAt: secondsAfter(noon, 3600),
+        scopes: ["Mail.Send"],
+        degraded: false,
+        source: "table",
+      }),
+    );
+    expect(reads).toEqual([false]);
+    expect(calls).toEqual(["connections.findForWorkspace", "sealer.open"]);
+    expect(loads()).toBe(0);
+    expect(identity.refreshed).toEqual([]);
+  });
+
+  it("costs nothing while this environment remembers it, for 30 seconds", async () => {
+    const { connect, environment, clock } = tokenFetchInMemory();
+    await connect();
+    const { fetch, reads, calls } = environment();
+    await fetch();
+    calls.length = 0;
+
+    clock.pass(30);
+    const remembered = await fetch();
+    const callsOfIt = [...calls];
+    clock.pass(1);
+    const read = await fetch();
+
+    expect(seen(remembered)).toEqual({ ...stored, source: "memory" });
+    expect(callsOfIt).toEqual([]);
+    expect(seen(read)).toEqual(stored);
+    expect(reads).toEqual([false, false]);
+  });
+
+  it("is no longer served 30 seconds after a disconnect, also where it is remembered", async () => {
+    const { connect, environment, clock, connections } = tokenFetchInMemory();
+    await connect();
+    const { fetch } = environment();
+    await fetch();
+    await connections.disconnect(alicesConnection, alice, noon);
+
+    clock.pass(31);
+
+    expect(seen(await fetch())).toEqual({ code: "not_found", retryable: false });
+    expect(seen(await environment().fetch())).toEqual({ code: "not_found", retryable: false });
+  });
+
+  it("is not remembered for a caller who needs it longer", async () => {
+    const { connect, environment, identity } = tokenFetchInMemory();
+    await connect({ expiresInSeconds: 1000 });
+    const { fetch } = environment();
+    await fetch(300);
+
+    const longer = await fetch(1001);
+
+    expect(seen(longer)).toEqual({ token: "renewed-1", source: "refresh", degraded: false });
+    expect(identity.refreshed).toHaveLength(1);
+  });
+
+  it.for([
+    [0, 300, stored],
+    [0, 299.999, { token: "renewed-1", source: "refresh", degraded: false }],
+    [1, 360, stored],
+    [1, 359.999, { token: "renewed-1", source: "refresh", degraded: false }],
+  ] as const)(
+    "with jitter %d and %d seconds left is renewed early, or not",
+    async ([random, left, expected]) => {
+      const { connect, environment } = tokenFetchInMemory({ random });
+      await connect({ expiresInSeconds: left });
+
+      expect(seen(await environment().fetch(60))).toEqual(expected);
+    },
+  );
+
+  it.for([
+    [1000, "stored-token"],
+    [1001, "renewed-1"],
+  ] as const)("with 1,000 seconds left, to a caller who needs %i: %s", async ([needed, token]) => {
+    const { connect, environment } = tokenFetchInMemory();
+    await connect({ expiresInSeconds: 1000 });
+
+    expect(seen(await environment().fetch(needed))).toMatchObject({ token });
+  });
+
+  it("that a replica does not show yet is read again before anybody is asked", async () => {
+    let lagsBehind = true;
+    const { connect, environment, identity } = tokenFetchInMemory({
+      intercept: async (name, call) => {
+        if (name !== "connections.findForWorkspace" || !lagsBehind) return call();
+        lagsBehind = false;
+        return undefined;
+      },
+    });
+    await connect();
+    const { fetch, reads, loads } = environment();
+
+    const created = await fetch();
+
+    expect(seen(created)).toEqual(stored);
+    expect(reads).toEqual([false, true]);
+    expect(loads()).toBe(0);
+    expect(identity.refreshed).toEqual([]);
+  });
+});
+
+describe("a token that has run out", () => {
+  it("is renewed once, and the new one is served to everybody", async () => {
+    const { connect, environment, identity, stored: item } = tokenFetchInMemory();
+    await connect({ expiresInSeconds: -1 });
+
+    const first = await environment().fetch();
+    const second = await environment().fetch();
+
+    expect(seen(first)).toEqual({ token: "renewed-1", source: "refresh", degraded: false });
+    expect(seen(second)).toEqual({ token: "renewed-1", source: "table", degraded: false });
+    expect(identity.refreshed).toHaveLength(1);
+    expect(identity.refreshed[0]).toMatchObject({
+      refreshToken: new Secret("stored-refresh-token"),
+      account,
+    });
+    expect(await item()).toMatchObject({ version: 2, lease: undefined, lastRefreshedAt: noon });
+  });
+
+  it.for(microsoftFailureKinds)("is not served when Microsoft says %s", async (kind) => {
+    const { connect, environment } = tokenFetchInMemory({
+      refresh: async () => fail(microsoftFailure(kind)),
+    });
+    await connect({ expiresInSeconds: 299 });
+
+    const fetched = await environment().fetch(300);
+
+    expect(fetched.ok).toBe(false);
+  });
+
+  it("and whose successor would live too short is an error of the caller's", async () => {
+    const {
+      connect,
+      environment,
+      clock,
+      stored: item,
+    } = tokenFetchInMemory({
+      refresh: async () =>
+        succeed({ ...refreshedTokens, accessTokenExpiresAt: secondsAfter(clock.now(), 1800) }),
+    });
+    await connect({ expiresInSeconds: 60 });
+
+    const fetched = await environment().fetch(1801);
+
+    expect(seen(fetched)).toEqual({ code: "invalid_request", retryable: false });
+    expect((await item())?.accessTokenExpiresAt).toEqual(secondsAfter(noon, 1800));
+    expect(seen(await environment().fetch(1800))).toMatchObject({ token: "access-token-2" });
+  });
+
+  it("is asked for once by a caller whose time is over, however often others are faster", async () => {
+    const rig = tokenFetchInMemory();
+    const id = await rig.connect({ expiresInSeconds: -1 });
+    const { fetch } = rig.environment(async (name, call) => {
+      if (name !== "identity.refresh") return call();
+      if (rig.identity.refreshed.length > 2) throw new Error("asked again and again");
+      rig.clock.pass(16);
+      const lease = { owner: "other", expiresAt: rig.clock.now() };
+      await rig.connections.acquireLease(id, 1, lease, rig.clock.now());
+      return call();
+    });
+
+    const fetched = await fetch();
+
+    expect(seen(fetched)).toEqual({ code: "temporarily_unavailable", retryable: true });
+    expect(rig.identity.refreshed).toHaveLength(1);
+  });
+});
+
+describe("a token that still satisfies the caller", () => {
+  it.for(microsoftFailureKinds)("is served although Microsoft says %s", async (kind) => {
+    const { connect, environment } = tokenFetchInMemory({
+      refresh: async () => fail(microsoftFailure(kind)),
+    });
+    await connect({ expiresInSeconds: 200 });
+
+    const fetched = await environment().fetch(60);
+
+    expect(seen(fetched)).toEqual({ ...stored, degraded: true });
+    expect(fetched.ok && fetched.value.notRenewed?.cause?.kind).toBe(kind);
+  });
+
+  it("is served although the connection has ended, until it runs out", async () => {
+    const { connect, environment, clock } = tokenFetchInMemory({
+      refresh: async () => fail(microsoftFailure("sign_in_required")),
+    });
+    await connect({ expiresInSeconds: 200 });
+    await environment().fetch(60);
+
+    const served = await environment().fetch(60);
+    clock.pass(141);
+    const refused = await environment().fetch(60);
+
+    expect(seen(served)).toEqual({ ...stored, degraded: true });
+    expect(seen(refused)).toEqual({ code: "reauthorization_required", retryable: false });
+  });
+
+  it("is not remembered once the connection has ended", async () => {
+    const { connect, environment } = tokenFetchInMemory({
+      refresh: async () => fail(microsoftFailure("sign_in_required")),
+    });
+    await connect({ expiresInSeconds: 2000 });
+    await environment().fetch(2500);
+    const { fetch, reads } = environment();
+
+    const fetches = [await fetch(300), await fetch(300)];
+
+    expect(fetches.map(seen)).toEqual(Array(2).fill({ ...stored, degraded: true }));
+    expect(reads).toEqual([false, true, false, true]);
+  });
+
+  it.for([
+    "connections.acquireLease",
+    "vault.read",
+    "identity.refresh",
+    "sealer.seal",
+    "connections.saveRefreshed",
+  ])("is served although %s fails, and somebody is told", async (failing) => {
+    const { connect, environment } = tokenFetchInMemory();
+    await connect({ expiresInSeconds: 200 });
+    const { fetch, reported } = environment(async (name, call) => {
+      if (name === failing) throw new Error("no answer");
+      return call();
+    });
+
+    const fetched = await fetch(60);
+
+    expect(seen(fetched)).toEqual({ ...stored, degraded: true });
+    expect(reported).toEqual([new Error("no answer")]);
+  });
+
+  it("is served although the refresh path cannot even be loaded", async () => {
+    const { connect, environment } = tokenFetchInMemory();
+    await connect({ expiresInSeconds: 200 });
+    const { ports } = environment();
+    const broken = { ...ports, loadRefresh: () => Promise.reject(new Error("no such bundle")) };
+    const wanted = { connectionId: alicesConnection, workspaceId: alice.workspaceId };
+
+    const served = await fetchToken({ ...wanted, minTtlSeconds: 60 }, broken);
+
+    expect(seen(served)).toEqual({ ...stored, degraded: true });
+    await expect(fetchToken({ ...wanted, minTtlSeconds: 201 }, broken)).rejects.toThrow();
+  });
+
+  it("is served at once while somebody else renews it", async () => {
+    const { connect, connections, environment, identity } = tokenFetchInMemory();
+    const id = await connect({ expiresInSeconds: 200 });
+    await connections.acquireLease(
+      id,
+      1,
+      { owner: "other", expiresAt: secondsAfter(noon, 15) },
+      noon,
+    );
+    const { fetch, waits, loads } = environment();
+
+    const fetched = await fetch(60);
+
+    expect(seen(fetched)).toEqual(stored);
+    expect(waits).toEqual([]);
+    expect(loads()).toBe(0);
+    expect(identity.refreshed).toEqual([]);
+  });
+
+  it("is served although its refresh took long and was overtaken", async () => {
+    const rig = tokenFetchInMemory();
+    const id = await rig.connect({ expiresInSeconds: 200 });
+    const { fetch } = rig.environment(async (name, call) => {
+      if (name !== "identity.refresh") return call();
+      rig.clock.pass(16);
+      const lease = { owner: "other", expiresAt: secondsAfter(rig.clock.now(), 15) };
+      await rig.connections.acquireLease(id, 1, lease, rig.clock.now());
+      return call();
+    });
+
+    expect(seen(await fetch(60))).toEqual(stored);
+  });
+});
+
+describe("while somebody else holds the lease", () => {
+  const held = async (leaseEndsInSeconds = 15) => {
+    const rig = tokenFetchInMemory();
+    const id = await rig.connect({ expiresInSeconds: -1 });
+    const lease = { owner: "other", expiresAt: secondsAfter(noon, leaseEndsInSeconds) };
+    await rig.connections.acquireLease(id, 1, lease, noon);
+    return { ...rig, id };
+  };
+
+  it("waits, and gets what that one stored", async () => {
+    const { environment, connections, identity, id } = await held();
+    let reads = 0;
+    const { fetch, waits } = environment(async (name, call) => {
+      reads += name === "connections.findForWorkspace" ? 1 : 0;
+      if (reads === 4) {
+        await connections.saveRefreshed(
+          id,
+          { owner: "other", version: 1 },
+          {
+            sealedAccessToken: JSON.stringify([
+              "theirs",
+              { purpose: "access_token", connectionId: id, workspaceId: alice.workspaceId },
+            ]),
+            accessTokenExpiresAt: secondsAfter(noon, 3600),
+            scopes: ["Mail.Send"],
+            refreshTokenStoredAt: noon,
+            now: noon,
+          },
+        );
+      }
+      return call();
+    });
+
+    const fetched = await fetch();
+
+    expect(seen(fetched)).toEqual({ token: "theirs", source: "table", degraded: false });
+    expect(waits).toHaveLength(2);
+    expect(identity.refreshed).toEqual([]);
+  });
+
+  it("gives up after twelve seconds with a failure that may be tried again", async () => {
+    const { environment, clock, identity } = await held();
+    const { fetch, reads, waits } = environment();
+
+    const fetched = await fetch();
+
+    expect(fetched).toMatchObject({
+      failure: { code: "temporarily_unavailable", actor: "nobody", retryable: true },
+    });
+    const waited = waits.reduce((sum, each) => sum + each, 0);
+    expect(waited).toBeGreaterThan(10_000);
+    expect(waited).toBeLessThanOrEqual(12_000);
+    expect(clock.now().getTime() - noon.getTime()).toBeLessThanOrEqual(12_000);
+    expect(reads.slice(1)).not.toContain(false);
+    expect(identity.refreshed).toEqual([]);
+  });
+
+  it("takes over once the lease has run out, since its holder must have died", async () => {
+    const { environment, identity } = await held(5);
+
+    const fetched = await environment().fetch();
+
+    expect(seen(fetched)).toEqual({ token: "renewed-1", source: "refresh", degraded: false });
+    expect(identity.refreshed).toHaveLength(1);
+  });
+
+  it("of a holder who died, the next caller after it takes over", async () => {
+    const { connect, environment, clock, identity } = tokenFetchInMemory();
+    await connect({ expiresInSeconds: -1 });
+    const dead = environment((name, call) =>
+      name === "identity.refresh" ? neverSettles() : call(),
+    );
+    void dead.fetch();
+    await expect.poll(() => dead.calls).toContain("identity.refresh");
+
+    const meanwhile = await environment().fetch();
+    clock.reach(secondsAfter(noon, 15));
+    const later = await environment().fetch();
+
+    expect(seen(meanwhile)).toEqual({ code: "temporarily_unavailable", retryable: true });
+    expect(seen(later)).toEqual({ token: "renewed-1", source: "refresh", degraded: false });
+    expect(identity.refreshed).toHaveLength(1);
+  });
+});
+
+describe("a refusal that is remembered", () => {
+  it.for([
+    "throttled",
+    "temporarily_unavailable",
+    "admin_approval_required",
+    "tenant_blocked",
+  ] as const)("%s: nobody is asked again before its time, then somebody is", async (kind) => {
+    const { connect, environment, clock, identity } = tokenFetchInMemory({
+      refresh: async () => fail(microsoftFailure(kind, { retryAfterSeconds: 90 })),
+    });
+    await connect({ expiresInSeconds: -1 });
+    await environment().fetch();
+
+    clock.pass(89);
+    const { fetch, loads, calls } = environment();
+    const refused = await fetch();
+    const asked = identity.refreshed.length;
+    clock.pass(1);
+    await environment().fetch();
+
+    expect(refused).toMatchObject({ failure: { retryAfterSeconds: 1 } });
+    expect(asked).toBe(1);
+    expect(loads()).toBe(0);
+    expect(calls).toEqual(["connections.findForWorkspace", "connections.findForWorkspace"]);
+    expect(identity.refreshed).toHaveLength(2);
+  });
+
+  it("that ended the connection is never asked about again, until a new sign-in", async () => {
+    let answer: ReturnType<typeof microsoftFailure> | undefined =
+      microsoftFailure("sign_in_required");
+    const { connect, environment, clock, identity } = tokenFetchInMemory({
+      refresh: async () => (answer ? fail(answer) : succeed(refreshedTokens)),
+    });
+    await connect({ expiresInSeconds: -1 });
+    await environment().fetch();
+
+    clock.pass(30 * 24 * 3600);
+    const ended = await environment().fetch();
+    const asked = identity.refreshed.length;
+    answer = undefined;
+    await connect({ accessToken: "after-a-new-sign-in" });
+
+    expect(ended).toMatchObject({
+      failure: {
+        code: "reauthorization_required",
+        actor: "user",
+        retryable: false,
+        message: "A sentence about sign_in_required.",
+      },
+    });
+    expect(asked).toBe(1);
+    expect(seen(await environment().fetch())).toMatchObject({ token: "after-a-new-sign-in" });
+  });
+});
+
+describe("of another workspace", () => {
+  it("nothing is served, for all pairs of people: only the owner's workspace gets the token", async () => {
+    const workspaces = fc.constantFrom("ws_north", "ws_south", "ws", "ws_north ", "WS_NORTH", "");
+    await fc.assert(
+      fc.asyncProperty(workspaces, workspaces, fc.boolean(), async (owning, asking, isWarm) => {
+        const owner = { userId: userId("alice"), workspaceId: workspaceId(owning) };
+        const { connect, environment } = tokenFetchInMemory();
+        const id = await connect({ owner });
+        const { fetch } = environment();
+        if (isWarm) await fetch(300, id, owner.workspaceId);
+
+        const fetched = await fetch(300, id, workspaceId(asking));
+
+        expect(fetched.ok).toBe(owning === asking);
+        if (!fetched.ok) expect(fetched.failure.code).toBe("not_found");
+      }),
+      { numRuns: 80 },
+    );
+  });
+
+  it("looks like one that never was", async () => {
+    const { connect, environment } = tokenFetchInMemory();
+    const id = await connect();
+    const { fetch } = environment();
+
+    const foreign = await fetch(300, id, workspaceId("ws_south"));
+    const unknown = await fetch(300, connectionIdOf(mallory, account));
+
+    expect(foreign).toEqual(unknown);
+    expect(seen(foreign)).toEqual({ code: "not_found", retryable: false });
+  });
+});
+
+describe("what was moved in the table", () => {
+  const swapped = async (purpose: "access_token" | "parked_answer") => {
+    const rig = tokenFetchInMemory({ sealer: sampleSealer });
+    const mallorys = await rig.connect({ owner: mallory, accessToken: "mallorys-token" });
+    const theirs =
+      purpose === "access_token"
+        ? (
+            await rig.connections.findForWorkspace(mallorys, mallory.workspaceId, {
+              consistent: true,
+            })
+          )?.sealedAccessToken
+        : await sampleSealer.seal(new Secret("a code"), {
+            purpose,
+            attemptId: attemptIdOf("a state"),
+          });
+    const id = await rig.connect();
+    await rig.connections.acquireLease(
+      id,
+      1,
+      { owner: "o", expiresAt: secondsAfter(noon, 15) },
+      noon,
+    );
+    await rig.connections.saveRefreshed(
+      id,
+      { owner: "o", version: 1 },
+      {
+        sealedAccessToken: theirs ?? "",
+        accessTokenExpiresAt: secondsAfter(noon, 3600),
+        scopes: [],
+        refreshTokenStoredAt: noon,
+        now: noon,
+      },
+    );
+    return rig;
+  };
+
+  it.for(["access_token", "parked_answer"] as const)(
+    "a sealed %s of somebody else's is not served",
+    async (purpose) => {
+      const { environment } = await swapped(purpose);
+
+      await expect(environment().fetch()).rejects.toThrow();
+    },
+  );
+
+  it("the name of somebody else's secret brings no token, and Microsoft is not asked", async () => {
+    const rig = tokenFetchInMemory();
+    await rig.connect({ owner: mallory });
+    const [mallorysEntry = ""] = rig.vault.entries.keys();
+    await rig.connections.connect({
+      id: alicesConnection,
+      owner: alice,
+      account,
+      vaultEntry: mallorysEntry,
+      sealedAccessToken: "sealed",
+      accessTokenExpiresAt: noon,
+      scopes: [],
+      now: noon,
+    });
+
+    await expect(rig.environment().fetch()).rejects.toThrow();
+
+    expect(rig.identity.refreshed).toEqual([]);
+    expect(await rig.stored()).toMatchObject({ status: "connected", lease: undefined });
+  });
+});

@@ -1,0 +1,325 @@
+import { describe, expect, it } from "vitest";
+import { fail, succeed } from "../../../shared/domain/result.ts";
+import { Secret } from "../../../shared/domain/secret.ts";
+import { type Intercept, neverSettles } from "../../fakes/intercepted.ts";
+import {
+  account,
+  alice,
+  alicesConnection,
+  microsoftFailure,
+  noon,
+  refreshedTokens,
+  secondsAfter,
+} from "../../fakes/samples.ts";
+import { type TokenFetchScript, tokenFetchInMemory } from "../../fakes/token-fetch-in-memory.ts";
+
+const day = 24 * 3600;
+
+/** A connection whose token has run out, and one attempt of an environment to renew it. */
+const expired = async (script: TokenFetchScript = {}) => {
+  const rig = tokenFetchInMemory(script);
+  const id = await rig.connect({ expiresInSeconds: -1 });
+  return {
+    ...rig,
+    id,
+    renew: async (intercept?: Intercept) => {
+      const { ports, reported, calls } = rig.environment(intercept);
+      const stored = await rig.stored();
+      if (!stored) throw new Error("not connected");
+      const refresh = await ports.loadRefresh();
+      return { renewing: refresh(stored), reported, calls };
+    },
+    tokenInVault: async () => {
+      const entry = (await rig.stored())?.vaultEntry ?? "";
+      return rig.vault.entries.get(entry)?.token.reveal();
+    },
+  };
+};
+
+describe("the refresh token", () => {
+  it.for([
+    [day, "stored-refresh-token"],
+    [day + 1, "refresh-token-2"],
+  ] as const)("that is %i seconds old is followed by %s", async ([age, token]) => {
+    const { renew, clock, tokenInVault, stored } = await expired();
+    clock.pass(age);
+
+    await (await renew()).renewing;
+
+    expect(await tokenInVault()).toBe(token);
+    const storedAt = token === "refresh-token-2" ? secondsAfter(noon, age) : noon;
+    expect((await stored())?.refreshTokenStoredAt).toEqual(storedAt);
+  });
+
+  it("stays when Microsoft sends no other, however old it is", async () => {
+    const { renew, clock, tokenInVault, stored } = await expired({
+      refresh: async () => succeed({ ...refreshedTokens, refreshToken: undefined }),
+    });
+    clock.pass(80 * day);
+
+    const outcome = await (await renew()).renewing;
+
+    expect(outcome.kind).toBe("refreshed");
+    expect(await tokenInVault()).toBe("stored-refresh-token");
+    expect((await stored())?.refreshTokenStoredAt).toEqual(noon);
+  });
+
+  it("that cannot be stored costs nobody the access token, and is tried again next time", async () => {
+    const { renew, clock, tokenInVault, stored } = await expired();
+    clock.pass(2 * day);
+
+    const { renewing, reported } = await renew(async (name, call) => {
+      if (name === "vault.replace") throw new Error("throttled");
+      return call();
+    });
+
+    expect((await renewing).kind).toBe("refreshed");
+    expect(reported).toEqual([new Error("throttled")]);
+    expect(await tokenInVault()).toBe("stored-refresh-token");
+    expect((await stored())?.refreshTokenStoredAt).toEqual(noon);
+    clock.pass(3600);
+    await (await renew()).renewing;
+    expect(await tokenInVault()).toBe("refresh-token-2");
+  });
+
+  it("is replaced before the item says so, so that what fails in between loses nothing", async () => {
+    const { renew, clock } = await expired();
+    clock.pass(2 * day);
+
+    const { renewing, calls } = await renew();
+    await renewing;
+
+    expect(calls).toEqual([
+      "connections.acquireLease",
+      "vault.read",
+      "identity.refresh",
+      "vault.replace",
+      "sealer.seal",
+      "connections.saveRefreshed",
+    ]);
+  });
+
+  it("that is gone ends the connection, and Microsoft is not asked", async () => {
+    const { renew, vault, stored, identity } = await expired();
+    const entry = (await stored())?.vaultEntry ?? "";
+    await vault.erase(entry);
+
+    const outcome = await (await renew()).renewing;
+
+    expect(outcome).toMatchObject({
+      kind: "refused",
+      failure: { code: "reauthorization_required", actor: "user", retryable: false },
+    });
+    expect(await stored()).toMatchObject({ status: "reauthorization_required" });
+    expect(identity.refreshed).toEqual([]);
+  });
+});
+
+describe("what is stored", () => {
+  it("is what is handed on", async () => {
+    const { renew, stored } = await expired();
+
+    const outcome = await (await renew()).renewing;
+
+    const item = await stored();
+    expect(outcome).toMatchObject({
+      kind: "refreshed",
+      connection: {
+        version: 2,
+        status: "connected",
+        sealedAccessToken: item?.sealedAccessToken,
+        accessTokenExpiresAt: secondsAfter(noon, 3600),
+        scopes: refreshedTokens.scopes,
+      },
+    });
+    expect(item).toMatchObject({ version: 2, lease: undefined, lastRefreshedAt: noon });
+  });
+
+  it("keeps the scopes when Microsoft names none", async () => {
+    const { renew, stored } = await expired({
+      refresh: async () => succeed({ ...refreshedTokens, scopes: [] }),
+    });
+
+    await (await renew()).renewing;
+
+    expect((await stored())?.scopes).toEqual(["Mail.Send"]);
+  });
+});
+
+describe("without the lease", () => {
+  it("nothing is read and nobody is asked", async () => {
+    const { renew, connections, id, identity } = await expired();
+    const lease = { owner: "other", expiresAt: secondsAfter(noon, 15) };
+    await connections.acquireLease(id, 1, lease, noon);
+
+    const { renewing, calls } = await renew();
+
+    expect(await renewing).toEqual({ kind: "elsewhere" });
+    expect(calls).toEqual(["connections.acquireLease"]);
+    expect(identity.refreshed).toEqual([]);
+  });
+
+  it("it is there again after fifteen seconds, when its holder must have died", async () => {
+    const { renew, clock } = await expired();
+    const holder = await renew((name, call) =>
+      name === "identity.refresh" ? neverSettles() : call(),
+    );
+    void holder.renewing;
+    await expect.poll(() => holder.calls).toContain("identity.refresh");
+
+    clock.pass(14.999);
+    const tooEarly = await (await renew()).renewing;
+    clock.pass(0.001);
+    const inTime = await (await renew()).renewing;
+
+    expect(tooEarly).toEqual({ kind: "elsewhere" });
+    expect(inTime.kind).toBe("refreshed");
+  });
+});
+
+describe("a holder who is slower than the lease", () => {
+  /** While Microsoft answers the slow one, the lease runs out and another one renews. */
+  const overtaken = async (script: TokenFetchScript, during: "renewing" | "reconnecting") => {
+    const rig = await expired(script);
+    const slow = await rig.renew(async (name, call) => {
+      if (name !== "identity.refresh") return call();
+      const late = await call();
+      rig.clock.pass(16);
+      if (during === "renewing") await (await rig.renew()).renewing;
+      else await rig.connect({ accessToken: "after-a-new-sign-in" });
+      return late;
+    });
+    return { ...rig, slow };
+  };
+
+  const numbered = (failsFirst: boolean): TokenFetchScript => {
+    let asked = 0;
+    return {
+      refresh: async () => {
+        asked += 1;
+        if (failsFirst && asked === 1) return fail(microsoftFailure("sign_in_required"));
+        return succeed({
+          ...refreshedTokens,
+          accessToken: new Secret(`renewed-${asked}`),
+          accessTokenExpiresAt: secondsAfter(noon, 3600),
+        });
+      },
+    };
+  };
+
+  it("never puts an older token over a newer one", async () => {
+    const { slow, stored } = await overtaken(numbered(false), "renewing");
+
+    expect(await slow.renewing).toEqual({ kind: "overtaken" });
+
+    expect((await stored())?.sealedAccessToken).toContain("renewed-2");
+  });
+
+  it.for(["renewing", "reconnecting"] as const)(
+    "does not end by its refusal what somebody else is %s",
+    async (during) => {
+      const { slow, stored } = await overtaken(numbered(true), during);
+
+      expect(await slow.renewing).toEqual({ kind: "overtaken" });
+
+      expect(await stored()).toMatchObject({ status: "connected", problem: undefined });
+    },
+  );
+
+  it("does not bring back what was disconnected", async () => {
+    const rig = await expired();
+    const { renewing } = await rig.renew(async (name, call) => {
+      const late = await call();
+      if (name === "identity.refresh") {
+        await rig.connections.disconnect(alicesConnection, alice, rig.clock.now());
+      }
+      return late;
+    });
+
+    expect(await renewing).toEqual({ kind: "overtaken" });
+
+    expect(await rig.stored()).toBeUndefined();
+    expect(await rig.connections.findOwned(alicesConnection, alice)).toBeUndefined();
+  });
+});
+
+describe("when our side fails", () => {
+  const broken =
+    (failing: string): Intercept =>
+    async (name, call) => {
+      if (name === failing) throw new Error("no answer");
+      return call();
+    };
+
+  it.for(["vault.read", "identity.refresh", "sealer.seal", "connections.saveRefreshed"])(
+    "in %s, the connection is as it was, and is tried again in seconds",
+    async (failing) => {
+      const { renew, stored, clock } = await expired();
+
+      const { renewing } = await renew(broken(failing));
+
+      await expect(renewing).rejects.toThrow("no answer");
+      expect(await stored()).toMatchObject({
+        status: "connected",
+        problem: undefined,
+        lease: undefined,
+        firstRefusedAt: undefined,
+        refreshNotBefore: secondsAfter(noon, 5),
+      });
+      clock.pass(5);
+      expect((await (await renew()).renewing).kind).toBe("refreshed");
+    },
+  );
+
+  it("in acquiring the lease, nothing is asked and nothing is written", async () => {
+    const { renew, stored, identity } = await expired();
+    const before = await stored();
+
+    await expect((await renew(broken("connections.acquireLease"))).renewing).rejects.toThrow();
+
+    expect(await stored()).toEqual(before);
+    expect(identity.refreshed).toEqual([]);
+  });
+
+  it("in all of the table, the first error is the one that is told", async () => {
+    const { renew, clock } = await expired();
+
+    const { renewing } = await renew(async (name, call) => {
+      if (name === "vault.read") throw new Error("the first");
+      if (name === "connections.recordSetback") throw new Error("the second");
+      return call();
+    });
+
+    await expect(renewing).rejects.toThrow("the first");
+    clock.pass(15);
+    expect((await (await renew()).renewing).kind).toBe("refreshed");
+  });
+
+  it("by losing the answer to what was stored, the next one finds it", async () => {
+    const { renew, environment, identity } = await expired();
+
+    const { renewing } = await renew(async (name, call) => {
+      const result = await call();
+      if (name === "connections.saveRefreshed") throw new Error("no answer");
+      return result;
+    });
+
+    await expect(renewing).rejects.toThrow();
+    expect(await environment().fetch()).toMatchObject({ value: { source: "table" } });
+    expect(identity.refreshed).toHaveLength(1);
+  });
+});
+
+it("asks in the name of the account that was connected", async () => {
+  const { renew, identity } = await expired();
+
+  await (await renew()).renewing;
+
+  expect(identity.refreshed).toEqual([
+    {
+      refreshToken: new Secret("stored-refresh-token"),
+      account,
+      scopes: expect.arrayContaining(["offline_access", "Mail.Send"]),
+    },
+  ]);
+});

@@ -1,0 +1,143 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Grant } from "../../../../infra/local/iam/access.ts";
+import type { ProductClient } from "../../../../infra/local/product-client.ts";
+import { openScene, problemIn, refusedWith, type Scene, served } from "../../../e2e/scene.ts";
+
+const ben = { username: "ben.okafor@larkfield.example", consent: "accept" } as const;
+
+let scene: Scene;
+let ines: ProductClient;
+beforeAll(async () => {
+  scene = await openScene();
+  ines = await scene.signedIn("user_ines");
+});
+afterAll(() => scene.close());
+
+const described = ({ functionName, action, resource }: Grant) =>
+  `${functionName}: ${action} on ${resource}`;
+
+/** Does something while a function lacks one of its grants. */
+const without = async <Value>(
+  functionName: string,
+  action: string,
+  resource: RegExp,
+  act: () => Promise<Value>,
+): Promise<Value> => {
+  const { access } = scene.stack;
+  const [grant, ...others] = access.grants.filter(
+    (each) =>
+      each.functionName.endsWith(`-${functionName}`) &&
+      each.action === action &&
+      resource.test(each.resource),
+  );
+  if (!grant || others.length > 0) expect.fail(`not exactly one grant of ${action} is meant`);
+  const giveBack = access.withdraw(grant);
+  try {
+    return await act();
+  } finally {
+    giveBack();
+    expect(access.denied).toContainEqual(
+      expect.objectContaining({ functionName: grant.functionName, action }),
+    );
+  }
+};
+
+const stored = async () => ({
+  attempts: await scene.tables.items("ATTEMPTS_TABLE"),
+  connections: await scene.tables.items("CONNECTIONS_TABLE"),
+  secrets: await scene.vault.names(),
+});
+
+it("denies nothing on the whole way of a connection, which uses every grant", async () => {
+  const { access, clock } = scene.stack;
+
+  const { attemptId, returned } = await scene.goToMicrosoft(ines, ben);
+  expect(await scene.attempt(ines, attemptId)).toMatchObject({ status: "returned" });
+  expect((await ines.complete(returned)).status).toBe(200);
+  // A page that is loaded again completes again, and is shown the same connection.
+  expect((await ines.complete(returned)).status).toBe(200);
+
+  const [listed] = await scene.list(ines);
+  if (!listed) expect.fail("no connection is listed");
+  expect((await ines.call("GET", `/connections/${listed.id}`)).status).toBe(200);
+  const connection = await scene.connect(ines, ben, { connectionId: listed.id });
+  expect(connection.id).toBe(listed.id);
+
+  const first = served(await scene.fetchToken({ product: ines, connection }));
+  clock.advance(2 * 3600);
+  const second = served(await scene.fetchToken({ product: ines, connection }));
+  expect(second.text).not.toBe(first.text);
+  // A refresh token is replaced when it is older than a day.
+  clock.advance(25 * 3600);
+  served(await scene.fetchToken({ product: ines, connection }));
+  expect((await ines.call("DELETE", `/connections/${connection.id}`)).status).toBe(204);
+
+  expect(access.denied).toEqual([]);
+  expect(access.grants.length).toBeGreaterThan(20);
+  expect(access.unusedGrants.map(described)).toEqual([]);
+});
+
+it("fails a start that may not be stored, and stores nothing", async () => {
+  const before = await stored();
+
+  const response = await without("start", "dynamodb:PutItem", /Attempts/, () =>
+    ines.call("POST", "/start", {}),
+  );
+
+  expect(response.status).toBe(500);
+  expect(await problemIn(response)).toMatchObject({ code: "internal_error", actor: "operator" });
+  expect(await stored()).toEqual(before);
+  expect((await ines.call("POST", "/start", {})).status).toBe(201);
+});
+
+it("ends a sign-in whose refresh token may not be stored, and leaves no connection", async () => {
+  const before = await stored();
+  const { attemptId, returned } = await scene.goToMicrosoft(ines, ben);
+
+  const response = await without("complete", "secretsmanager:CreateSecret", /refresh-tokens/, () =>
+    ines.complete(returned),
+  );
+
+  expect(response.status).toBe(500);
+  expect(await problemIn(response)).toMatchObject({ code: "internal_error", actor: "operator" });
+  const { connections, secrets } = await stored();
+  expect({ connections, secrets }).toEqual({
+    connections: before.connections,
+    secrets: before.secrets,
+  });
+  expect(await scene.attempt(ines, attemptId)).toMatchObject({
+    status: "failed",
+    problem: { code: "attempt_interrupted" },
+  });
+  await expect(scene.connect(ines, ben)).resolves.toMatchObject({ status: "connected" });
+});
+
+it("says a token is temporarily unavailable while it may not be stored, and changes nothing", async () => {
+  const connection = await scene.connect(ines, ben);
+  scene.stack.clock.advance(2 * 3600);
+  const before = await stored();
+
+  const answer = await without("token-fetch", "dynamodb:UpdateItem", /Connections/, () =>
+    scene.fetchToken({ product: ines, connection }),
+  );
+
+  expect(refusedWith(answer)).toMatchObject({ code: "temporarily_unavailable", retryable: true });
+  expect(await stored()).toEqual(before);
+  served(await scene.fetchToken({ product: ines, connection }));
+});
+
+it("serves a token whose new refresh token may not be stored, and keeps the old one", async () => {
+  const connection = await scene.connect(ines, ben);
+  scene.stack.clock.advance(25 * 3600);
+  const { vaultEntry, refreshTokenStoredAt } = await scene.tables.connection(connection.id);
+  const kept = await scene.vault.read(String(vaultEntry));
+
+  served(
+    await without("token-fetch", "secretsmanager:PutSecretValue", /refresh-tokens/, () =>
+      scene.fetchToken({ product: ines, connection }),
+    ),
+  );
+
+  expect(await scene.vault.read(String(vaultEntry))).toBe(kept);
+  expect(await scene.tables.connection(connection.id)).toMatchObject({ refreshTokenStoredAt });
+});
