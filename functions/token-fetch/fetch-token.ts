@@ -62,6 +62,14 @@ const secondsUntil = (instant: Date, now: Date) => (instant.getTime() - now.getT
 const satisfies = ({ accessTokenExpiresAt }: StoredConnection, minTtlSeconds: number, now: Date) =>
   secondsUntil(accessTokenExpiresAt, now) >= minTtlSeconds;
 
+/** A token this young that is still too short for the caller will be no longer when it is asked for again. */
+const justRenewedSeconds = 60;
+
+const isJustRenewed = (stored: StoredConnection, now: Date) => {
+  const age = -secondsUntil(stored.lastRefreshedAt, now);
+  return satisfies(stored, 1, now) && age >= 0 && age < justRenewedSeconds;
+};
+
 /**
  * Hands out a token with at least `minTtlSeconds` left, or says who must act.
  *
@@ -114,6 +122,11 @@ export const fetchToken = async (
     if (isFresh(stored)) return serve(stored, { degraded: false, source: "table" });
 
     const isGoodEnough = satisfies(stored, minTtlSeconds, now());
+    if (isJustRenewed(stored, now())) {
+      return isGoodEnough
+        ? serve(stored, { degraded: false, source: "table" })
+        : fail(livesTooShort);
+    }
     // When there is no time left for a refresh, only what the table holds counts.
     const outcome: RefreshOutcome =
       now().getTime() > givesUpAt

@@ -22,8 +22,6 @@ const tokenRequest = z.strictObject({
   run: z.strictObject({ workflowId: runId, runId }),
 });
 
-export type TokenFetchRequest = z.input<typeof tokenRequest>;
-
 export type TokenFetchAnswer =
   | {
       readonly ok: true;

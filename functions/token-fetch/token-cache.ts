@@ -24,7 +24,7 @@ export interface TokenCache {
   set(owner: TokenOwner, token: CachedToken, now: Date): void;
 }
 
-/** Two ids of which neither can hold the separator. */
+/** A connection's id holds no space, so the first one ends it. */
 const keyOf = ({ connectionId, workspaceId }: TokenOwner) => `${connectionId} ${workspaceId}`;
 
 /** Opened tokens of one execution environment, oldest out first. */

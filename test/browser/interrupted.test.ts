@@ -1,5 +1,6 @@
 import type { Page } from "playwright-core";
 import { expect, it } from "vitest";
+import { signInWaitingPage } from "../../shared/pages/sign-in-waiting.ts";
 import { accept, signInAtMicrosoft } from "./microsoft-pages.ts";
 import { card, opensMicrosoft, sees } from "./sees.ts";
 import { stories } from "./stories.ts";
@@ -182,6 +183,17 @@ stories("a sign-in that does not go straight through", (scene) => {
     expect(await (await answered).headerValue("content-security-policy")).not.toContain("script");
     expect(await page.content()).not.toContain("<script");
     await scene.inspect(page, "callback-unknown");
+  });
+
+  it("can be sent again from the page that the service shows during an outage", async () => {
+    const page = await (await scene.newBrowser()).newPage();
+
+    // Only its looks: what leads to it is told where the callback is tested.
+    await page.setContent(signInWaitingPage.html);
+
+    await sees(page.getByRole("heading", { name: "We could not take this just now" }));
+    await sees(page.getByText("Please reload this page to try again"));
+    await scene.inspect(page, "callback-outage");
   });
 
   it("is not there on a return page that nobody was sent to", async () => {

@@ -2,6 +2,7 @@ import { type FetchTokenPorts, fetchToken } from "../../functions/token-fetch/fe
 import { tokenFetchHandler } from "../../functions/token-fetch/handler.ts";
 import { refreshConnection } from "../../functions/token-fetch/refresh-connection.ts";
 import { inMemoryTokenCache } from "../../functions/token-fetch/token-cache.ts";
+import type { Connections } from "../../shared/domain/connection.ts";
 import { type ConnectionId, connectionIdOf, type ProductUser } from "../../shared/domain/ids.ts";
 import type { MicrosoftIdentity } from "../../shared/domain/microsoft.ts";
 import { succeed } from "../../shared/domain/result.ts";
@@ -18,6 +19,7 @@ import { account, alice, refreshedTokens, secondsAfter } from "./samples.ts";
 export interface TokenFetchScript extends Partial<Pick<MicrosoftIdentity, "refresh">> {
   readonly random?: number;
   readonly sealer?: Sealer;
+  readonly connections?: Connections;
   /** Every port call of every worker goes through it. */
   readonly intercept?: Intercept;
 }
@@ -26,6 +28,9 @@ export interface SampleMailbox {
   readonly owner?: ProductUser;
   readonly accessToken?: string;
   readonly expiresInSeconds?: number;
+  readonly refreshToken?: string;
+  /** Unless said otherwise, its token was given an hour to live. */
+  readonly connectedSecondsAgo?: number;
 }
 
 /** Tokens that live an hour, numbered in the order in which they were asked for. */
@@ -45,17 +50,22 @@ const hourly = (clock: FakeClock): MicrosoftIdentity["refresh"] => {
 export const tokenFetchInMemory = ({
   random = 0,
   sealer = plainSealer,
+  connections = memoryConnections(),
   intercept = (_, call) => call(),
   ...microsoft
 }: TokenFetchScript = {}) => {
   const clock = fakeClock();
-  const connections = memoryConnections();
   const vault = memoryVault();
   const identity: FakeIdentity = fakeIdentity({ refresh: hourly(clock), ...microsoft });
   let leases = 0;
 
-  /** One worker's environment, which remembers only what it has fetched itself. */
-  const environment = (through: Intercept = intercept) => {
+  /**
+   * One worker's environment, which remembers only what it has fetched itself.
+   *
+   * @param ahead how many seconds its clock is ahead of everybody else's
+   */
+  const environment = (through: Intercept = intercept, ahead = 0) => {
+    const now = () => secondsAfter(clock.now(), ahead);
     const calls: string[] = [];
     const waits: number[] = [];
     const reported: unknown[] = [];
@@ -84,7 +94,7 @@ export const tokenFetchInMemory = ({
         loads += 1;
         return refreshConnection({
           ...stores,
-          now: clock.now,
+          now,
           leaseOwner: () => {
             leases += 1;
             return `lease-${leases}`;
@@ -92,7 +102,7 @@ export const tokenFetchInMemory = ({
           report: (error) => reported.push(error),
         });
       },
-      now: clock.now,
+      now,
       random: () => random,
       wait: async (milliseconds) => {
         waits.push(milliseconds);
@@ -125,18 +135,20 @@ export const tokenFetchInMemory = ({
     identity,
     environment,
 
-    /** A mailbox that was connected just now. */
+    /** @returns the connection of a mailbox whose token is still good, unless told otherwise. */
     connect: async ({
       owner = alice,
       accessToken = "stored-token",
       expiresInSeconds = 3600,
+      refreshToken = "stored-refresh-token",
+      connectedSecondsAgo = 3600 - expiresInSeconds,
     }: SampleMailbox = {}): Promise<ConnectionId> => {
       const id = connectionIdOf(owner, account);
       const { tenantId, objectId } = account;
       const { workspaceId } = owner;
       const vaultEntry = await vault.create(
         { connectionId: id, workspaceId, tenantId, objectId },
-        new Secret("stored-refresh-token"),
+        new Secret(refreshToken),
       );
       await connections.connect({
         id,
@@ -150,7 +162,7 @@ export const tokenFetchInMemory = ({
         }),
         accessTokenExpiresAt: secondsAfter(clock.now(), expiresInSeconds),
         scopes: ["Mail.Send"],
-        now: clock.now(),
+        now: secondsAfter(clock.now(), -connectedSecondsAgo),
       });
       return id;
     },

@@ -192,6 +192,9 @@ describe("a token that has run out", () => {
     expect(seen(fetched)).toEqual({ code: "invalid_request", retryable: false });
     expect((await item())?.accessTokenExpiresAt).toEqual(secondsAfter(noon, 1800));
     expect(seen(await environment().fetch(1800))).toMatchObject({ token: "access-token-2" });
+    const again = environment();
+    expect(seen(await again.fetch(1801))).toEqual({ code: "invalid_request", retryable: false });
+    expect(again.loads()).toBe(0);
   });
 
   it("is asked for once by a caller whose time is over, however often others are faster", async () => {
