@@ -18,7 +18,7 @@ const day = 24 * 3600;
 /** A connection whose token has run out, and one attempt of an environment to renew it. */
 const expired = async (script: TokenFetchScript = {}) => {
   const rig = tokenFetchInMemory(script);
-  const id = await rig.connect({ expiresInSeconds: -1 });
+  const id = await rig.connect({ expiresInSeconds: -1, connectedSecondsAgo: 0 });
   return {
     ...rig,
     id,
