@@ -67,7 +67,8 @@ const justRenewedSeconds = 60;
 
 const isJustRenewed = (stored: StoredConnection, now: Date) => {
   const age = -secondsUntil(stored.lastRefreshedAt, now);
-  return satisfies(stored, 1, now) && age >= 0 && age < justRenewedSeconds;
+  const isInUse = stored.status === "connected" && satisfies(stored, 1, now);
+  return isInUse && age >= 0 && age < justRenewedSeconds;
 };
 
 /**

@@ -1,164 +1,150 @@
 import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
-import { expect, it } from "vitest";
-import { succeed } from "../../../shared/domain/result.ts";
-import { Secret } from "../../../shared/domain/secret.ts";
-import { type Intercept, neverSettles } from "../../fakes/intercepted.ts";
-import { noon, refreshedTokens, secondsAfter } from "../../fakes/samples.ts";
+import { describe, expect, it } from "vitest";
+import { noon } from "../../fakes/samples.ts";
 import { tokenFetchInMemory } from "../../fakes/token-fetch-in-memory.ts";
+import {
+  ageOf,
+  anyEvent,
+  anyWorker,
+  grantOf,
+  livingWorker,
+  type Safeguard,
+  type SimulatedRun,
+  simulateFetches,
+  workerWithItsOwnTime,
+} from "../../fakes/token-fetch-simulation.ts";
 
-/** One worker of a simulated run. */
-interface Worker {
-  /** Dies at this call of its, before or after it is done; or lives. */
-  readonly dies: { readonly atCall: number; readonly isDone: boolean } | undefined;
-  /** How long Microsoft takes to answer it, in seconds; the lease is 15. */
-  readonly answerTakes: number;
-  readonly minTtlSeconds: number;
-}
-
-const worker: fc.Arbitrary<Worker> = fc.record({
-  dies: fc.option(fc.record({ atCall: fc.integer({ min: 1, max: 8 }), isDone: fc.boolean() }), {
-    nil: undefined,
-    freq: 3,
-  }),
-  answerTakes: fc.constantFrom(0, 0.5, 3, 14, 16, 40),
-  minTtlSeconds: fc.constantFrom(0, 300, 3000),
-});
-
-const living: fc.Arbitrary<Worker> = fc.record({
-  dies: fc.constant(undefined),
-  answerTakes: fc.constantFrom(0, 0.5, 3, 10),
-  minTtlSeconds: fc.constantFrom(0, 300, 3000),
-});
-
-interface HeldLease {
-  readonly from: number;
-  until: number;
-  timesAsked: number;
-}
-
-/** Many workers over one connection whose token has run out, in one order of their calls. */
-const simulate = async (
-  scheduler: fc.Scheduler,
-  workers: readonly Worker[],
-  { waitingTakesTime }: { readonly waitingTakesTime: boolean },
-) => {
-  let asked = 0;
-  const rig = tokenFetchInMemory({
-    refresh: async () => {
-      asked += 1;
-      return succeed({
-        ...refreshedTokens,
-        accessToken: new Secret(String(asked)),
-        accessTokenExpiresAt: secondsAfter(rig.clock.now(), 3600),
-      });
-    },
-  });
-  const id = await rig.connect({ expiresInSeconds: -1, accessToken: "0" });
-  const leases: HeldLease[] = [];
-  const storedTokens: number[] = [];
-
-  const numberOfStored = async () =>
-    Number(JSON.parse((await rig.stored())?.sealedAccessToken ?? "[]")[0]);
-
-  const living = (each: Worker): Intercept => {
-    let calls = 0;
-    let lease: HeldLease | undefined;
-    return async (name, call) => {
-      calls += 1;
-      const dies = each.dies?.atCall === calls ? each.dies : undefined;
-      const begun = rig.clock.now();
-      await scheduler.schedule(Promise.resolve(), name);
-      if (dies && !dies.isDone) return neverSettles();
-
-      if (name === "identity.refresh") {
-        if (lease) lease.timesAsked += 1;
-        else throw new Error("asked without the lease");
-      }
-      const result = name === "clock.wait" && !waitingTakesTime ? undefined : await call();
-      const now = rig.clock.now().getTime();
-      if (name === "connections.acquireLease" && result === true) {
-        lease = { from: now, until: now + 15_000, timesAsked: 0 };
-        leases.push(lease);
-      }
-      const isWrite = name === "connections.saveRefreshed" || name === "connections.recordSetback";
-      if (isWrite && result === true) {
-        if (lease) lease.until = Math.min(lease.until, now);
-        storedTokens.push(await numberOfStored());
-      }
-      if (name === "identity.refresh") {
-        // Others go on meanwhile; the clock of all moves on.
-        rig.clock.reach(secondsAfter(begun, each.answerTakes));
-        await scheduler.schedule(Promise.resolve(), "the answer arrives");
-      }
-      return dies ? neverSettles() : result;
-    };
-  };
-
-  const fetches = workers.map((each) => ({
-    each,
-    fetched: rig.environment(living(each)).fetch(each.minTtlSeconds, id),
-  }));
-  const outcomes = await scheduler.waitFor(
-    Promise.all(fetches.filter(({ each }) => !each.dies).map(({ fetched }) => fetched)),
-  );
-  return { ...rig, outcomes, leases, storedTokens, asked: () => asked };
+/** Nobody asks without the lease, nor twice with it; no two leases at the same time. */
+const onlyOneAsks = ({ leases, asked }: SimulatedRun) => {
+  const askedWithLease = leases.reduce((sum, { timesAsked }) => sum + timesAsked, 0);
+  expect(askedWithLease, "nobody asks without a lease").toBe(asked);
+  for (const [index, { from, timesAsked }] of leases.entries()) {
+    expect(timesAsked, "a lease is for one question").toBeLessThanOrEqual(1);
+    const earlierEnds = leases.slice(0, index).map(({ until }) => until.getTime());
+    expect(from.getTime(), "one lease at a time").toBeGreaterThanOrEqual(
+      Math.max(0, ...earlierEnds),
+    );
+  }
 };
 
-it("workers that die, wait and are slow: one asks Microsoft at a time, no older token wins, all are answered", async () => {
+/** What is stored only ever gets newer, also across a disconnect. */
+const onlyNewerIsStored = ({ writes }: SimulatedRun) => {
+  const stored = writes.map(({ after }) => after).filter((after) => after !== undefined);
+  for (const [index, after] of stored.entries()) {
+    const before = stored[index - 1];
+    if (!before) continue;
+    expect(after.version, "the version rises").toBeGreaterThan(before.version);
+    const [grant, asked] = ageOf(after);
+    const [grantBefore, askedBefore] = ageOf(before);
+    const isOlder = grant < grantBefore || (grant === grantBefore && asked < askedBefore);
+    expect(isOlder, "an older token replaces a newer one").toBe(false);
+  }
+};
+
+/** A connection ends only if Microsoft refused, for good, the very version that ends. */
+const endsOnlyByRefusal = ({ writes }: SimulatedRun) => {
+  for (const { before, after, at, ask, refusal } of writes) {
+    if (after?.status !== "reauthorization_required" || before?.status === after.status) continue;
+    expect(refusal?.kind, "Microsoft refused").toBe("sign_in_required");
+    expect(ask, "it refused the version that ends").toEqual({
+      grant: before && grantOf(before),
+      version: before?.version,
+    });
+    if (refusal?.certain) continue;
+    const firstRefusedAt = before?.firstRefusedAt ?? at;
+    expect(at.getTime() - firstRefusedAt.getTime(), "twice").toBeGreaterThanOrEqual(120_000);
+  }
+};
+
+/** Everybody who lived has a token that lasts, or is told the truth about who must act. */
+const allAreAnswered = ({ outcomes, writes }: SimulatedRun) => {
+  const truths = [
+    "temporarily_unavailable",
+    "throttled",
+    "misconfigured",
+    "invalid_request", // after an hour within one fetch, the token that it brought is too old
+    ...writes.map(({ after }) => (after ? after.problem?.code : "not_found")),
+  ];
+  for (const outcome of outcomes) {
+    if (outcome === "broken") continue;
+    if (outcome.ok) expect(outcome.value.accessToken.reveal(), "it has run out").not.toBe("1:0");
+    else expect(truths, "the truth").toContain(outcome.failure.code);
+  }
+};
+
+/** Once all pauses are over it works, or a new sign-in makes it work. */
+const recovers = async ({ clock, environment, stored, signInAgain }: SimulatedRun) => {
+  clock.pass(1_200);
+  const item = await stored();
+  const fetched = await environment().fetch();
+  const hasEnded = item === undefined || item.status === "reauthorization_required";
+  expect(fetched.ok, "works again by itself").toBe(!hasEnded);
+  if (fetched.ok) return;
+  expect(fetched.failure.code).toBe(item ? "reauthorization_required" : "not_found");
+  await signInAgain();
+  expect(await environment().fetch(), "works after a new sign-in").toMatchObject({ ok: true });
+};
+
+const whateverHappens = (omits: readonly Safeguard[] = []) =>
+  fc.asyncProperty(
+    fc.scheduler(),
+    fc.array(anyWorker, { minLength: 1, maxLength: 20, size: "max" }),
+    fc.array(anyEvent, { maxLength: 4 }),
+    async (scheduler, workers, events) => {
+      const run = await simulateFetches(scheduler, workers, { events, omits });
+
+      onlyOneAsks(run);
+      onlyNewerIsStored(run);
+      endsOnlyByRefusal(run);
+      allAreAnswered(run);
+      await recovers(run);
+    },
+  );
+
+const allLive = (omits: readonly Safeguard[] = []) =>
+  fc.asyncProperty(
+    fc.scheduler(),
+    fc.array(livingWorker, { minLength: 2, maxLength: 20, size: "max" }),
+    async (scheduler, workers) => {
+      const { asked, outcomes, clock } = await simulateFetches(scheduler, workers, {
+        omits,
+        waitingTakesTime: false, // so that nobody runs out of time before the others had a turn
+      });
+
+      expect(asked, "asked once").toBe(1);
+      for (const outcome of outcomes) {
+        const isServed = outcome !== "broken" && outcome.ok;
+        expect(isServed && outcome.value.accessToken.reveal(), "the one token").toBe("1:1");
+      }
+      expect(clock.now().getTime() - noon.getTime()).toBeLessThan(15_000);
+    },
+  );
+
+it("workers that die, wait, are slow or are refused, while people sign in again and disconnect: one asks Microsoft at a time, no older token wins, all are answered", async () => {
+  await fc.assert(whateverHappens(), { numRuns: 1_000 });
+});
+
+it("workers whose clocks are ten minutes apart: no older token wins, none that has run out is served, all are answered", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.scheduler(),
-      fc.array(worker, { minLength: 1, maxLength: 20 }),
-      async (scheduler, workers) => {
-        const { outcomes, leases, storedTokens, asked, clock, environment } = await simulate(
-          scheduler,
-          workers,
-          { waitingTakesTime: true },
-        );
+      fc.array(workerWithItsOwnTime, { minLength: 1, maxLength: 20, size: "max" }),
+      fc.array(anyEvent, { maxLength: 4 }),
+      async (scheduler, workers, events) => {
+        const run = await simulateFetches(scheduler, workers, { events });
 
-        // Nobody asks without the lease, nor twice with it; no two leases at the same time.
-        expect(asked()).toBe(leases.reduce((sum, { timesAsked }) => sum + timesAsked, 0));
-        for (const [index, { from, timesAsked }] of leases.entries()) {
-          expect(timesAsked).toBeLessThanOrEqual(1);
-          const before = leases[index - 1];
-          if (before) expect(from).toBeGreaterThanOrEqual(before.until);
-        }
-        // What is stored only ever gets newer.
-        expect(storedTokens).toEqual(storedTokens.toSorted((left, right) => left - right));
-        // Everybody who lived has a token that lasts, or is told to come again.
-        for (const outcome of outcomes) {
-          if (outcome.ok) expect(Number(outcome.value.accessToken.reveal())).toBeGreaterThan(0);
-          else expect(outcome.failure).toMatchObject({ retryable: true });
-        }
-        // And whatever happened, after the last lease everything works again.
-        clock.pass(15);
-        expect(await environment().fetch()).toMatchObject({ ok: true });
+        onlyNewerIsStored(run);
+        allAreAnswered(run);
+        await recovers(run);
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 500 },
   );
 });
 
 it("workers that all live ask Microsoft once, and all get the one token", async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.scheduler(),
-      fc.array(living, { minLength: 2, maxLength: 20 }),
-      async (scheduler, workers) => {
-        const { outcomes, asked, clock } = await simulate(scheduler, workers, {
-          waitingTakesTime: false, // so that nobody runs out of time before the others had a turn
-        });
-
-        expect(asked()).toBe(1);
-        for (const outcome of outcomes) {
-          expect(outcome.ok && outcome.value.accessToken.reveal()).toBe("1");
-        }
-        expect(clock.now().getTime() - noon.getTime()).toBeLessThan(15_000);
-      },
-    ),
-    { numRuns: 40 },
-  );
+  await fc.assert(allLive(), { numRuns: 100 });
 });
 
 it("a thousand workers after an expiry ask Microsoft once, and all get the one token", async () => {
@@ -177,4 +163,29 @@ it("a thousand workers after an expiry ask Microsoft once, and all get the one t
   const tokens = outcomes.map((outcome) => outcome.ok && outcome.value.accessToken.reveal());
   expect(rig.identity.refreshed).toHaveLength(1);
   expect(new Set(tokens)).toEqual(new Set(["renewed-1"]));
+});
+
+describe("the same runs find the fault when there is", () => {
+  /** @returns what the run objects to; nothing after as many tries as sound workers pass. */
+  const objectionTo = async <Ts>(property: fc.IAsyncProperty<Ts>) => {
+    const { errorInstance } = await fc.check(property, {
+      numRuns: 1_000,
+      seed: 1,
+      endOnFailure: true,
+    });
+    return errorInstance instanceof Error ? errorInstance.message : "";
+  };
+
+  it.for<readonly [string, readonly Safeguard[], RegExp]>([
+    ["no fence: the version is not compared", ["version"], /refused|older token/],
+    ["no check of who holds the lease", ["lease owner"], /one lease at a time|refused/],
+    ["neither of them", ["version", "lease owner"], /refused|older token/],
+    ["no lease", ["free lease"], /one lease at a time/],
+  ])("%s", async ([, omits, objection]) => {
+    expect(await objectionTo(whateverHappens(omits))).toMatch(objection);
+  });
+
+  it("no second look at the table", async () => {
+    expect(await objectionTo(allLive(["second read"]))).toMatch(/the one token/);
+  });
 });

@@ -325,6 +325,159 @@ describe("a token that still satisfies the caller", () => {
   });
 });
 
+describe("a token that was renewed less than a minute ago and still does not last", () => {
+  it.for([
+    [0, "stored-token"],
+    [59.999, "stored-token"],
+    [60, "renewed-1"],
+  ] as const)("is served %d seconds later, or renewed again: %s", async ([age, token]) => {
+    const { connect, environment } = tokenFetchInMemory();
+    await connect({ expiresInSeconds: 200, connectedSecondsAgo: age });
+    const { fetch, loads } = environment();
+
+    expect(seen(await fetch(60))).toMatchObject({ token, degraded: false });
+    expect(loads()).toBe(token === "renewed-1" ? 1 : 0);
+  });
+
+  it("is renewed once it has run out, however young it is", async () => {
+    const { connect, environment } = tokenFetchInMemory();
+    await connect({ expiresInSeconds: 0.5, connectedSecondsAgo: 0 });
+
+    expect(seen(await environment().fetch())).toMatchObject({ token: "renewed-1" });
+  });
+
+  it("does not hide that the connection has ended since", async () => {
+    const { connect, connections, environment } = tokenFetchInMemory();
+    const id = await connect({ expiresInSeconds: 200, connectedSecondsAgo: 0 });
+    await connections.acquireLease(id, 1, { owner: "other", expiresAt: noon }, noon);
+    await connections.recordSetback(
+      id,
+      { owner: "other", version: 1 },
+      {
+        status: "reauthorization_required",
+        problem: { code: "reauthorization_required", actor: "user", message: "Sign in again." },
+        refreshNotBefore: undefined,
+        firstRefusedAt: undefined,
+        pendingClaims: undefined,
+      },
+    );
+
+    expect(seen(await environment().fetch(60))).toEqual({ ...stored, degraded: true });
+    expect(seen(await environment().fetch(201))).toEqual({
+      code: "reauthorization_required",
+      retryable: false,
+    });
+  });
+});
+
+describe("while Microsoft is asked", () => {
+  it.for([
+    ["a refusal", "sign_in_required"],
+    ["a token", undefined],
+  ] as const)("a new sign-in wins over %s", async ([, kind]) => {
+    const rig = tokenFetchInMemory({
+      ...(kind && { refresh: async () => fail(microsoftFailure(kind)) }),
+    });
+    await rig.connect({ expiresInSeconds: -1 });
+    const { fetch } = rig.environment(async (name, call) => {
+      const late = await call();
+      if (name === "identity.refresh") await rig.connect({ accessToken: "after-a-new-sign-in" });
+      return late;
+    });
+
+    const fetched = await fetch();
+
+    expect(seen(fetched)).toEqual({ ...stored, token: "after-a-new-sign-in" });
+    expect(await rig.stored()).toMatchObject({
+      status: "connected",
+      sealedAccessToken: expect.stringContaining("after-a-new-sign-in"),
+    });
+    expect(rig.identity.refreshed).toHaveLength(1);
+  });
+
+  it("a disconnect wins: no token is served, neither the new one nor one that was good enough", async () => {
+    for (const left of [-1, 200]) {
+      const rig = tokenFetchInMemory();
+      await rig.connect({ expiresInSeconds: left });
+      const { fetch } = rig.environment(async (name, call) => {
+        const late = await call();
+        if (name === "identity.refresh") {
+          await rig.connections.disconnect(alicesConnection, alice, rig.clock.now());
+        }
+        return late;
+      });
+
+      expect(seen(await fetch(60))).toEqual({ code: "not_found", retryable: false });
+      expect(await rig.stored()).toBeUndefined();
+    }
+  });
+});
+
+describe("a worker whose clock is five minutes", () => {
+  const early = 300;
+  const late = -300;
+
+  it.for([
+    ["early", early, -1],
+    ["early", early, 301],
+    ["late", late, -1],
+  ] as const)("%s renews a token that cannot be relied on", async ([, ahead, left]) => {
+    const { connect, environment } = tokenFetchInMemory();
+    await connect({ expiresInSeconds: left });
+
+    expect(seen(await environment(undefined, ahead).fetch())).toMatchObject({ token: "renewed-1" });
+  });
+
+  it("late renews a token although its last renewal seems not to have been yet", async () => {
+    const { connect, environment } = tokenFetchInMemory();
+    await connect({ expiresInSeconds: -200, connectedSecondsAgo: 0 });
+
+    expect(seen(await environment(undefined, late).fetch(101))).toMatchObject({
+      token: "renewed-1",
+    });
+  });
+
+  it.for([early, late])(
+    "off (%i seconds) leaves alone a token that has just been issued",
+    async (ahead) => {
+      const { connect, environment, identity } = tokenFetchInMemory();
+      await connect();
+
+      expect(seen(await environment(undefined, ahead).fetch(3000))).toEqual(stored);
+      expect(identity.refreshed).toEqual([]);
+    },
+  );
+
+  it("early takes the lease from a holder who lives, and the later token stays", async () => {
+    const rig = tokenFetchInMemory();
+    await rig.connect({ expiresInSeconds: -1 });
+    const robbed = rig.environment(async (name, call) => {
+      const answer = await call();
+      if (name === "identity.refresh") await rig.environment(undefined, early).fetch();
+      return answer;
+    });
+
+    const fetched = await robbed.fetch();
+
+    expect(seen(fetched)).toEqual({ token: "renewed-2", source: "table", degraded: false });
+    expect((await rig.stored())?.sealedAccessToken).toContain("renewed-2");
+    expect(rig.identity.refreshed).toHaveLength(2);
+  });
+
+  it("late leaves a dead holder's lease alone for as long, and says so in a way that may be tried again", async () => {
+    const { connect, connections, environment, clock } = tokenFetchInMemory();
+    const id = await connect({ expiresInSeconds: -600 });
+    const lease = { owner: "dead", expiresAt: secondsAfter(noon, 15) };
+    await connections.acquireLease(id, 1, lease, noon);
+    clock.pass(20);
+
+    const fetched = await environment(undefined, late).fetch();
+
+    expect(seen(fetched)).toEqual({ code: "temporarily_unavailable", retryable: true });
+    expect(seen(await environment().fetch())).toMatchObject({ token: "renewed-1" });
+  });
+});
+
 describe("while somebody else holds the lease", () => {
   const held = async (leaseEndsInSeconds = 15) => {
     const rig = tokenFetchInMemory();

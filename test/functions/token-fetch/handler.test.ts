@@ -127,6 +127,31 @@ describe("a worker gets", () => {
     expect(log.lines().join("")).not.toContain("arn:aws:kms");
   });
 
+  it("a failure that may be tried again when a refresh breaks, and the lease is free again", async () => {
+    let isBroken = true;
+    const { invoke, stored, clock } = await connected(
+      {
+        intercept: async (name, call) => {
+          if (name === "identity.refresh" && isBroken) throw new Error("no answer");
+          return call();
+        },
+      },
+      -1,
+    );
+
+    const given = await invoke(request);
+    const left = await stored();
+    isBroken = false;
+    clock.pass(5);
+
+    expect(given).toMatchObject({
+      ok: false,
+      error: { code: "temporarily_unavailable", actor: "operator", retryable: true },
+    });
+    expect(left).toMatchObject({ status: "connected", problem: undefined, lease: undefined });
+    expect(await invoke(request)).toMatchObject({ ok: true, accessToken: "renewed-1" });
+  });
+
   it("300 seconds where it does not say how many it needs", async () => {
     const { invoke, identity } = await connected({}, 299);
 

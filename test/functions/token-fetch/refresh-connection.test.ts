@@ -135,6 +135,17 @@ describe("what is stored", () => {
     expect(item).toMatchObject({ version: 2, lease: undefined, lastRefreshedAt: noon });
   });
 
+  it("names the scopes that Microsoft left, even if they are fewer", async () => {
+    const { renew, stored, environment } = await expired({
+      refresh: async () => succeed({ ...refreshedTokens, scopes: ["User.Read"] }),
+    });
+
+    await (await renew()).renewing;
+
+    expect((await stored())?.scopes).toEqual(["User.Read"]);
+    expect(await environment().fetch()).toMatchObject({ value: { scopes: ["User.Read"] } });
+  });
+
   it("keeps the scopes when Microsoft names none", async () => {
     const { renew, stored } = await expired({
       refresh: async () => succeed({ ...refreshedTokens, scopes: [] }),

@@ -283,27 +283,30 @@ it.for([
   expect(await rig.environment().fetch()).toMatchObject({ value: { source: "refresh" } });
 });
 
-it("a connection whose administrator approved works again by itself", async () => {
-  let isApproved = false;
+it.for([
+  ["admin_approval_required", "admin_consent_required"],
+  ["tenant_blocked", "tenant_blocked"],
+] as const)("after %s, a connection works again by itself", async ([kind, code]) => {
+  let isAllowed = false;
   const rig = tokenFetchInMemory({
     refresh: async () =>
-      isApproved
+      isAllowed
         ? succeed({
             ...refreshedTokens,
             accessTokenExpiresAt: secondsAfter(rig.clock.now(), 3600),
           })
-        : fail(microsoftFailure("admin_approval_required")),
+        : fail(microsoftFailure(kind)),
   });
   await rig.connect({ expiresInSeconds: -1 });
   await rig.environment().fetch();
   const refused = await rig.environment().fetch();
-  isApproved = true;
+  isAllowed = true;
   rig.clock.pass(600);
 
   const fetched = await rig.environment().fetch();
 
   expect(refused).toMatchObject({
-    failure: { code: "admin_consent_required", actor: "tenant_admin", retryAfterSeconds: 600 },
+    failure: { code, actor: "tenant_admin", retryAfterSeconds: 600 },
   });
   expect(fetched).toMatchObject({ value: { source: "refresh" } });
   expect(await rig.stored()).toMatchObject({ status: "connected", problem: undefined });
