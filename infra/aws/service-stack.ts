@@ -201,10 +201,25 @@ export class ServiceStack extends Stack {
     });
 
     const alarms = new Alarms(this, "Alarms", { stage, topicKey: operationsKey });
-    for (const each of [start, attempt, callback, complete, connected, disconnect]) {
-      alarms.watch(each.node.id, each, { atLeast: 3 });
-    }
+    const endpoints = [start, attempt, callback, complete, connected, disconnect];
+    for (const each of endpoints) alarms.watch(each.node.id, each, { atLeast: 3 });
     alarms.watch(tokenFetch.node.id, tokenFetch, { atLeast: 1 });
+    // Every function answers what it did not expect, so for Lambda it is no error: only its log line tells.
+    alarms.watchFailure(
+      "internal_error",
+      "A request met an error nobody was to expect: its log line names the place.",
+      { of: [...endpoints, tokenFetch], atLeast: 1 },
+    );
+    alarms.watchFailure(
+      "misconfigured",
+      "Microsoft refuses what we ask: the app registration or a setting of the stage is wrong.",
+      { of: [complete, tokenFetch], atLeast: 1 },
+    );
+    alarms.watchFailure(
+      "id_token_rejected",
+      "An ID token was not what it says: somebody tampers, or the client id is wrong.",
+      { of: [complete], atLeast: 1 },
+    );
     alarms.watchFailure(
       "app_credential_rejected",
       "Microsoft refuses the app's own credential: put a new client secret into ClientCredential.",
@@ -261,12 +276,28 @@ export class ServiceStack extends Stack {
     key.addToResourcePolicy(
       new PolicyStatement({
         sid: "Alarms",
-        principals: ["cloudwatch", "events"].map(
-          (service) => new ServicePrincipal(`${service}.amazonaws.com`),
-        ),
+        principals: [new ServicePrincipal("cloudwatch.amazonaws.com")],
         actions: ["kms:Decrypt", "kms:GenerateDataKey*"],
         resources: ["*"],
         conditions: { StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID } },
+      }),
+    );
+    key.addToResourcePolicy(
+      new PolicyStatement({
+        sid: "Events",
+        principals: [new ServicePrincipal("events.amazonaws.com")],
+        actions: ["kms:Decrypt", "kms:GenerateDataKey*"],
+        resources: ["*"],
+        // EventBridge names no source account here; the topic it writes to is named in the context instead.
+        conditions: {
+          ArnLike: {
+            "kms:EncryptionContext:aws:sns:topicArn": this.formatArn({
+              service: "sns",
+              resource: "*",
+              arnFormat: ArnFormat.NO_RESOURCE_NAME,
+            }),
+          },
+        },
       }),
     );
     return key;

@@ -281,15 +281,18 @@ export const dynamoDbAttempts = (
               },
               { removeUndefinedValues: true },
             ),
+            ReturnValues: "ALL_NEW",
           }),
         ),
       );
-      const attempt = await read(id);
-      if (!attempt) return undefined;
       // The SDK repeats a write whose answer was lost; the repetition is refused although the first
       // one was done. The completion value is new for every call, so it tells whose write it was.
-      if (!parked && attempt.completionHash !== completionHash) return undefined;
-      return { returnTo: attempt.returnTo };
+      const attempt = parked?.Attributes
+        ? readAttempt(unmarshall(parked.Attributes))
+        : await read(id);
+      return attempt?.completionHash === completionHash
+        ? { returnTo: attempt.returnTo }
+        : undefined;
     },
 
     async take(id, user, completionHash, now): Promise<TakenAttempt | undefined> {

@@ -19,6 +19,8 @@ const functionProperties = z.looseObject({
   Environment: z.object({ Variables: z.record(z.string(), z.unknown()) }),
 });
 
+const keyPolicy = z.object({ Statement: z.array(z.looseObject({})) });
+
 describe("the service", () => {
   let prod: SynthesizedStage;
   beforeAll(async () => {
@@ -260,6 +262,44 @@ describe("the service", () => {
         ["CompleteLogs", '{ $.failure = "app_credential_rejected" }'],
         ["TokenFetchLogs", '{ $.failure = "app_credential_rejected" }'],
       ]);
+    });
+
+    it.for([
+      [
+        "internal_error",
+        [
+          "Start",
+          "AttemptStatus",
+          "Callback",
+          "Complete",
+          "Connections",
+          "Disconnect",
+          "TokenFetch",
+        ],
+      ],
+      ["misconfigured", ["Complete", "TokenFetch"]],
+      ["id_token_rejected", ["Complete"]],
+    ] as const)("go off at the first log line that says %s", ([failure, functions]) => {
+      const logs = prod
+        .resources("AWS::Logs::MetricFilter")
+        .filter(({ Properties }) => Properties.FilterPattern === `{ $.failure = "${failure}" }`)
+        .map(({ Properties }) => prod.readable(Properties.LogGroupName));
+
+      expect(watched()).toMatchObject({
+        [`outlook-connect-prod-${failure.replaceAll("_", "-")}`]: 1,
+      });
+      expect(logs.toSorted()).toEqual(functions.map((name) => `${name}Logs`).toSorted());
+    });
+
+    it("reach the encrypted topic from EventBridge, which names no source account", () => {
+      const statements = prod
+        .resources("AWS::KMS::Key")
+        .flatMap(({ Properties }) => keyPolicy.parse(Properties.KeyPolicy).Statement)
+        .map((statement) => JSON.stringify(statement))
+        .filter((statement) => statement.includes("events.amazonaws.com"));
+
+      expect(statements).not.toEqual([]);
+      expect(statements.join()).not.toContain("aws:SourceAccount");
     });
 
     it("tell when the key of tables and secrets is in danger", () => {

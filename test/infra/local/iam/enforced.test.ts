@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Grant } from "../../../../infra/local/iam/access.ts";
-import type { ProductClient } from "../../../../infra/local/product-client.ts";
+import { type ProductClient, postCallback } from "../../../../infra/local/product-client.ts";
 import { openScene, problemIn, refusedWith, type Scene, served } from "../../../e2e/scene.ts";
 
 const ben = { username: "ben.okafor@larkfield.example", consent: "accept" } as const;
@@ -51,7 +51,9 @@ const stored = async () => ({
 it("denies nothing on the whole way of a connection, which uses every grant", async () => {
   const { access, clock } = scene.stack;
 
-  const { attemptId, returned } = await scene.goToMicrosoft(ines, ben);
+  const { attemptId, form, returned } = await scene.goToMicrosoft(ines, ben);
+  // A browser that posts its form again is sent back without the completion value.
+  expect((await postCallback(form)).returned?.completion).toBeUndefined();
   expect(await scene.attempt(ines, attemptId)).toMatchObject({ status: "returned" });
   expect((await ines.complete(returned)).status).toBe(200);
   // A page that is loaded again completes again, and is shown the same connection.
