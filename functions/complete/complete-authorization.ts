@@ -203,7 +203,7 @@ const connectMailbox = async (
     now: ports.now(),
   });
   if (replacedVaultEntry) {
-    // The mailbox is connected whether or not this works; an entry that no item names is swept.
+    // The mailbox is connected whether or not this works. An entry that no item names is never served.
     await Promise.allSettled([ports.vault.erase(replacedVaultEntry)]);
   }
   return succeed({ connection, isNew: true, isReconnect: replacedVaultEntry !== undefined });

@@ -30,9 +30,13 @@ const secretStringOf = (owner: VaultOwner, refreshToken: Secret): string =>
     refreshToken: refreshToken.reveal(),
   } satisfies z.input<typeof payload>);
 
-/** Also while Secrets Manager is still deleting it: then it refuses with an `InvalidRequestException`. */
+/**
+ * Also while Secrets Manager is still deleting it. Then it refuses with an `InvalidRequestException`, which it
+ * has for other states too: those say nothing about the connection.
+ */
 const isGone = (error: unknown) =>
-  error instanceof ResourceNotFoundException || error instanceof InvalidRequestException;
+  error instanceof ResourceNotFoundException ||
+  (error instanceof InvalidRequestException && /delet/i.test(error.message));
 
 /** The part of the vault that needs neither its prefix nor its key. */
 export const secretsManagerVaultEraser = (

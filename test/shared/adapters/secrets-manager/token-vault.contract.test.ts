@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { inspect } from "node:util";
 import {
   CreateSecretCommand,
+  DeleteSecretCommand,
   DescribeSecretCommand,
   GetSecretValueCommand,
   PutSecretValueCommand,
@@ -228,8 +229,20 @@ describe("the token vault when Secrets Manager is unwell", () => {
 
   it("takes an entry that is being deleted for gone", async () => {
     const entry = await vault.create(anna, new Secret("token"));
-    engine.faults.refuse("GetSecretValue", { code: "InvalidRequestException" });
+    await client.send(new DeleteSecretCommand({ SecretId: entry, RecoveryWindowInDays: 7 }));
 
     expect(await vault.read(entry, anna)).toBeUndefined();
+  });
+
+  it("does not take an entry for gone that is in some other state", async () => {
+    const entry = await vault.create(anna, new Secret("token"));
+    engine.faults.refuse("GetSecretValue", {
+      code: "InvalidRequestException",
+      message: "The request is not valid for the current state of the resource.",
+    });
+
+    await expect(vault.read(entry, anna)).rejects.toMatchObject({
+      name: "InvalidRequestException",
+    });
   });
 });
