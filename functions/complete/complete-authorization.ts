@@ -1,8 +1,8 @@
 import * as z from "zod/mini";
 import type {
+  AttemptOutcome,
   AttemptView,
   AuthorizationAttempts,
-  ReconnectTarget,
   Refusal,
   TakenAttempt,
 } from "../../shared/domain/attempt.ts";
@@ -44,7 +44,8 @@ export type NotTaken =
   | { readonly kind: "attempt_expired" }
   | { readonly kind: "not_returned" }
   | { readonly kind: "in_progress" }
-  | { readonly kind: "session_mismatch" }
+  /** `isFirst` when this call ended the attempt, and not one before it. */
+  | { readonly kind: "session_mismatch"; readonly isFirst: boolean }
   | { readonly kind: "already_completed" }
   /** It failed before; the same end is shown again. */
   | { readonly kind: "failed_before"; readonly problem: Problem };
@@ -58,7 +59,9 @@ export type NotConnected =
   | { readonly kind: "personal_account" }
   | { readonly kind: "account_mismatch" }
   | { readonly kind: "permissions_missing"; readonly missing: readonly string[] }
-  | MailboxFailure;
+  | MailboxFailure
+  /** The mailbox was disconnected while its owner signed in to it. */
+  | { readonly kind: "disconnected_since" };
 
 export interface Completed {
   readonly connection: Connection;
@@ -78,7 +81,12 @@ export interface CompleteAuthorizationPorts {
   readonly sealer: Sealer;
   readonly personalAccounts: "allowed" | "refused";
   readonly now: () => Date;
+  /** Told of what was left undone that the person does not notice. */
+  readonly report: (left: LeftUndone, error: unknown) => void;
 }
+
+/** An entry of the vault that no connection names, or an attempt whose end is not written down. */
+export type LeftUndone = "vault_entry_left" | "attempt_end_not_recorded";
 
 const attemptSecrets = z.object({ codeVerifier: z.string(), nonce: z.string() });
 
@@ -106,9 +114,9 @@ const whyNotTaken = async (
     return fail({ kind: status === "expired" ? "attempt_expired" : "not_returned" });
   }
   if (!isTheirs || !cameBackHere) {
-    const problem = problemOf({ kind: "session_mismatch" });
-    await attempts.destroy(attempt.id, attempt.completionHash, problem);
-    return fail({ kind: "session_mismatch" });
+    const problem = problemOf({ kind: "session_mismatch", isFirst: true });
+    const isFirst = await attempts.destroy(attempt.id, attempt.completionHash, problem);
+    return fail({ kind: "session_mismatch", isFirst });
   }
 
   const { status, problem } = attemptStateOf(attempt, now());
@@ -149,7 +157,7 @@ const redeem = async (
 /** Why this account cannot be the one, whatever its tokens may do. */
 const objection = (
   { account, accountType, scopes }: Grant,
-  reconnect: ReconnectTarget | undefined,
+  { reconnect, requestedScopes }: TakenAttempt,
   personalAccounts: "allowed" | "refused",
 ): NotConnected | undefined => {
   if (accountType === "guest") return { kind: "guest_account" };
@@ -161,7 +169,7 @@ const objection = (
     (account.tenantId === reconnect.account.tenantId &&
       account.objectId === reconnect.account.objectId);
   if (!isExpected) return { kind: "account_mismatch" };
-  const missing = missingScopes(scopes);
+  const missing = missingScopes(scopes, requestedScopes);
   return missing.length > 0 ? { kind: "permissions_missing", missing } : undefined;
 };
 
@@ -172,7 +180,7 @@ const connectMailbox = async (
   const granted = await redeem(attempt, ports);
   if (!granted.ok) return granted;
   const grant = granted.value;
-  const refused = objection(grant, attempt.reconnect, ports.personalAccounts);
+  const refused = objection(grant, attempt, ports.personalAccounts);
   if (refused) return fail(refused);
   const probed = await ports.mailboxes.probe(grant.accessToken);
   if (!probed.ok) return probed;
@@ -192,7 +200,7 @@ const connectMailbox = async (
     { connectionId: id, workspaceId: owner.workspaceId, tenantId, objectId },
     grant.refreshToken,
   );
-  const { connection, replacedVaultEntry } = await ports.connections.connect({
+  const connecting = await ports.connections.connect({
     id,
     owner,
     account: grant.account,
@@ -200,13 +208,25 @@ const connectMailbox = async (
     sealedAccessToken,
     accessTokenExpiresAt: grant.accessTokenExpiresAt,
     scopes: grant.scopes,
+    startedAt: attempt.createdAt,
     now: ports.now(),
   });
-  if (replacedVaultEntry) {
-    // The mailbox is connected whether or not this works. An entry that no item names is never served.
-    await Promise.allSettled([ports.vault.erase(replacedVaultEntry)]);
+  if (connecting.kind === "disconnected_since") {
+    await eraseUnnamed(vaultEntry, ports);
+    return fail(connecting);
   }
-  return succeed({ connection, isNew: true, isReconnect: replacedVaultEntry !== undefined });
+  const { connection, replacedVaultEntry, isReconnect } = connecting;
+  if (replacedVaultEntry) await eraseUnnamed(replacedVaultEntry, ports);
+  return succeed({ connection, isNew: true, isReconnect });
+};
+
+/** What no connection names is never served, so that nothing depends on whether this works. */
+const eraseUnnamed = async (vaultEntry: string, { vault, report }: CompleteAuthorizationPorts) => {
+  try {
+    await vault.erase(vaultEntry);
+  } catch (error) {
+    report("vault_entry_left", error);
+  }
 };
 
 /**
@@ -217,15 +237,22 @@ export const completeAuthorization = async (
   request: CompletionRequest,
   ports: CompleteAuthorizationPorts,
 ): Promise<Result<Completed, NotTaken | NotConnected>> => {
-  const { attempts, now } = ports;
+  const { attempts, now, report } = ports;
   const completionHash = hashOf("completion", request.completion.reveal());
   const attempt = await attempts.take(request.attemptId, request.user, completionHash, now());
   if (!attempt) return whyNotTaken(request, completionHash, ports);
 
+  const end = async (outcome: AttemptOutcome) => {
+    try {
+      await attempts.end(attempt.id, outcome);
+    } catch (error) {
+      // The person is answered all the same; a page that asks later is told that it was interrupted.
+      report("attempt_end_not_recorded", error);
+    }
+  };
   try {
     const connected = await connectMailbox(attempt, ports);
-    await attempts.end(
-      attempt.id,
+    await end(
       connected.ok
         ? { status: "completed", connectionId: connected.value.connection.id }
         : { status: "failed", problem: problemOf(connected.failure) },
@@ -233,9 +260,7 @@ export const completeAuthorization = async (
     return connected;
   } catch (error) {
     // The code may be spent, so there is no second try: the page is told to start again.
-    await Promise.allSettled([
-      attempts.end(attempt.id, { status: "failed", problem: interrupted }),
-    ]);
+    await end({ status: "failed", problem: interrupted });
     throw error;
   }
 };

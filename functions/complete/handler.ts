@@ -30,6 +30,9 @@ const failureFields = (failure: NotTaken | NotConnected): LogFields => {
       const { kind, actor, evidence } = failure.refusal;
       return { failure: kind, actor, microsoft: evidence };
     }
+    case "session_mismatch":
+      // An alarm counts the first one: whoever reloads the page is no second one.
+      return { failure: failure.isFirst ? failure.kind : "session_mismatch_repeated" };
     case "failed_before":
       return { failure: failure.problem.code };
     case "id_token_rejected":

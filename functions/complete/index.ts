@@ -13,6 +13,7 @@ import { openSecretReader } from "../../shared/adapters/secrets-manager/read-sec
 import { secretsManagerTokenVault } from "../../shared/adapters/secrets-manager/token-vault.ts";
 import { secretsManagerVaultKeys } from "../../shared/adapters/secrets-manager/vault-keys.ts";
 import { readEnv } from "../../shared/config.ts";
+import { errorFields, logger } from "../../shared/logger.ts";
 import { completeEnv } from "./env.ts";
 import { completeHandler } from "./handler.ts";
 
@@ -51,4 +52,7 @@ export const handler = completeHandler(env, {
   sealer: joseSealer(secretsManagerVaultKeys(readSecret, env.VAULT_KEYS_SECRET_ARN, now)),
   personalAccounts: env.PERSONAL_ACCOUNTS,
   now,
+  report: (left, error) => {
+    logger.error("left undone after a sign-in", { failure: left, error: errorFields(error) });
+  },
 });

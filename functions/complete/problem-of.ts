@@ -127,6 +127,13 @@ export const problemOf = (failure: NotTaken | NotConnected): ApiProblem => {
         message:
           "Not all of the permissions were granted that workflows need, so nothing was connected. Please start again and accept all of them.",
       };
+    case "disconnected_since":
+      return {
+        code: failure.kind,
+        actor: "user",
+        message:
+          "This mailbox was disconnected while you were signing in, so it was not connected again. Please start again if you want it connected.",
+      };
     case "mailbox_not_available":
       return {
         code: failure.kind,

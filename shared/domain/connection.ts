@@ -56,8 +56,22 @@ export interface ConnectedMailbox extends NewTokens {
   readonly owner: ProductUser;
   readonly account: MicrosoftAccount;
   readonly vaultEntry: string;
+  /** When the sign-in was begun that this comes from. */
+  readonly startedAt: Date;
   readonly now: Date;
 }
+
+export type Connecting =
+  | {
+      readonly kind: "connected";
+      readonly connection: Connection;
+      /** Whether it was connected before, healthy or not. */
+      readonly isReconnect: boolean;
+      /** Not named by the connection any more, for the caller to erase. */
+      readonly replacedVaultEntry: string | undefined;
+    }
+  /** Its owner disconnected it after this sign-in was begun; nothing was written. */
+  | { readonly kind: "disconnected_since" };
 
 /** What a refusal does to a connection. */
 export interface Setback {
@@ -72,13 +86,10 @@ export interface Connections {
   /**
    * Creates the connection, or renews it after a new sign-in to the same account: it keeps its id and
    * its day of creation, and whatever was wrong with it is over. A lease that a refresh still holds ends.
-   *
-   * @returns the entry of the vault that this one replaces, for the caller to erase.
+   * When another sign-in to the same account came later, its connection stands and this one's entry of
+   * the vault is the one that was replaced.
    */
-  connect(mailbox: ConnectedMailbox): Promise<{
-    readonly connection: Connection;
-    readonly replacedVaultEntry: string | undefined;
-  }>;
+  connect(mailbox: ConnectedMailbox): Promise<Connecting>;
 
   /** Only the owner's; a disconnected one is not found. Strongly consistent. */
   findOwned(id: ConnectionId, owner: ProductUser): Promise<Connection | undefined>;

@@ -26,6 +26,7 @@ export const problemCodes = [
   "account_mismatch",
   "already_completed",
   "attempt_interrupted",
+  "disconnected_since",
   "in_progress",
   "not_returned",
   "attempt_expired",

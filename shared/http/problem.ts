@@ -19,6 +19,7 @@ const problems: Record<ProblemCode, readonly [status: number, title: string]> = 
   account_mismatch: [409, "A different account"],
   already_completed: [409, "Already completed"],
   attempt_interrupted: [409, "The sign-in was interrupted"],
+  disconnected_since: [409, "Disconnected meanwhile"],
   in_progress: [409, "Still in progress"],
   not_returned: [409, "Microsoft has not answered yet"],
   attempt_expired: [410, "The sign-in has expired"],

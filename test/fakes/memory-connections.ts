@@ -1,3 +1,4 @@
+import { secondsOf } from "../../shared/adapters/dynamodb/instant.ts";
 import type { Connection, Connections, StoredConnection } from "../../shared/domain/connection.ts";
 import { type ConnectionId, ownerKeyOf } from "../../shared/domain/ids.ts";
 
@@ -5,6 +6,7 @@ interface Tombstone {
   readonly disconnectedBy: string;
   readonly version: number;
   readonly vaultEntry: string;
+  readonly disconnectedAt: Date;
 }
 
 /** Connections in memory, with the promises of the port and nothing more. Every method is one step. */
@@ -46,8 +48,15 @@ export const memoryConnections = (): Connections => {
 
   return {
     connect: async (mailbox) => {
-      const { id, now, ...rest } = mailbox;
+      const { id, now, startedAt, ...rest } = mailbox;
       const before = items.get(id);
+      if (
+        before &&
+        "disconnectedBy" in before &&
+        secondsOf(before.disconnectedAt) > secondsOf(startedAt)
+      ) {
+        return { kind: "disconnected_since" };
+      }
       const stored: StoredConnection = {
         ...rest,
         id,
@@ -63,7 +72,12 @@ export const memoryConnections = (): Connections => {
         firstRefusedAt: undefined,
       };
       items.set(id, stored);
-      return { connection: viewOf(stored), replacedVaultEntry: before?.vaultEntry };
+      return {
+        kind: "connected",
+        connection: viewOf(stored),
+        isReconnect: before !== undefined && !("disconnectedBy" in before),
+        replacedVaultEntry: before?.vaultEntry,
+      };
     },
 
     findOwned: async (id, owner) => {
@@ -79,13 +93,14 @@ export const memoryConnections = (): Connections => {
         .toSorted((left, right) => left.createdAt.getTime() - right.createdAt.getTime())
         .map(viewOf),
 
-    disconnect: async (id, owner) => {
+    disconnect: async (id, owner, now) => {
       const item = items.get(id);
       if (!item) return undefined;
       const ownedBy = "disconnectedBy" in item ? item.disconnectedBy : ownerKeyOf(item.owner);
       if (ownedBy !== ownerKeyOf(owner)) return undefined;
       const { version, vaultEntry } = item;
-      items.set(id, { disconnectedBy: ownedBy, version: version + 1, vaultEntry });
+      const disconnectedAt = "disconnectedBy" in item ? item.disconnectedAt : now;
+      items.set(id, { disconnectedBy: ownedBy, version: version + 1, vaultEntry, disconnectedAt });
       return { vaultEntry };
     },
 

@@ -1,6 +1,9 @@
 import { attemptsHandler } from "../../functions/attempts/handler.ts";
 import { callbackHandler } from "../../functions/callback/handler.ts";
-import type { CompleteAuthorizationPorts } from "../../functions/complete/complete-authorization.ts";
+import type {
+  CompleteAuthorizationPorts,
+  LeftUndone,
+} from "../../functions/complete/complete-authorization.ts";
 import { completeHandler } from "../../functions/complete/handler.ts";
 import { connectionsHandler } from "../../functions/connections/handler.ts";
 import { disconnectHandler } from "../../functions/disconnect/handler.ts";
@@ -71,6 +74,7 @@ export const serviceInMemory = ({
   const vault = memoryVault();
   const identity = fakeIdentity(microsoft);
   const mailboxes = fakeMailboxes(probe);
+  const reported: LeftUndone[] = [];
   const ports = {
     attempts: intercepted("attempts", attempts, intercept),
     connections: intercepted("connections", connections, intercept),
@@ -87,6 +91,9 @@ export const serviceInMemory = ({
     personalAccounts,
     firstAuthority,
     now: clock.now,
+    report: (left: LeftUndone) => {
+      reported.push(left);
+    },
   };
   const handlers = {
     start: startHandler(settings, ports),
@@ -124,6 +131,7 @@ export const serviceInMemory = ({
     vault,
     identity,
     mailboxes,
+    reported,
     ports,
     handlers,
     start,

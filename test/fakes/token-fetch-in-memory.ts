@@ -162,6 +162,7 @@ export const tokenFetchInMemory = ({
         }),
         accessTokenExpiresAt: secondsAfter(clock.now(), expiresInSeconds),
         scopes: ["Mail.Send"],
+        startedAt: secondsAfter(clock.now(), -connectedSecondsAgo),
         now: secondsAfter(clock.now(), -connectedSecondsAgo),
       });
       return id;

@@ -10,6 +10,7 @@ import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
 import * as z from "zod/mini";
 import type {
   ConnectedMailbox,
+  Connecting,
   Connection,
   Connections,
   StoredConnection,
@@ -30,7 +31,7 @@ import { problemItem } from "./problem.ts";
 /** How long a tombstone tells a late writer that the connection is gone, then TTL removes it. */
 const tombstoneKeptSeconds = 120 * 24 * 3600;
 
-/** How often two sign-ins to one account may cross before the later one gives up. */
+/** How often two sign-ins to one account may cross before this one lets the other stand. */
 const connectTries = 3;
 
 /** Layout of the item; an item of a later layout is not read by older code. */
@@ -71,6 +72,7 @@ const tombstoneItem = z.object({
   ownerKey: z.string(),
   workspaceId: z.string(),
   vaultEntry: z.string(),
+  disconnectedAt: fromSeconds,
 });
 
 type LiveItem = z.output<typeof liveItem>;
@@ -152,9 +154,15 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
     refreshTokenStoredAt: secondsOf(mailbox.now),
   });
 
-  const tryToConnect = async (mailbox: ConnectedMailbox) => {
+  /** @returns `undefined` when another write came between reading and writing. */
+  const tryToConnect = async (mailbox: ConnectedMailbox): Promise<Connecting | undefined> => {
     const before = await read(mailbox.id, true);
     const isLive = before !== undefined && before.status !== "disconnected";
+    if (before?.status === "disconnected") {
+      // Within one second, the unit of both times, the sign-in counts as begun after the disconnect.
+      const isOlder = secondsOf(mailbox.startedAt) < secondsOf(before.disconnectedAt);
+      if (isOlder) return { kind: "disconnected_since" };
+    }
     const item = itemOf(
       mailbox,
       (before?.version ?? 0) + 1,
@@ -170,22 +178,30 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
         }),
       ),
     );
-    if (!written) {
-      // A repeated write whose first answer was lost is refused; the vault entry tells whose it was.
-      const stands = await read(mailbox.id, true);
-      const isOurs = stands?.status !== "disconnected" && stands?.vaultEntry === mailbox.vaultEntry;
-      // If more than one write came since the read, the first may have been ours, and whoever came after
-      // it erases our vault entry: writing it again would name a secret that is gone.
-      const mayHaveBeenReplaced = (stands?.version ?? 0) > item.version;
-      if (!isOurs && mayHaveBeenReplaced)
-        throw new Error("a later change to this connection came first");
-      if (!isOurs) return undefined;
-    }
-    return {
+    const connected = {
+      kind: "connected",
       connection: connectionOf(liveItem.parse(item)),
+      isReconnect: isLive,
       replacedVaultEntry: before?.vaultEntry,
-    };
+    } as const;
+    if (written) return connected;
+    // A repeated write whose first answer was lost is refused; the vault entry tells whose it was.
+    const stands = await read(mailbox.id, true);
+    if (!stands) return undefined;
+    if (stands.status === "disconnected") return undefined;
+    if (stands.vaultEntry === mailbox.vaultEntry) return connected;
+    // If more than one write came since the read, the first may have been ours, and whoever came after
+    // it erases our vault entry: writing it again would name a secret that is gone.
+    return stands.version > item.version ? superseded(mailbox, stands) : undefined;
   };
+
+  /** The account is connected by a later sign-in, whose tokens stand. */
+  const superseded = (mailbox: ConnectedMailbox, stands: LiveItem): Connecting => ({
+    kind: "connected",
+    connection: connectionOf(stands),
+    isReconnect: true,
+    replacedVaultEntry: mailbox.vaultEntry,
+  });
 
   const disconnect: Connections["disconnect"] = async (id, owner, now) => {
     const before = await read(id, true);
@@ -227,7 +243,8 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
         const connected = await tryToConnect(mailbox);
         if (connected) return connected;
       }
-      throw new Error("other sign-ins to the same account kept coming first");
+      const stands = await readLive(mailbox.id, true);
+      return stands ? superseded(mailbox, stands) : { kind: "disconnected_since" };
     },
 
     async findOwned(id, owner) {

@@ -425,3 +425,53 @@ describe("Microsoft sends the browser back with a refusal", () => {
     ]);
   });
 });
+
+describe("a mailbox that its owner disconnects while signing in to it", () => {
+  const disconnectedMeanwhile = async () => {
+    const service = serviceInMemory();
+    await service.connect(alice);
+    service.clock.pass(60);
+    const { state } = await service.begin(alice);
+    service.clock.pass(1);
+    await service.disconnect(alice, alicesConnection);
+    return { service, state };
+  };
+
+  it("stays disconnected, and nothing of the sign-in is kept", async () => {
+    const { service, state } = await disconnectedMeanwhile();
+
+    const answer = await service.complete(alice, await service.comeBack(state));
+
+    expect(problemIn(answer)).toEqual({
+      statusCode: 409,
+      code: "disconnected_since",
+      actor: "user",
+    });
+    await expectNothingStored(service);
+  });
+
+  it("is connected by a sign-in that is begun afterwards", async () => {
+    const { service } = await disconnectedMeanwhile();
+    service.clock.pass(1);
+
+    expect((await service.connect(alice)).statusCode).toBe(200);
+  });
+});
+
+it("a permission that was asked for and not granted is missing, also one that is no longer asked for", async () => {
+  const service = serviceInMemory(
+    granting({ scopes: ["User.Read", "Mail.ReadWrite", "Mail.Send"] }),
+  );
+  const { state, attemptId: id } = await service.begin(alice);
+  const brought = await service.comeBack(state);
+  const take = service.ports.attempts.take;
+  service.ports.attempts.take = async (...request) => {
+    const taken = await take(...request);
+    return taken && { ...taken, requestedScopes: [...taken.requestedScopes, "Calendars.Read"] };
+  };
+
+  const answer = await service.complete(alice, brought);
+
+  expect(id).toBe(brought.attemptId);
+  expect(problemIn(answer).code).toBe("permissions_missing");
+});

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { LeftUndone } from "../../../functions/complete/complete-authorization.ts";
 import { redemptionLimitSeconds } from "../../../shared/domain/attempt.ts";
 import type { HttpResponse } from "../../../shared/http/response.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
@@ -54,6 +55,11 @@ const calls = [
   "attempts.end",
 ];
 const callsOfReconnect = calls.toSpliced(-1, 0, "vault.erase");
+
+const leftUndone: Readonly<Record<string, LeftUndone>> = {
+  "vault.erase": "vault_entry_left",
+  "attempts.end": "attempt_end_not_recorded",
+};
 
 const scenes = [
   { before: "nothing", calls },
@@ -136,6 +142,10 @@ describe.for(
     const stored = await storedIn(service);
     if (answer?.statusCode === 200) expect(stored?.status).toBe("connected");
     else if (answer) expect(problemIn(answer).code).toBe("internal_error");
+    // What the person does not notice is said to the operator.
+    const left = dies ? undefined : leftUndone[name];
+    if (left) expect(answer?.statusCode).toBe(200);
+    expect(service.reported).toEqual(left ? [left] : []);
     if (before === "a connection") expect(stored).toBeDefined();
     if (stored) expect(service.vault.entries.has(stored.vaultEntry)).toBe(true);
     const unnamed = [...service.vault.entries.keys()].filter((key) => key !== stored?.vaultEntry);
@@ -146,8 +156,9 @@ describe.for(
       expect(["connected", "in_progress", "attempt_interrupted"]).toContain(end);
     }
     expect(JSON.parse(later.body).code).not.toBe("in_progress");
-    // Whoever lives on tells the page at once; only of a take without an answer nobody knows.
-    const isTold = !dies && name !== "attempts.take";
+    // Whoever lives on tells the page at once; only of a take without an answer nobody knows, and an end
+    // that could not be written down was told in the answer itself.
+    const isTold = !dies && !["attempts.take", "attempts.end"].includes(name);
     if (isTold) expect(JSON.parse(retried.body).code).not.toBe("in_progress");
     if (retried.statusCode === 200) expect(later).toEqual(retried);
   });

@@ -19,7 +19,7 @@ import {
   serviceInMemory,
 } from "../../fakes/service-in-memory.ts";
 
-captureLog();
+const log = captureLog();
 
 const guessed = "g".repeat(43);
 
@@ -154,6 +154,17 @@ it("Alice's own attempt, completed by Mallory with her value, is over", async ()
 
   expect(problemIn(stolen).code).toBe("session_mismatch");
   await expectDestroyed(service, brought);
+});
+
+it("is counted once for the alarm, however often it is tried", async () => {
+  const service = serviceInMemory();
+  const brought = await service.comeBack((await service.begin(alice)).state);
+
+  for (let tries = 0; tries < 3; tries += 1) await service.complete(mallory, brought);
+
+  const failures = log.lines().map((line) => JSON.parse(line).failure);
+  expect(failures.filter((failure) => failure === "session_mismatch")).toHaveLength(1);
+  expect(failures.filter((failure) => failure === "session_mismatch_repeated")).toHaveLength(2);
 });
 
 it("the same person in another workspace is another person", async () => {

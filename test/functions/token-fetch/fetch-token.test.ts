@@ -708,6 +708,7 @@ describe("what was moved in the table", () => {
       sealedAccessToken: "sealed",
       accessTokenExpiresAt: noon,
       scopes: [],
+      startedAt: noon,
       now: noon,
     });
 

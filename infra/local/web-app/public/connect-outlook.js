@@ -484,6 +484,7 @@ const titles = {
   attempt_expired: "This sign-in has expired",
   attempt_interrupted: "This sign-in was interrupted",
   attempt_unknown: "This sign-in is not known",
+  disconnected_since: "Disconnected meanwhile",
   in_progress: "This sign-in is being finished",
   mailbox_not_available: "There is no mailbox to connect",
   no_answer: "No answer",

@@ -53,6 +53,7 @@ const newMailbox = (changes: Partial<ConnectedMailbox> = {}): ConnectedMailbox =
     sealedAccessToken: "sealed-1",
     accessTokenExpiresAt: at(3600),
     scopes: ["User.Read", "Mail.Send"],
+    startedAt: changes.now ?? began,
     now: began,
     ...changes,
   };
@@ -64,8 +65,16 @@ const again = (mailbox: ConnectedMailbox, seconds: number): ConnectedMailbox => 
   vaultEntry: `vault/${mailbox.id}/${randomUUID()}`,
   sealedAccessToken: `sealed-at-${seconds}`,
   accessTokenExpiresAt: at(seconds + 3600),
+  startedAt: at(seconds),
   now: at(seconds),
 });
+
+/** Where nothing keeps the mailbox from being connected. */
+const connect = async (connections: Pick<Connections, "connect">, mailbox: ConnectedMailbox) => {
+  const connecting = await connections.connect(mailbox);
+  if (connecting.kind !== "connected") throw new Error(connecting.kind);
+  return connecting;
+};
 
 const lease = (owner: string, expires = 115) => ({ owner, expiresAt: at(expires) });
 
@@ -97,7 +106,7 @@ const contract = (open: () => Connections) => {
   const connected = async (changes: Partial<ConnectedMailbox> = {}) => {
     const connections = open();
     const mailbox = newMailbox(changes);
-    const { connection } = await connections.connect(mailbox);
+    const { connection } = await connect(connections, mailbox);
     const read = () => connections.findForWorkspace(mailbox.id, acme, { consistent: true });
     const version = (await read())?.version ?? 0;
     return { connections, mailbox, id: mailbox.id, connection, read, version };
@@ -116,7 +125,7 @@ const contract = (open: () => Connections) => {
       const connections = open();
       const mailbox = newMailbox();
 
-      const { connection, replacedVaultEntry } = await connections.connect(mailbox);
+      const { connection, replacedVaultEntry } = await connect(connections, mailbox);
 
       expect(connection).toEqual({
         id: mailbox.id,
@@ -148,7 +157,7 @@ const contract = (open: () => Connections) => {
       const { connections, mailbox, read, version } = await connected();
       const renamed = { ...mailbox.account, displayName: "Anna Meyer" };
 
-      const { connection, replacedVaultEntry } = await connections.connect({
+      const { connection, replacedVaultEntry } = await connect(connections, {
         ...again(mailbox, 60),
         account: renamed,
         scopes: ["Mail.Send"],
@@ -192,11 +201,39 @@ const contract = (open: () => Connections) => {
       const { connections, mailbox, id, held } = await leased();
       await connections.disconnect(id, mailbox.owner, at(110));
 
-      const { connection, replacedVaultEntry } = await connections.connect(again(mailbox, 120));
+      const { connection, replacedVaultEntry } = await connect(connections, again(mailbox, 120));
 
       expect(connection).toMatchObject({ id, createdAt: at(120), status: "connected" });
       expect(replacedVaultEntry).toBe(mailbox.vaultEntry);
       expect(await connections.saveRefreshed(id, held, newTokens())).toBe(false);
+    });
+
+    it("does not bring back what was disconnected after the sign-in was begun", async () => {
+      const { connections, mailbox, id } = await connected();
+      await connections.disconnect(id, mailbox.owner, at(110));
+      const begunBefore = { ...again(mailbox, 120), startedAt: at(109) };
+
+      expect(await connections.connect(begunBefore)).toEqual({ kind: "disconnected_since" });
+
+      expect(await connections.findOwned(id, mailbox.owner)).toBeUndefined();
+      const begunAfter = { ...again(mailbox, 130), startedAt: at(110) };
+      expect(await connections.connect(begunAfter)).toMatchObject({ kind: "connected" });
+    });
+
+    it("tells a renewal from a first sign-in, also after a disconnect", async () => {
+      const connections = open();
+      const mailbox = newMailbox();
+
+      const first = await connect(connections, mailbox);
+      const renewal = await connect(connections, again(mailbox, 60));
+      await connections.disconnect(mailbox.id, mailbox.owner, at(110));
+      const afterwards = await connect(connections, again(mailbox, 120));
+
+      expect([first, renewal, afterwards].map(({ isReconnect }) => isReconnect)).toEqual([
+        false,
+        true,
+        false,
+      ]);
     });
 
     it("of two sign-ins at once, the later one replaces the entry of the earlier one", async () => {
@@ -204,7 +241,7 @@ const contract = (open: () => Connections) => {
       const mailbox = newMailbox();
       const [one, two] = [again(mailbox, 1), again(mailbox, 1)];
 
-      const outcomes = await Promise.all([connections.connect(one), connections.connect(two)]);
+      const outcomes = await Promise.all([connect(connections, one), connect(connections, two)]);
 
       const stored = await connections.findForWorkspace(mailbox.id, acme, { consistent: true });
       const replaced = outcomes.map(({ replacedVaultEntry }) => replacedVaultEntry);
@@ -577,7 +614,7 @@ describe.for(Object.entries(engines))("connections on %s", ([, start]) => {
       const mailbox = newMailbox();
       for (let lost = 0; lost < times; lost += 1) loseAnswer("PutItemCommand");
 
-      const { connection, replacedVaultEntry } = await connections.connect(mailbox);
+      const { connection, replacedVaultEntry } = await connect(connections, mailbox);
 
       expect(replacedVaultEntry).toBeUndefined();
       expect(await connections.findOwned(mailbox.id, mailbox.owner)).toEqual(connection);
@@ -589,7 +626,7 @@ describe.for(Object.entries(engines))("connections on %s", ([, start]) => {
       await connections.connect(mailbox);
       loseAnswer("PutItemCommand");
 
-      const { replacedVaultEntry } = await connections.connect(again(mailbox, 60));
+      const { replacedVaultEntry } = await connect(connections, again(mailbox, 60));
 
       expect(replacedVaultEntry).toBe(mailbox.vaultEntry);
     });
@@ -643,17 +680,28 @@ describe.for(Object.entries(engines))("connections on %s", ([, start]) => {
     });
   });
 
-  it.for<
-    readonly [string, (connections: Connections, mailbox: ConnectedMailbox) => Promise<unknown>]
-  >([
-    ["renewed", (connections, mailbox) => connections.connect(again(mailbox, 61))],
-    [
-      "disconnected",
-      (connections, mailbox) => connections.disconnect(mailbox.id, mailbox.owner, at(61)),
-    ],
+  it.for<{
+    readonly what: string;
+    readonly act: (connections: Connections, mailbox: ConnectedMailbox) => Promise<unknown>;
+    readonly outcome: (lost: ConnectedMailbox) => unknown;
+  }>([
+    {
+      what: "renewed",
+      act: (connections, mailbox) => connections.connect(again(mailbox, 61)),
+      outcome: ({ vaultEntry }) => ({
+        kind: "connected",
+        connection: { lastRefreshedAt: at(61) },
+        replacedVaultEntry: vaultEntry,
+      }),
+    },
+    {
+      what: "disconnected",
+      act: (connections, mailbox) => connections.disconnect(mailbox.id, mailbox.owner, at(61)),
+      outcome: () => ({ kind: "disconnected_since" }),
+    },
   ])(
-    "gives up a sign-in that was %s before it knew its own work: its entry is erased",
-    async ([, act]) => {
+    "lets a sign-in go that was $what before it knew its own work: its entry is erased",
+    async ({ act, outcome }) => {
       const { connections, mailbox, id, loseAnswer, overtake } = await leasedLossy();
       const lost = again(mailbox, 60);
       const other = openLossy().connections;
@@ -662,7 +710,7 @@ describe.for(Object.entries(engines))("connections on %s", ([, start]) => {
         overtake("PutItemCommand", () => act(other, lost)); // before the SDK repeats it
       });
 
-      await expect(connections.connect(lost)).rejects.toThrow();
+      expect(await connections.connect(lost)).toMatchObject(outcome(lost) as object);
 
       const stored = await other.findForWorkspace(id, acme, { consistent: true });
       expect(stored?.vaultEntry).not.toBe(lost.vaultEntry);
@@ -685,7 +733,7 @@ describe.for(Object.entries(engines))("connections on %s", ([, start]) => {
     const { connections, mailbox, id, overtake } = await leasedLossy();
     overtake("PutItemCommand", () => openLossy().connections.disconnect(id, mailbox.owner, at(59)));
 
-    const { connection } = await connections.connect(again(mailbox, 60));
+    const { connection } = await connect(connections, again(mailbox, 60));
 
     expect(connection.createdAt).toEqual(at(60));
     expect(await connections.findOwned(id, mailbox.owner)).toEqual(connection);
