@@ -3,8 +3,8 @@ import type { Construct } from "constructs";
 import { DataKey } from "./constructs/data-key.ts";
 import { KeptSecret } from "./constructs/kept-secret.ts";
 import { KeptTable } from "./constructs/kept-table.ts";
+import { Readers } from "./constructs/readers.ts";
 import { RefreshTokenVault } from "./constructs/refresh-token-vault.ts";
-import { roleName } from "./constructs/request-function.ts";
 import type { Stage } from "./stages.ts";
 
 /** The index of connections by the user they belong to. */
@@ -23,6 +23,7 @@ export class DataStack extends Stack {
     super(scope, id, props);
     const { removalProtection } = stage;
     const prefix = `outlook-connect/${stage.name}/refresh-tokens`;
+    const refreshTokenReaders = new Readers(stage, ["complete", "token-fetch"]);
     const refreshTokens = this.formatArn({
       service: "secretsmanager",
       resource: "secret",
@@ -34,14 +35,7 @@ export class DataStack extends Stack {
       alias: `outlook-connect/${stage.name}`,
       removalProtection,
       refreshTokens,
-      refreshTokenReaders: ["complete", "token-fetch"].map((name) =>
-        this.formatArn({
-          service: "iam",
-          region: "",
-          resource: "role",
-          resourceName: roleName(stage, name),
-        }),
-      ),
+      refreshTokenReaders,
     });
     const { key } = this;
 
@@ -55,6 +49,7 @@ export class DataStack extends Stack {
     this.vaultKeys = new KeptSecret(this, "VaultKeys", {
       description: "Outlook Connect: the keys that seal access tokens and parked answers",
       key,
+      readers: new Readers(stage, ["start", "callback", "complete", "token-fetch"]),
       removalProtection,
       first: { passwordLength: 64, excludePunctuation: true },
     });
@@ -62,11 +57,17 @@ export class DataStack extends Stack {
       description:
         'Outlook Connect: the app\'s secrets at Microsoft, {"clientSecrets":["new","old"]}',
       key,
+      readers: new Readers(stage, ["complete", "token-fetch"]),
       removalProtection,
       // None yet: an operator puts them in, so that none is ever in a template.
       first: JSON.stringify({ clientSecrets: [] }),
     });
-    this.refreshTokens = new RefreshTokenVault(prefix, refreshTokens, key);
+    this.refreshTokens = new RefreshTokenVault({
+      prefix,
+      secrets: refreshTokens,
+      key,
+      readers: refreshTokenReaders,
+    });
 
     new CfnOutput(this, "ClientCredentialSecretArn", {
       description: "Put the app's client secrets in here",

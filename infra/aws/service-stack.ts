@@ -1,5 +1,10 @@
 import { HttpMethod } from "aws-cdk-lib/aws-apigatewayv2";
-import { ManagedPolicy, PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import {
+  ArnPrincipal,
+  ManagedPolicy,
+  PolicyStatement,
+  ServicePrincipal,
+} from "aws-cdk-lib/aws-iam";
 import { Key } from "aws-cdk-lib/aws-kms";
 import { ArnFormat, Aws, CfnOutput, RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib/core";
 import type { Construct } from "constructs";
@@ -200,6 +205,13 @@ export class ServiceStack extends Stack {
       ],
     });
 
+    for (const role of stage.workerRoles ?? []) {
+      tokenFetch.lambda.addPermission(`Worker ${role}`, {
+        principal: new ArnPrincipal(role),
+        action: "lambda:InvokeFunction",
+      });
+    }
+
     const alarms = new Alarms(this, "Alarms", { stage, topicKey: operationsKey });
     const endpoints = [start, attempt, callback, complete, connected, disconnect];
     for (const each of endpoints) alarms.watch(each.node.id, each, { atLeast: 3 });
@@ -238,6 +250,10 @@ export class ServiceStack extends Stack {
       value: redirect.REDIRECT_URI,
     });
     new CfnOutput(this, "TokenFetchFunctionName", { value: tokenFetch.lambda.functionName });
+    new CfnOutput(this, "TokenFetchFunctionArn", {
+      description: "What workers in other accounts call it by",
+      value: tokenFetch.lambda.functionArn,
+    });
     new CfnOutput(this, "WorkerInvokePolicyArn", { value: workerInvoke.managedPolicyArn });
     if (api.domainTarget) new CfnOutput(this, "CustomDomainTarget", { value: api.domainTarget });
   }

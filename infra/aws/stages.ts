@@ -16,6 +16,13 @@ const origin = z.url().check(
   }),
 );
 
+/** @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
+const roleArn = z.string().check(
+  z.regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/, {
+    error: "must be a role's ARN such as arn:aws:iam::123456789012:role/workers",
+  }),
+);
+
 const stageSchema = z.strictObject({
   /** Part of the names of stacks, functions and roles. */
   name: z.string().check(z.regex(/^[a-z][a-z0-9]{1,11}$/)),
@@ -49,7 +56,12 @@ const stageSchema = z.strictObject({
   customDomain: z.optional(z.strictObject({ name: text, certificateArn: text })),
   /** @default the custom domain, or else the address API Gateway gives */
   publicUrl: z.optional(z.url()),
-  /** One for all routes together with `callback`, which anybody may call, apart and lower. */
+  /**
+   * One for `callback`, which anybody may call, and one for the other routes, so that a flood there holds nobody up
+   * here. The one for `callback` is for everybody together: a low one would let a stranger with a few requests a second
+   * lock everybody out. What protects is that a request with an unknown state is cheap, one write that is refused and
+   * one read, and that `reservedConcurrency` bounds how many run at once.
+   */
   throttling: z.strictObject({ all: throttle, callback: throttle }),
 
   /** A ceiling on what a mistake can cost: request units each second, for each table. */
@@ -63,6 +75,9 @@ const stageSchema = z.strictObject({
     complete: z.optional(requests),
     tokenFetch: z.optional(requests),
   }),
+
+  /** Roles of workers in other AWS accounts; those in this one get the stack's policy instead. */
+  workerRoles: z.optional(z.array(roleArn)),
 
   logRetentionDays,
   /** Who is told of alarms. */
@@ -113,14 +128,34 @@ export const checkedStage = (stage: Stage): Stage => {
   return data;
 };
 
-/** Settings that still hold an example's value; with them a stage synthesizes and cannot work. */
-export const exampleSettings = (stage: Stage): readonly string[] => [
-  ...addresses(stage)
-    .filter(([, { hostname }]) => hostname.endsWith(".example"))
-    .map(([setting]) => setting),
-  ...(stage.alarmEmail?.endsWith(".example") ? ["alarmEmail"] : []),
-  ...(/^[0-]+$/.test(stage.microsoft.clientId) ? ["microsoft.clientId"] : []),
-];
+/** Names that belong to nobody. RFC 2606 */
+const exampleName = /(^|[./@])example(\.(com|net|org))?(\/|$)/;
+
+/** Settings that still hold an example's value: with them a stage synthesizes and cannot work. */
+export const exampleSettings = (stage: Stage): readonly string[] => {
+  const names = [
+    ...addresses(stage).map(([setting, { hostname }]) => [setting, hostname] as const),
+    ["product.audience", stage.product.audience] as const,
+    ["customDomain.name", stage.customDomain?.name] as const,
+    ["alarmEmail", stage.alarmEmail] as const,
+  ];
+  const examples = names
+    .filter(([, name]) => name !== undefined && exampleName.test(name))
+    .map(([setting]) => setting);
+  return [
+    ...new Set(examples),
+    ...(/^[0-]+$/.test(stage.microsoft.clientId) ? ["microsoft.clientId"] : []),
+  ];
+};
+
+/** @throws an error that names each setting of a deployed stage that still holds an example's value */
+export const refuseExamples = (stage: Stage): void => {
+  const examples = stage.kind === "deployed" ? exampleSettings(stage) : [];
+  if (examples.length === 0) return;
+  throw new Error(
+    `Stage ${stage.name} cannot be deployed before infra/aws/stages.ts holds your own values for ${examples.join(", ")}.`,
+  );
+};
 
 /** Microsoft's public cloud. */
 const publicCloud = {
@@ -146,7 +181,7 @@ export const stages = {
       clientId: "00000000-0000-0000-0000-000000000000",
       personalAccounts: "allowed",
     },
-    throttling: { all: { rate: 50, burst: 100 }, callback: { rate: 5, burst: 10 } },
+    throttling: { all: { rate: 50, burst: 100 }, callback: { rate: 50, burst: 100 } },
     tableCeiling: { reads: 500, writes: 200 },
     reservedConcurrency: {},
     logRetentionDays: 30,
@@ -167,7 +202,7 @@ export const stages = {
       clientId: "00000000-0000-0000-0000-000000000000",
       personalAccounts: "allowed",
     },
-    throttling: { all: { rate: 500, burst: 1000 }, callback: { rate: 50, burst: 100 } },
+    throttling: { all: { rate: 500, burst: 1000 }, callback: { rate: 500, burst: 1000 } },
     tableCeiling: { reads: 8000, writes: 2000 },
     reservedConcurrency: { callback: 25, complete: 50, tokenFetch: 200 },
     logRetentionDays: 365,

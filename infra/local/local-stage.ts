@@ -25,7 +25,7 @@ export const localStage = ({ apiOrigin, product, microsoft }: LocalAddresses): S
   },
   publicUrl: apiOrigin,
   // Nothing here throttles or keeps logs; the templates need some number.
-  throttling: { all: { rate: 50, burst: 100 }, callback: { rate: 5, burst: 10 } },
+  throttling: { all: { rate: 50, burst: 100 }, callback: { rate: 50, burst: 100 } },
   tableCeiling: { reads: 500, writes: 200 },
   reservedConcurrency: {},
   logRetentionDays: 7,

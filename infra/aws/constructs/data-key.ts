@@ -10,6 +10,7 @@ import { Key } from "aws-cdk-lib/aws-kms";
 import { Aws, Duration, RemovalPolicy } from "aws-cdk-lib/core";
 import type { Construct } from "constructs";
 import { nameInTemplate } from "./logical-id.ts";
+import type { Readers } from "./readers.ts";
 
 export type EncryptingService = "dynamodb" | "secretsmanager";
 
@@ -18,8 +19,8 @@ export interface DataKeyProps {
   readonly removalProtection: boolean;
   /** ARN, with wildcards, of the secrets that hold refresh tokens. */
   readonly refreshTokens: string;
-  /** ARNs, with wildcards, of the only roles for which a refresh token is ever decrypted. */
-  readonly refreshTokenReaders: readonly string[];
+  /** For whom alone a refresh token is ever decrypted. */
+  readonly refreshTokenReaders: Readers;
 }
 
 const viaService = (services: readonly EncryptingService[]) => ({
@@ -93,7 +94,7 @@ export class DataKey extends Key {
           resources: ["*"],
           conditions: {
             StringLike: { "kms:EncryptionContext:SecretARN": refreshTokens },
-            ArnNotLike: { "aws:PrincipalArn": refreshTokenReaders },
+            ArnNotLike: { "aws:PrincipalArn": refreshTokenReaders.roleArns },
           },
         }),
       ],

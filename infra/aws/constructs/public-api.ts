@@ -153,7 +153,7 @@ export class PublicApi extends Construct {
     this.#add(method, path, target, this.#signedIn);
   }
 
-  /** A route for anybody, throttled apart from the others. */
+  /** A route for anybody, with a throttle of its own. */
   publicRoute(
     method: HttpMethod,
     path: string,

@@ -1,6 +1,7 @@
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import { Validations } from "aws-cdk-lib/core";
 import type { DataKey } from "./data-key.ts";
+import type { Readers } from "./readers.ts";
 import type { RequestFunction } from "./request-function.ts";
 
 /** Which calls Secrets Manager answers only for those who may use the key, and how. */
@@ -10,24 +11,37 @@ const keyActions: Readonly<Record<string, readonly string[]>> = {
   "secretsmanager:GetSecretValue": ["kms:Decrypt"],
 };
 
+export interface RefreshTokenVaultProps {
+  readonly prefix: string;
+  /** ARN, with wildcards, of all that is named below the prefix. */
+  readonly secrets: string;
+  /** Decrypts the secrets for these readers only. */
+  readonly key: DataKey;
+  readonly readers: Readers;
+}
+
 /** The secrets that functions make, one for each sign-in, under one prefix of names. */
 export class RefreshTokenVault {
   readonly prefix: string;
   readonly key: DataKey;
   readonly #secrets: string;
+  readonly #readers: Readers;
 
-  /** @param secrets ARN, with wildcards, of all that is named below the prefix */
-  constructor(prefix: string, secrets: string, key: DataKey) {
+  constructor({ prefix, secrets, key, readers }: RefreshTokenVaultProps) {
     this.prefix = prefix;
     this.#secrets = secrets;
     this.key = key;
+    this.#readers = readers;
   }
 
   /** Exactly these actions, on the vault's secrets only. */
   grant(grantee: RequestFunction, ...actions: string[]): void {
     grantee.role.addToPolicy(new PolicyStatement({ actions, resources: [this.#secrets] }));
     const needed = new Set(actions.flatMap((action) => keyActions[action] ?? []));
-    if (needed.size > 0) this.key.grantThrough("secretsmanager", grantee, ...needed);
+    if (needed.size > 0) {
+      this.#readers.require(grantee, this.prefix);
+      this.key.grantThrough("secretsmanager", grantee, ...needed);
+    }
     Validations.of(grantee.role).acknowledge({
       id: `AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:${this.prefix}/*]`,
       reason:

@@ -27,6 +27,10 @@ export const functionName = (stage: Stage, name: string): string =>
 export const roleName = (stage: Stage, name: string): string =>
   `${functionName(stage, name)}-${Aws.REGION}`;
 
+/** The role of a function of this account, whether it is there yet or not. */
+export const roleArn = (stage: Stage, name: string): string =>
+  `arn:${Aws.PARTITION}:iam::${Aws.ACCOUNT_ID}:role/${roleName(stage, name)}`;
+
 export interface RequestFunctionProps {
   readonly stage: Stage;
   /** Its folder under `functions/`. */
@@ -46,6 +50,8 @@ export interface RequestFunctionProps {
  * there: the stack grants what the request needs.
  */
 export class RequestFunction extends Construct implements IGrantable {
+  /** Its folder under `functions/`. */
+  readonly name: string;
   readonly lambda: LambdaFunction;
   readonly logs: LogGroup;
   readonly role: Role;
@@ -55,6 +61,7 @@ export class RequestFunction extends Construct implements IGrantable {
   constructor(scope: Construct, id: string, props: RequestFunctionProps) {
     super(scope, id);
     const { stage, name, timeoutSeconds, reservedConcurrency } = props;
+    this.name = name;
     this.timeoutSeconds = timeoutSeconds;
     this.logs = new LogGroup(this, "Logs", {
       logGroupName: `/aws/lambda/${functionName(stage, name)}`,

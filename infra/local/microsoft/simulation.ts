@@ -188,7 +188,7 @@ export interface Simulation {
 
 export const newSimulation = (options: SimulatorOptions): Simulation => ({
   options,
-  appName: options.appName ?? "Outlook Connect",
+  appName: options.appName ?? "Appse AI",
   startedAt: options.clock.now(),
   keys: signingKeys(),
   origin: "http://127.0.0.1",

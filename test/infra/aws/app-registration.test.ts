@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod/mini";
+import { newSimulation } from "../../../infra/local/microsoft/simulation.ts";
 import { requestedScopes } from "../../../shared/domain/permissions.ts";
 
 /** https://learn.microsoft.com/graph/permissions-reference */
@@ -15,6 +16,7 @@ const delegatedPermissions: Readonly<Record<string, string>> = {
 };
 
 const manifestSchema = z.looseObject({
+  displayName: z.string(),
   web: z.object({
     redirectUris: z.array(z.string()),
     implicitGrantSettings: z.record(z.string(), z.boolean()),
@@ -32,6 +34,18 @@ describe("the app registration", () => {
   beforeAll(async () => {
     const file = new URL("../../../infra/aws/app-registration/manifest.json", import.meta.url);
     manifest = manifestSchema.parse(JSON.parse(await readFile(file, "utf8")));
+  });
+
+  it("has the name people know, here as at the simulator", () => {
+    const { appName } = newSimulation({
+      clock: { now: () => new Date() },
+      clientId: "app",
+      clientSecrets: [],
+      redirectUris: [],
+    });
+
+    expect(manifest.displayName).toBe("Appse AI");
+    expect(appName).toBe(manifest.displayName);
   });
 
   it("declares each permission that is requested, delegated, and no other", () => {

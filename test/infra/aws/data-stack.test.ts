@@ -20,19 +20,26 @@ describe("what is kept", () => {
       Attempts: "AWS::DynamoDB::Table",
       UserConnections: "AWS::DynamoDB::Table",
       VaultKeys: "AWS::SecretsManager::Secret",
+      VaultKeysReaders: "AWS::SecretsManager::ResourcePolicy",
       ClientCredential: "AWS::SecretsManager::Secret",
+      ClientCredentialReaders: "AWS::SecretsManager::ResourcePolicy",
     });
   });
 
-  it.each(["DataKey", "Attempts", "UserConnections", "VaultKeys", "ClientCredential"])(
-    "outlives its stack and its replacement: %s",
-    (id) => {
-      expect(prod.data.Resources[id]).toMatchObject({
-        DeletionPolicy: "Retain",
-        UpdateReplacePolicy: "Retain",
-      });
-    },
-  );
+  it.each([
+    "DataKey",
+    "Attempts",
+    "UserConnections",
+    "VaultKeys",
+    "VaultKeysReaders",
+    "ClientCredential",
+    "ClientCredentialReaders",
+  ])("outlives its stack and its replacement: %s", (id) => {
+    expect(prod.data.Resources[id]).toMatchObject({
+      DeletionPolicy: "Retain",
+      UpdateReplacePolicy: "Retain",
+    });
+  });
 
   it.each(["Attempts", "UserConnections"])(
     "is encrypted under our key, restorable, undeletable and bounded in cost: %s",

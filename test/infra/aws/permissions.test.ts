@@ -1,7 +1,15 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod/mini";
-import { stages } from "../../../infra/aws/stages.ts";
+import { type Stage, stages } from "../../../infra/aws/stages.ts";
 import { type SynthesizedStage, synthesized } from "./synthesized.ts";
+
+const withWorkers: Stage = {
+  ...stages.prod,
+  workerRoles: [
+    "arn:aws:iam::210987654321:role/workflows/worker",
+    "arn:aws:iam::321098765432:role/worker",
+  ],
+};
 
 const vault =
   "arn:<Partition>:secretsmanager:<Region>:<AccountId>:secret:outlook-connect/prod/refresh-tokens/*";
@@ -171,6 +179,66 @@ describe("permissions", () => {
     );
   });
 
+  it("to invoke token-fetch are given to those roles of other accounts that the stage names", async () => {
+    const stage = await synthesized(withWorkers);
+
+    const given = stage
+      .resources("AWS::Lambda::Permission")
+      .map(({ Properties }) => Properties)
+      .filter(({ Principal }) => Principal !== "apigateway.amazonaws.com");
+
+    expect(
+      given.map(({ FunctionName, ...rest }) => ({
+        ...rest,
+        FunctionName: stage.readable(FunctionName),
+      })),
+    ).toEqual(
+      withWorkers.workerRoles?.map((Principal) => ({
+        Principal,
+        Action: "lambda:InvokeFunction",
+        FunctionName: "TokenFetchFunction",
+      })),
+    );
+  });
+
+  const roleArns = (functions: readonly string[]) =>
+    functions.map(
+      (name) =>
+        `arn:<Partition>:iam::<AccountId>:role/${prod.readable(
+          prod.resource("AWS::IAM::Role", `${name}Role`).Properties.RoleName,
+        )}`,
+    );
+
+  it.each(["VaultKeys", "ClientCredential"])(
+    "to read %s are refused to everybody but the functions that are granted it",
+    (secret) => {
+      const readers = Object.keys(allowed).filter((name) =>
+        permissionsOf(`${name}Role`)[secret]?.includes("secretsmanager:GetSecretValue"),
+      );
+
+      const { Properties } = prod.resource(
+        "AWS::SecretsManager::ResourcePolicy",
+        `${secret}Readers`,
+      );
+
+      expect(prod.readable(Properties.SecretId)).toBe(secret);
+      expect(Properties.BlockPublicPolicy).toBe(true);
+      const [refusal, ...others] = policySchema.parse(Properties.ResourcePolicy).Statement;
+      expect(others).toEqual([]);
+      expect(refusal).toMatchObject({
+        Effect: "Deny",
+        Principal: { AWS: "*" },
+        // Not PutSecretValue: the operator writes what he may not read.
+        Action: ["secretsmanager:GetSecretValue"],
+        Resource: ["*"],
+      });
+      expect(Object.keys(refusal?.Condition ?? {})).toEqual(["ArnNotLike"]);
+      expect(described(refusal?.Condition)).toBe(
+        `, if aws:PrincipalArn is ${roleArns(readers).join()}`,
+      );
+    },
+  );
+
   describe("on the key of tables and secrets", () => {
     const statements = () =>
       policySchema.parse(prod.resource("AWS::KMS::Key", "DataKey").Properties.KeyPolicy).Statement;
@@ -192,19 +260,12 @@ describe("permissions", () => {
 
     it("decrypt refresh tokens for the functions that redeem them and for nobody else", () => {
       const [refusal, ...others] = statements().filter(({ Effect }) => Effect === "Deny");
-      const roleNames = ["Complete", "TokenFetch"].map(
-        (name) =>
-          `arn:<Partition>:iam::<AccountId>:role/${prod.readable(
-            prod.resource("AWS::IAM::Role", `${name}Role`).Properties.RoleName,
-          )}`,
-      );
-
       expect(others).toEqual([]);
       expect(refusal?.Action).toEqual(["kms:Decrypt"]);
       expect(refusal?.Principal).toEqual({ AWS: "*" });
       expect(Object.keys(refusal?.Condition ?? {})).toEqual(["StringLike", "ArnNotLike"]);
       expect(described(refusal?.Condition)).toBe(
-        `, if kms:EncryptionContext:SecretARN is ${vault}, if aws:PrincipalArn is ${roleNames.join()}`,
+        `, if kms:EncryptionContext:SecretARN is ${vault}, if aws:PrincipalArn is ${roleArns(["Complete", "TokenFetch"]).join()}`,
       );
     });
   });

@@ -152,13 +152,13 @@ describe("the service", () => {
       }
     });
 
-    it("are throttled, and the public one apart and lower", () => {
+    it("are throttled, and the public one apart", () => {
       const [apiStage] = prod.resources("AWS::ApiGatewayV2::Stage");
 
       expect(apiStage?.Properties).toMatchObject({
         DefaultRouteSettings: { ThrottlingRateLimit: 500, ThrottlingBurstLimit: 1000 },
         RouteSettings: {
-          "POST /callback": { ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100 },
+          "POST /callback": { ThrottlingRateLimit: 500, ThrottlingBurstLimit: 1000 },
         },
       });
     });

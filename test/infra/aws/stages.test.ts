@@ -1,11 +1,43 @@
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { checkedStage, exampleSettings, type Stage, stages } from "../../../infra/aws/stages.ts";
+import {
+  checkedStage,
+  exampleSettings,
+  refuseExamples,
+  type Stage,
+  stages,
+} from "../../../infra/aws/stages.ts";
 
 const local: Stage = {
   ...stages.dev,
   name: "local",
   kind: "local",
   publicUrl: "http://127.0.0.1:4000",
+};
+
+const filledIn: Stage = {
+  ...stages.prod,
+  product: {
+    ...stages.prod.product,
+    issuer: "https://id.appse.ai",
+    origins: ["https://app.appse.ai"],
+    returnPages: { connections: "https://app.appse.ai/settings/connections" },
+  },
+  microsoft: { ...stages.prod.microsoft, clientId: "b4b7f5a5-6f3a-4b1c-9d2e-0a1b2c3d4e5f" },
+  alarmEmail: "operations@appse.ai",
+};
+
+const unfilled: Stage = {
+  ...filledIn,
+  product: {
+    ...filledIn.product,
+    issuer: "https://id.appse.example",
+    origins: ["https://app.appse.example"],
+    returnPages: { connections: "https://app.appse.example/settings/connections" },
+  },
+  microsoft: { ...filledIn.microsoft, clientId: "00000000-0000-0000-0000-000000000000" },
+  alarmEmail: "operations@appse.example",
 };
 
 describe("a stage", () => {
@@ -56,14 +88,76 @@ describe("a stage", () => {
     expect(() => checkedStage({ ...stages.dev, product })).toThrow("product.origins");
   });
 
-  it("tells which settings are still an example's", () => {
-    const microsoft = { ...stages.dev.microsoft, clientId: "b4b7f5a5-6f3a-4b1c-9d2e-0a1b2c3d4e5f" };
+  it("lets nobody who floods the callback lock others out, nor use up the writes of a table", () => {
+    for (const { throttling, tableCeiling } of Object.values<Stage>(stages)) {
+      expect(throttling.callback.rate).toBeGreaterThanOrEqual(throttling.all.rate);
+      expect(throttling.callback.rate).toBeLessThan(tableCeiling.writes);
+    }
+  });
 
-    expect(exampleSettings(stages.dev)).toContain("microsoft.clientId");
-    expect(exampleSettings({ ...stages.dev, microsoft })).toEqual([
+  it("names workers of other accounts by the ARNs of their roles", () => {
+    const workerRoles = (...roles: string[]): Stage => ({ ...stages.prod, workerRoles: roles });
+
+    const role = "arn:aws:iam::210987654321:role/workflows/worker";
+    expect(checkedStage(workerRoles(role)).workerRoles).toEqual([role]);
+    for (const wrong of [
+      "*",
+      "210987654321",
+      "arn:aws:iam::210987654321:root",
+      "arn:aws:iam::210987654321:user/anna",
+      "arn:aws:iam::210987654321:role/*",
+      "arn:aws:sts::210987654321:assumed-role/worker/session",
+    ]) {
+      expect(() => checkedStage(workerRoles(wrong)), wrong).toThrow("a role's ARN");
+    }
+  });
+
+  it("tells which settings are still an example's", () => {
+    const { product, microsoft } = filledIn;
+
+    expect(exampleSettings(unfilled)).toEqual([
       "product.issuer",
       "product.origins",
       "product.returnPages.connections",
+      "alarmEmail",
+      "microsoft.clientId",
     ]);
+    expect(exampleSettings(filledIn)).toEqual([]);
+    const changes: readonly (readonly [setting: string, change: Partial<Stage>])[] = [
+      ["product.issuer", { product: { ...product, issuer: "https://example.com/" } }],
+      ["product.audience", { product: { ...product, audience: "https://api.example.org" } }],
+      ["product.origins", { product: { ...product, origins: ["https://app.example.net"] } }],
+      ["microsoft.clientId", { microsoft: { ...microsoft, clientId: "0000-0000" } }],
+      ["publicUrl", { publicUrl: "https://outlook.example.com" }],
+      ["customDomain.name", { customDomain: { name: "outlook.example.com", certificateArn: "-" } }],
+    ];
+    for (const [setting, change] of changes) {
+      expect(exampleSettings({ ...filledIn, ...change })).toEqual([setting]);
+    }
+  });
+
+  it("is not deployed with an example's settings, which are named", () => {
+    expect(() => refuseExamples(unfilled)).toThrow(
+      /^Stage prod cannot be deployed .* product.issuer, .*microsoft.clientId\.$/,
+    );
+    expect(() => refuseExamples(filledIn)).not.toThrow();
+    expect(() => refuseExamples({ ...unfilled, kind: "local" })).not.toThrow();
+  });
+
+  const notFilledIn = Object.values<Stage>(stages).filter(
+    (stage) => exampleSettings(stage).length > 0,
+  );
+
+  it.each(notFilledIn)("is held back from every command of the CDK: $name", ({ name: stage }) => {
+    const app = fileURLToPath(new URL("../../../infra/aws/app.ts", import.meta.url));
+    const context = { stage, "allow-examples": true, allowExamples: true };
+
+    const { status, stderr } = spawnSync(process.execPath, [app], {
+      env: { ...process.env, CDK_CONTEXT_JSON: JSON.stringify(context) },
+      encoding: "utf8",
+    });
+
+    expect(status).toBe(1);
+    expect(stderr).toContain(`Stage ${stage} cannot be deployed`);
   });
 });
