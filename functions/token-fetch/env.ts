@@ -4,6 +4,7 @@ import {
   connectionsEnv,
   graphEnv,
   microsoftEnv,
+  tenantConsentsEnv,
   tokenVaultEnv,
   vaultKeysEnv,
 } from "../../shared/config.ts";
@@ -13,6 +14,7 @@ export const tokenFetchEnv = z.object({
   ...connectionsEnv,
   ...graphEnv,
   ...microsoftEnv,
+  ...tenantConsentsEnv,
   ...tokenVaultEnv,
   ...vaultKeysEnv,
 });

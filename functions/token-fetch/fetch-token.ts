@@ -1,9 +1,10 @@
 import type { Connections, StoredConnection } from "../../shared/domain/connection.ts";
 import type { ConnectionId, WorkspaceId } from "../../shared/domain/ids.ts";
 import { fail, type Result, succeed } from "../../shared/domain/result.ts";
-import type { Sealer } from "../../shared/domain/sealer.ts";
+import { SealedTextRefused, type Sealer } from "../../shared/domain/sealer.ts";
 import type { Secret } from "../../shared/domain/secret.ts";
 import type { RefreshConnection, RefreshOutcome } from "./refresh-connection.ts";
+import { timeBudget } from "./time-budget.ts";
 import type { TokenCache } from "./token-cache.ts";
 import {
   livesTooShort,
@@ -11,6 +12,7 @@ import {
   refreshedElsewhere,
   rememberedRefusal,
   type TokenFailure,
+  tokenUnreadable,
 } from "./token-failure.ts";
 
 export const defaultMinTtlSeconds = 300;
@@ -21,8 +23,6 @@ const earlyRefreshSeconds = 300;
 /** Spreads refreshes of tokens that expire together. */
 const jitterSeconds = 60;
 
-/** How long a caller waits for somebody else's refresh, in all. Below the function's own limit. */
-const longestWaitMilliseconds = 12_000;
 const shortestPollMilliseconds = 100;
 const longestPollMilliseconds = 1_000;
 
@@ -30,6 +30,8 @@ export interface TokenRequest {
   readonly connectionId: ConnectionId;
   readonly workspaceId: WorkspaceId;
   readonly minTtlSeconds: number;
+  /** When the invocation ends, answered or not. */
+  readonly deadline: Date;
 }
 
 export interface ServedToken {
@@ -55,6 +57,8 @@ export interface FetchTokenPorts {
   readonly wait: (milliseconds: number) => Promise<void>;
   /** Told of an error that the caller does not notice, because its token is still good enough. */
   readonly report: (error: unknown) => void;
+  /** Told of a stored token that does not open, and never will. */
+  readonly onUnreadable: (connection: StoredConnection) => void;
 }
 
 const secondsUntil = (instant: Date, now: Date) => (instant.getTime() - now.getTime()) / 1000;
@@ -80,10 +84,10 @@ const isJustRenewed = (stored: StoredConnection, now: Date) => {
  * never keeps the caller from it.
  */
 export const fetchToken = async (
-  { connectionId, workspaceId, minTtlSeconds }: TokenRequest,
+  { connectionId, workspaceId, minTtlSeconds, deadline }: TokenRequest,
   ports: FetchTokenPorts,
 ): Promise<Result<ServedToken, TokenFailure>> => {
-  const { connections, sealer, cache, now, random, wait } = ports;
+  const { connections, sealer, cache, now, random, wait, onUnreadable } = ports;
   const refreshBelowSeconds = Math.max(
     minTtlSeconds,
     earlyRefreshSeconds + random() * jitterSeconds,
@@ -92,15 +96,27 @@ export const fetchToken = async (
   const remembered = cache.get({ connectionId, workspaceId }, refreshBelowSeconds, now());
   if (remembered) return succeed({ ...remembered, degraded: false, source: "memory" });
 
+  /** A stored token that does not open is as good as none; it is never asked for again here. */
+  let unreadable: string | undefined;
+  const isReadable = ({ sealedAccessToken }: StoredConnection) => sealedAccessToken !== unreadable;
+
   const serve = async (
     connection: StoredConnection,
     how: Pick<ServedToken, "degraded" | "notRenewed" | "source">,
   ): Promise<Result<ServedToken, TokenFailure>> => {
-    const accessToken = await sealer.open(connection.sealedAccessToken, {
-      purpose: "access_token",
-      connectionId,
-      workspaceId,
-    });
+    let accessToken: Secret;
+    try {
+      accessToken = await sealer.open(connection.sealedAccessToken, {
+        purpose: "access_token",
+        connectionId,
+        workspaceId,
+      });
+    } catch (error) {
+      if (!(error instanceof SealedTextRefused)) throw error;
+      onUnreadable(connection);
+      unreadable = connection.sealedAccessToken;
+      return fail(tokenUnreadable);
+    }
     const { accessTokenExpiresAt: expiresAt, scopes } = connection;
     if (!how.degraded) {
       cache.set({ connectionId, workspaceId }, { accessToken, expiresAt, scopes }, now());
@@ -109,21 +125,32 @@ export const fetchToken = async (
   };
 
   const isFresh = (connection: StoredConnection) =>
-    connection.status === "connected" && satisfies(connection, refreshBelowSeconds, now());
+    connection.status === "connected" &&
+    isReadable(connection) &&
+    satisfies(connection, refreshBelowSeconds, now());
 
   const seen = await connections.findForWorkspace(connectionId, workspaceId, { consistent: false });
-  if (seen && isFresh(seen)) return serve(seen, { degraded: false, source: "table" });
+  if (seen && isFresh(seen)) {
+    const served = await serve(seen, { degraded: false, source: "table" });
+    if (served.ok) return served;
+  }
 
-  const givesUpAt = now().getTime() + longestWaitMilliseconds;
+  const givesUpAt = Math.min(
+    now().getTime() + timeBudget.longestWait * 1000,
+    deadline.getTime() - timeBudget.refresh * 1000,
+  );
   for (let poll = shortestPollMilliseconds; ; poll = Math.min(poll * 2, longestPollMilliseconds)) {
     const stored = await connections.findForWorkspace(connectionId, workspaceId, {
       consistent: true,
     });
     if (!stored) return fail(notFound);
-    if (isFresh(stored)) return serve(stored, { degraded: false, source: "table" });
+    if (isFresh(stored)) {
+      const served = await serve(stored, { degraded: false, source: "table" });
+      if (served.ok) return served;
+    }
 
-    const isGoodEnough = satisfies(stored, minTtlSeconds, now());
-    if (isJustRenewed(stored, now())) {
+    const isGoodEnough = isReadable(stored) && satisfies(stored, minTtlSeconds, now());
+    if (isReadable(stored) && isJustRenewed(stored, now())) {
       return isGoodEnough
         ? serve(stored, { degraded: false, source: "table" })
         : fail(livesTooShort);

@@ -87,6 +87,7 @@ export const tokenFetchHandler =
           connectionId: connectionId(wanted.connectionId),
           workspaceId: workspaceId(wanted.workspaceId),
           minTtlSeconds,
+          deadline: new Date(ports.now().getTime() + context.getRemainingTimeInMillis()),
         },
         ports,
       );

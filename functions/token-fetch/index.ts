@@ -14,7 +14,8 @@ import { inMemoryTokenCache } from "./token-cache.ts";
 const env = readEnv(tokenFetchEnv);
 const now = () => new Date();
 const readSecret = openSecretReader();
-const connections = dynamoDbConnections(openDynamoDb(), env.CONNECTIONS_TABLE);
+const dynamoDb = openDynamoDb();
+const connections = dynamoDbConnections(dynamoDb, env.CONNECTIONS_TABLE);
 const sealer = joseSealer(secretsManagerVaultKeys(readSecret, env.VAULT_KEYS_SECRET_ARN, now));
 
 const report = (error: unknown) => {
@@ -30,7 +31,7 @@ export const handler = tokenFetchHandler(env.GRAPH_ENDPOINT, {
   loadRefresh: () => {
     // A bundle of its own: msal and the vault's client are loaded by a refresh, and by nothing else.
     refresh ??= import("./refresh.ts").then(({ openRefresh }) =>
-      openRefresh({ env, connections, sealer, readSecret, now, report }),
+      openRefresh({ env, dynamoDb, connections, sealer, readSecret, now, report }),
     );
     return refresh;
   },
@@ -40,4 +41,11 @@ export const handler = tokenFetchHandler(env.GRAPH_ENDPOINT, {
     await wait(milliseconds);
   },
   report,
+  onUnreadable: ({ id, owner }) => {
+    logger.error("stored token does not open", {
+      failure: "sealed_token_unreadable",
+      connectionId: id,
+      workspaceId: owner.workspaceId,
+    });
+  },
 });

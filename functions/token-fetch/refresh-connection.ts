@@ -4,14 +4,13 @@ import type {
   MicrosoftIdentity,
   RefreshedTokens,
 } from "../../shared/domain/microsoft.ts";
-import { requestedScopes } from "../../shared/domain/permissions.ts";
+import { missingScopes, requestedScopes } from "../../shared/domain/permissions.ts";
+import type { Problem } from "../../shared/domain/problem.ts";
 import type { Sealer } from "../../shared/domain/sealer.ts";
 import type { TokenVault } from "../../shared/domain/token-vault.ts";
 import { setbackOf, tokenFailureOf, withoutVerdict } from "./refresh-failures.ts";
-import type { TokenFailure } from "./token-failure.ts";
-
-/** Longer than the time-out of the call to Microsoft and all that follows it, shorter than a caller waits. */
-const leaseSeconds = 15;
+import { timeBudget } from "./time-budget.ts";
+import { heldUp, type TokenFailure } from "./token-failure.ts";
 
 /** Microsoft leaves an old refresh token valid, so the stored one is replaced only when it is this old. */
 const replaceAfterSeconds = 24 * 3600;
@@ -34,9 +33,27 @@ export interface RefreshConnectionPorts {
   readonly now: () => Date;
   /** A name that no other refresh ever has. */
   readonly leaseOwner: () => string;
+  /** What a refresh tells of the approval of the whole tenant. */
+  readonly approval: {
+    /** Microsoft refuses it for the want of the tenant's approval. */
+    readonly lost: (connection: StoredConnection) => Promise<void>;
+    /** A connection that was refused for that is renewed again. */
+    readonly returned: (connection: StoredConnection) => Promise<void>;
+  };
+  /** Told of permissions that a connection has no longer, when they go. */
+  readonly onNarrowed: (connection: StoredConnection, missing: readonly string[]) => void;
   /** Told of an error that the caller does not notice. */
   readonly report: (error: unknown) => void;
 }
+
+/** The approval guides people; whatever happens to noting it, the refresh has its own outcome. */
+const learn = async (remember: () => Promise<void>, report: (error: unknown) => void) => {
+  try {
+    await remember();
+  } catch (error) {
+    report(error);
+  }
+};
 
 const ownerOf = ({ id, owner, account }: StoredConnection) => ({
   connectionId: id,
@@ -55,11 +72,14 @@ export const refreshConnection =
     const { connections, now, leaseOwner } = ports;
     const { id, version } = connection;
     const held: HeldLease = { owner: leaseOwner(), version };
-    const lease = { owner: held.owner, expiresAt: new Date(now().getTime() + leaseSeconds * 1000) };
+    const lease = {
+      owner: held.owner,
+      expiresAt: new Date(now().getTime() + timeBudget.lease * 1000),
+    };
     const acquired = await connections.acquireLease(id, version, lease, now());
     if (!acquired) return { kind: "elsewhere" };
     try {
-      return await refreshUnderLease(connection, held, ports);
+      return await refreshUnderLease(connection, held, lease.expiresAt, ports);
     } catch (error) {
       // An outage of ours says nothing about the connection. Letting go of the lease is a courtesy: it
       // runs out by itself.
@@ -72,16 +92,17 @@ export const refreshConnection =
 const refreshUnderLease = async (
   connection: StoredConnection,
   held: HeldLease,
+  leaseExpiresAt: Date,
   ports: RefreshConnectionPorts,
 ): Promise<RefreshOutcome> => {
-  const { connections, identity, vault, now } = ports;
+  const { connections, identity, vault, approval, now, report } = ports;
   const refused = async (failure: MicrosoftFailure): Promise<RefreshOutcome> => {
     const setback = setbackOf(failure, connection, now());
     const recorded = await connections.recordSetback(connection.id, held, setback);
     // A refusal counts only for the version that was refused.
-    return recorded
-      ? { kind: "refused", failure: tokenFailureOf(failure, setback) }
-      : { kind: "overtaken" };
+    if (!recorded) return { kind: "overtaken" };
+    if (failure.losesApproval) await learn(() => approval.lost(connection), report);
+    return { kind: "refused", failure: tokenFailureOf(failure, setback) };
   };
 
   const refreshToken = await vault.read(connection.vaultEntry, ownerOf(connection));
@@ -90,8 +111,19 @@ const refreshUnderLease = async (
     refreshToken,
     account: connection.account,
     scopes: requestedScopes,
+    until: new Date(leaseExpiresAt.getTime() - timeBudget.save * 1000),
   });
-  return refreshed.ok ? save(refreshed.value, connection, held, ports) : refused(refreshed.failure);
+  if (!refreshed.ok) {
+    const { failure } = refreshed;
+    if (failure.evidence.error !== "out_of_time") return refused(failure);
+    // Nothing was asked, so nothing is known, and the lease is about to end by itself.
+    return { kind: "refused", failure: heldUp };
+  }
+  const outcome = await save(refreshed.value, connection, held, ports);
+  if (outcome.kind === "refreshed" && connection.problem?.actor === "tenant_admin") {
+    await learn(() => approval.returned(connection), report);
+  }
+  return outcome;
 };
 
 /** A new sign-in replaces the entry and with it the version, so an entry that is gone is gone for good. */
@@ -104,11 +136,19 @@ const lostRefreshToken: MicrosoftFailure = {
   evidence: { error: "vault_entry_gone", errorCodes: [] },
 };
 
+/** The token works for what is left: workers get it, with the permissions that it really has. */
+const permissionsMissing: Problem = {
+  code: "permissions_missing",
+  actor: "user",
+  message:
+    "Microsoft no longer grants all permissions that workflows need, so some of them may fail. Please reconnect the mailbox and accept all of them.",
+};
+
 const save = async (
   { accessToken, accessTokenExpiresAt, refreshToken, scopes }: RefreshedTokens,
   connection: StoredConnection,
   held: HeldLease,
-  { connections, sealer, vault, now, report }: RefreshConnectionPorts,
+  { connections, sealer, vault, now, onNarrowed, report }: RefreshConnectionPorts,
 ): Promise<RefreshOutcome> => {
   const { id, owner, vaultEntry } = connection;
   const age = (now().getTime() - connection.refreshTokenStoredAt.getTime()) / 1000;
@@ -131,9 +171,13 @@ const save = async (
     accessTokenExpiresAt,
     scopes: scopes.length > 0 ? scopes : connection.scopes,
   };
+  const missing = missingScopes(tokens.scopes);
+  const problem = missing.length > 0 ? permissionsMissing : undefined;
+  if (problem && connection.problem?.code !== problem.code) onNarrowed(connection, missing);
   const saved = await connections.saveRefreshed(id, held, {
     ...tokens,
     refreshTokenStoredAt,
+    problem,
     now: now(),
   });
   if (!saved) return { kind: "overtaken" };
@@ -143,7 +187,7 @@ const save = async (
       ...connection,
       ...tokens,
       status: "connected",
-      problem: undefined,
+      problem,
       version: held.version + 1,
       lease: undefined,
     },

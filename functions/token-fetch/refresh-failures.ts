@@ -56,8 +56,9 @@ export const tokenFailureOf = (failure: MicrosoftFailure, setback?: Setback): To
   };
 };
 
+/** What the owner of the connection is told; the product's codes, not those of workers. */
 const problemOf = ({ kind, actor, message }: MicrosoftFailure): Problem => ({
-  code: codes[kind],
+  code: kind === "admin_approval_required" ? kind : codes[kind],
   actor,
   message,
 });
@@ -67,12 +68,25 @@ export const withoutVerdict = (connection: StoredConnection, now: Date): Setback
   status: connection.status,
   problem: connection.problem,
   refreshNotBefore: new Date(now.getTime() + pauses.outageSeconds * 1000),
+  pause: undefined,
   firstRefusedAt: connection.firstRefusedAt,
   pendingClaims: connection.pendingClaims,
 });
 
-/** What a refusal means for the connection. Only a definite refusal of its own grant ends it. */
+/** What a refusal means for the connection, and what workers are told until Microsoft is asked again. */
 export const setbackOf = (
+  failure: MicrosoftFailure,
+  connection: StoredConnection,
+  now: Date,
+): Setback => {
+  const setback = consequencesOf(failure, connection, now);
+  if (!setback.refreshNotBefore) return setback;
+  const { code, actor, retryable, message } = tokenFailureOf(failure, setback);
+  return { ...setback, pause: { code, actor, retryable, message } };
+};
+
+/** What a refusal means for the connection. Only a definite refusal of its own grant ends it. */
+const consequencesOf = (
   failure: MicrosoftFailure,
   connection: StoredConnection,
   now: Date,

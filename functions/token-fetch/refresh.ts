@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
+import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type * as z from "zod/mini";
+import { dynamoDbTenantConsents } from "../../shared/adapters/dynamodb/tenant-consents.ts";
 import { msalExchange } from "../../shared/adapters/microsoft/msal-exchange.ts";
 import { msalRefresh } from "../../shared/adapters/microsoft/refresh.ts";
 import { openSecretsManager } from "../../shared/adapters/secrets-manager/client.ts";
@@ -7,12 +9,16 @@ import { secretsManagerClientCredential } from "../../shared/adapters/secrets-ma
 import type { ReadSecret } from "../../shared/adapters/secrets-manager/read-secret.ts";
 import { secretsManagerTokenVault } from "../../shared/adapters/secrets-manager/token-vault.ts";
 import type { Connections } from "../../shared/domain/connection.ts";
+import { requestedScopeSet } from "../../shared/domain/permissions.ts";
 import type { Sealer } from "../../shared/domain/sealer.ts";
+import { logApprovalStep, logCredentialFallback, logger } from "../../shared/logger.ts";
 import type { tokenFetchEnv } from "./env.ts";
 import { type RefreshConnection, refreshConnection } from "./refresh-connection.ts";
+import { tenantApproval } from "./tenant-approval.ts";
 
 export interface RefreshWiring {
   readonly env: z.output<typeof tokenFetchEnv>;
+  readonly dynamoDb: DynamoDBClient;
   readonly connections: Connections;
   readonly sealer: Sealer;
   readonly readSecret: ReadSecret;
@@ -23,6 +29,7 @@ export interface RefreshWiring {
 /** The second entry of this function's bundle. What the first one has loaded is handed over. */
 export const openRefresh = ({
   env,
+  dynamoDb,
   connections,
   sealer,
   readSecret,
@@ -44,9 +51,33 @@ export const openRefresh = ({
             clientId: env.MICROSOFT_CLIENT_ID,
           },
           secretsManagerClientCredential(readSecret, env.CLIENT_CREDENTIAL_SECRET_ARN, now),
+          { now, onFallback: logCredentialFallback },
         ),
         now,
       }),
+    },
+    approval: tenantApproval({
+      consents: dynamoDbTenantConsents(dynamoDb, env.TENANT_CONSENTS_TABLE, {
+        clientId: env.MICROSOFT_CLIENT_ID,
+        scopeSet: requestedScopeSet,
+      }),
+      noteStep: logApprovalStep,
+      onLost: ({ account }) => {
+        logger.error("an organisation lost its approval", {
+          failure: "tenant_consent_lost",
+          actor: "tenant_admin",
+          tenantId: account.tenantId,
+        });
+      },
+      now,
+    }),
+    onNarrowed: ({ id, owner }, missing) => {
+      logger.warn("a connection lost permissions", {
+        failure: "permissions_missing",
+        connectionId: id,
+        workspaceId: owner.workspaceId,
+        missing,
+      });
     },
     vault: secretsManagerTokenVault(openSecretsManager(), {
       prefix: env.TOKEN_VAULT_PREFIX,

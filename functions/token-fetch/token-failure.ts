@@ -2,15 +2,18 @@ import type { Actor } from "../../shared/domain/actor.ts";
 import type { StoredConnection } from "../../shared/domain/connection.ts";
 import type { MicrosoftEvidence } from "../../shared/domain/microsoft.ts";
 
-export type TokenFailureCode =
-  | "not_found"
-  | "invalid_request"
-  | "reauthorization_required"
-  | "admin_consent_required"
-  | "tenant_blocked"
-  | "throttled"
-  | "temporarily_unavailable"
-  | "misconfigured";
+/** Every code that a worker is told. */
+const tokenFailureCodes = [
+  "not_found",
+  "invalid_request",
+  "reauthorization_required",
+  "admin_consent_required",
+  "tenant_blocked",
+  "throttled",
+  "temporarily_unavailable",
+  "misconfigured",
+] as const;
+export type TokenFailureCode = (typeof tokenFailureCodes)[number];
 
 export interface TokenFailure {
   readonly code: TokenFailureCode;
@@ -38,6 +41,16 @@ export const refreshedElsewhere: TokenFailure = {
   cause: { kind: "refreshed_elsewhere" },
 };
 
+/** This call was held up for so long that its lease was about to end; another one does it. */
+export const heldUp: TokenFailure = {
+  code: "temporarily_unavailable",
+  actor: "nobody",
+  retryable: true,
+  retryAfterSeconds: 2,
+  message: "Renewing the token took too long on our side; it is tried again at the next request.",
+  cause: { kind: "out_of_time" },
+};
+
 export const livesTooShort: TokenFailure = {
   code: "invalid_request",
   actor: "operator",
@@ -47,6 +60,16 @@ export const livesTooShort: TokenFailure = {
   cause: { kind: "lives_too_short" },
 };
 
+/** The stored token does not open, and neither does the one that was to replace it. */
+export const tokenUnreadable: TokenFailure = {
+  code: "temporarily_unavailable",
+  actor: "operator",
+  retryable: true,
+  retryAfterSeconds: 60,
+  message: "The stored token cannot be read on our side. We have been alerted.",
+  cause: { kind: "sealed_token_unreadable" },
+};
+
 const cause = { kind: "remembered_refusal" };
 
 /**
@@ -54,7 +77,7 @@ const cause = { kind: "remembered_refusal" };
  * fresh to ask again. Nothing is loaded for such an answer and nobody is called.
  */
 export const rememberedRefusal = (
-  { status, problem, refreshNotBefore }: StoredConnection,
+  { status, problem, refreshNotBefore, pause }: StoredConnection,
   now: Date,
 ): TokenFailure | undefined => {
   if (status === "reauthorization_required") {
@@ -68,22 +91,16 @@ export const rememberedRefusal = (
   }
   if (!refreshNotBefore || refreshNotBefore <= now) return undefined;
   const retryAfterSeconds = Math.ceil((refreshNotBefore.getTime() - now.getTime()) / 1000);
-  if (problem) {
-    return {
-      code: status === "admin_approval_required" ? "admin_consent_required" : "tenant_blocked",
-      actor: problem.actor,
-      retryable: false,
-      retryAfterSeconds,
-      message: problem.message,
-      cause,
-    };
-  }
-  return {
-    code: "temporarily_unavailable",
-    actor: "nobody",
-    retryable: true,
-    retryAfterSeconds,
-    message: "Microsoft could not renew the token just now; it is asked again shortly.",
-    cause,
-  };
+  const { actor, retryable, message } = pause ?? unexplainedPause;
+  return { code: codeOf(pause), actor, retryable, retryAfterSeconds, message, cause };
 };
+
+const unexplainedPause = {
+  actor: "nobody",
+  retryable: true,
+  message: "Microsoft could not renew the token just now; it is asked again shortly.",
+} as const;
+
+/** The code as it was stored, by this version of the code or an earlier one. */
+const codeOf = (pause: StoredConnection["pause"]): TokenFailureCode =>
+  tokenFailureCodes.find((known) => known === pause?.code) ?? "temporarily_unavailable";

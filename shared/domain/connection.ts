@@ -35,8 +35,15 @@ export interface StoredConnection extends Connection {
   readonly lease: Lease | undefined;
   /** Microsoft is not asked again before this. */
   readonly refreshNotBefore: Date | undefined;
+  /** What workers are told until then. */
+  readonly pause: Pause | undefined;
   /** When an unexplained refusal was first seen; two of them, minutes apart, are believed. */
   readonly firstRefusedAt: Date | undefined;
+}
+
+/** Why Microsoft is left alone for a while, in the words that workers are told. */
+export interface Pause extends Problem {
+  readonly retryable: boolean;
 }
 
 /** The right to refresh one connection; nobody refreshes without it. */
@@ -78,8 +85,17 @@ export interface Setback {
   readonly status: Exclude<ConnectionStatus, "disconnected">;
   readonly problem: Problem | undefined;
   readonly refreshNotBefore: Date | undefined;
+  readonly pause: Pause | undefined;
   readonly firstRefusedAt: Date | undefined;
   readonly pendingClaims: string | undefined;
+}
+
+/** What a refresh brings. */
+export interface RenewedTokens extends NewTokens {
+  readonly refreshTokenStoredAt: Date;
+  /** What the owner should know although the connection works. */
+  readonly problem: Problem | undefined;
+  readonly now: Date;
 }
 
 export interface Connections {
@@ -127,11 +143,7 @@ export interface Connections {
    *
    * @returns `false` if the version moved or the lease went to somebody else; nothing was written.
    */
-  saveRefreshed(
-    id: ConnectionId,
-    held: HeldLease,
-    tokens: NewTokens & { readonly refreshTokenStoredAt: Date; readonly now: Date },
-  ): Promise<boolean>;
+  saveRefreshed(id: ConnectionId, held: HeldLease, tokens: RenewedTokens): Promise<boolean>;
 
   /**
    * Stores what a refusal means for the connection and ends the lease.

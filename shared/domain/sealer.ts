@@ -8,16 +8,28 @@ import type { Secret } from "./secret.ts";
 export type Binding =
   | { readonly purpose: "attempt_secrets"; readonly attemptId: AttemptId }
   | { readonly purpose: "parked_answer"; readonly attemptId: AttemptId }
+  /** Bound to the person who may see it again. */
+  | { readonly purpose: "approval_link"; readonly requester: string }
+  /** `{codeVerifier, nonce}` of an administrator's proving sign-in. */
+  | { readonly purpose: "proof_secrets"; readonly state: string }
   | {
       readonly purpose: "access_token";
       readonly connectionId: ConnectionId;
       readonly workspaceId: WorkspaceId;
     };
 
+/**
+ * The text is not what it should be: altered, moved to another binding, or sealed under a key that is gone. It will
+ * never open; that keys cannot be read just now is another error.
+ */
+export class SealedTextRefused extends Error {
+  override readonly name = "SealedTextRefused";
+}
+
 /** Seals values under the newest vault key; opens those sealed under any key the vault still keeps. */
 export interface Sealer {
   /** @returns JWE compact serialization, `dir` with `A256GCM`. RFC 7516 §7.1 */
   seal(plaintext: Secret, binding: Binding): Promise<string>;
-  /** @throws if the text was altered, moved to another binding, or sealed under a key that is gone. */
+  /** @throws {SealedTextRefused} */
   open(sealed: string, binding: Binding): Promise<Secret>;
 }

@@ -69,6 +69,7 @@ export const memoryConnections = (): Connections => {
         pendingClaims: undefined,
         lease: undefined,
         refreshNotBefore: undefined,
+        pause: undefined,
         firstRefusedAt: undefined,
       };
       items.set(id, stored);
@@ -129,8 +130,8 @@ export const memoryConnections = (): Connections => {
         lastRefreshedAt: now,
         lease: undefined,
         refreshNotBefore: undefined,
+        pause: undefined,
         firstRefusedAt: undefined,
-        problem: undefined,
         pendingClaims: undefined,
       });
       return true;

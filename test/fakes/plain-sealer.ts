@@ -1,4 +1,4 @@
-import type { Sealer } from "../../shared/domain/sealer.ts";
+import { SealedTextRefused, type Sealer } from "../../shared/domain/sealer.ts";
 import { Secret } from "../../shared/domain/secret.ts";
 
 /** Hides nothing, but binds as promised, in one step: a simulated run with it can be repeated exactly. */
@@ -7,7 +7,7 @@ export const plainSealer: Sealer = {
   open: async (sealed, binding) => {
     const [plaintext, sealedFor] = JSON.parse(sealed);
     if (JSON.stringify(sealedFor) !== JSON.stringify(binding)) {
-      throw new Error("sealed for something else");
+      throw new SealedTextRefused("sealed for something else");
     }
     return new Secret(String(plaintext));
   },

@@ -1,6 +1,7 @@
 import { type FetchTokenPorts, fetchToken } from "../../functions/token-fetch/fetch-token.ts";
 import { tokenFetchHandler } from "../../functions/token-fetch/handler.ts";
 import { refreshConnection } from "../../functions/token-fetch/refresh-connection.ts";
+import { timeBudget } from "../../functions/token-fetch/time-budget.ts";
 import { inMemoryTokenCache } from "../../functions/token-fetch/token-cache.ts";
 import type { Connections } from "../../shared/domain/connection.ts";
 import { type ConnectionId, connectionIdOf, type ProductUser } from "../../shared/domain/ids.ts";
@@ -69,6 +70,10 @@ export const tokenFetchInMemory = ({
     const calls: string[] = [];
     const waits: number[] = [];
     const reported: unknown[] = [];
+    const unreadable: ConnectionId[] = [];
+    const narrowed: (readonly string[])[] = [];
+    const losses: ConnectionId[] = [];
+    const returns: ConnectionId[] = [];
     let loads = 0;
     const counted: Intercept = (name, call) => {
       calls.push(name);
@@ -99,6 +104,15 @@ export const tokenFetchInMemory = ({
             leases += 1;
             return `lease-${leases}`;
           },
+          approval: {
+            lost: async ({ id }) => {
+              losses.push(id);
+            },
+            returned: async ({ id }) => {
+              returns.push(id);
+            },
+          },
+          onNarrowed: (_, missing) => narrowed.push(missing),
           report: (error) => reported.push(error),
         });
       },
@@ -110,12 +124,17 @@ export const tokenFetchInMemory = ({
         await through("clock.wait", async () => clock.reach(wakesAt));
       },
       report: (error) => reported.push(error),
+      onUnreadable: ({ id }) => unreadable.push(id),
     };
     return {
       ports,
       calls,
       waits,
       reported,
+      unreadable,
+      narrowed,
+      losses,
+      returns,
       /** Whether each read of the table was consistent, in order. */
       reads,
       loads: () => loads,
@@ -124,7 +143,11 @@ export const tokenFetchInMemory = ({
         minTtlSeconds = 300,
         connectionId: ConnectionId = connectionIdOf(alice, account),
         workspaceId = alice.workspaceId,
-      ) => fetchToken({ connectionId, workspaceId, minTtlSeconds }, ports),
+        remainingSeconds: number = timeBudget.invocation,
+      ) => {
+        const deadline = secondsAfter(now(), remainingSeconds);
+        return fetchToken({ connectionId, workspaceId, minTtlSeconds, deadline }, ports);
+      },
     };
   };
 

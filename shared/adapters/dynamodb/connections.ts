@@ -26,7 +26,7 @@ import {
 } from "../../domain/ids.ts";
 import { unlessRefused } from "./conditional.ts";
 import { fromIso, fromSeconds, secondsOf } from "./instant.ts";
-import { problemItem } from "./problem.ts";
+import { pauseItem, problemItem } from "./problem.ts";
 
 /** How long a tombstone tells a late writer that the connection is gone, then TTL removes it. */
 const tombstoneKeptSeconds = 120 * 24 * 3600;
@@ -58,6 +58,7 @@ const liveItem = z.object({
   leaseOwner: z.optional(z.string()),
   leaseExpiresAt: z.optional(z.int()),
   refreshNotBefore: z.optional(fromSeconds),
+  pause: z.optional(pauseItem),
   firstRefusedAt: z.optional(fromSeconds),
   problem: z.optional(problemItem),
   pendingClaims: z.optional(z.string()),
@@ -106,6 +107,7 @@ const storedConnectionOf = (item: LiveItem): StoredConnection => ({
       ? undefined
       : { owner: item.leaseOwner, expiresAt: new Date(item.leaseExpiresAt) },
   refreshNotBefore: item.refreshNotBefore,
+  pause: item.pause,
   firstRefusedAt: item.firstRefusedAt,
 });
 
@@ -318,8 +320,10 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
             UpdateExpression:
               "SET version = :next, #status = :connected, sealedAccessToken = :token, " +
               "accessTokenExpiresAt = :expiresAt, scopes = :scopes, lastRefreshedAt = :now, " +
-              "refreshTokenStoredAt = :storedAt, writtenBy = :claim " +
-              "REMOVE leaseOwner, leaseExpiresAt, refreshNotBefore, firstRefusedAt, problem, pendingClaims",
+              "refreshTokenStoredAt = :storedAt, writtenBy = :claim" +
+              `${tokens.problem ? ", problem = :problem" : ""} ` +
+              "REMOVE leaseOwner, leaseExpiresAt, refreshNotBefore, pause, firstRefusedAt, " +
+              `pendingClaims${tokens.problem ? "" : ", problem"}`,
             ConditionExpression: "version = :version AND leaseOwner = :owner",
             ExpressionAttributeNames: { "#status": "status" },
             ExpressionAttributeValues: marshall({
@@ -333,6 +337,7 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
               ":now": secondsOf(tokens.now),
               ":storedAt": secondsOf(tokens.refreshTokenStoredAt),
               ":claim": claim,
+              ...(tokens.problem && { ":problem": tokens.problem }),
             }),
           }),
         ),
@@ -342,9 +347,10 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
 
     async recordSetback(id, held, setback) {
       const claim = randomUUID();
-      const { status, problem, refreshNotBefore, firstRefusedAt, pendingClaims } = setback;
+      const { status, problem, refreshNotBefore, pause, firstRefusedAt, pendingClaims } = setback;
       const kept = {
         problem,
+        pause,
         refreshNotBefore: refreshNotBefore && secondsOf(refreshNotBefore),
         firstRefusedAt: firstRefusedAt && secondsOf(firstRefusedAt),
         pendingClaims,

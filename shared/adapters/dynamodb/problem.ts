@@ -6,3 +6,6 @@ export const problemItem = z.object({
   actor: z.enum(["user", "tenant_admin", "operator", "nobody"]),
   message: z.string(),
 });
+
+/** Why Microsoft is left alone, as an item keeps it. */
+export const pauseItem = z.extend(problemItem, { retryable: z.boolean() });

@@ -16,6 +16,8 @@ export interface IdTokenSettings {
 export interface VerifiedIdentity {
   readonly account: MicrosoftAccount;
   readonly accountType: AccountType;
+  /** Role template ids of the `wids` claim; none if it was not issued. */
+  readonly roles: readonly string[];
 }
 
 /** Microsoft's signing keys cannot be read just now, so nothing is known of the token. */
@@ -51,6 +53,7 @@ const idTokenClaims = z.object({
   preferred_username: z.optional(z.string()),
   email: z.optional(z.string()),
   acct: z.optional(z.number()),
+  wids: z.catch(z.optional(z.array(z.guid()).check(z.maxLength(200))), undefined),
 });
 
 /** Display text, as long as a person reads it. Its content is escaped where it is shown. */
@@ -124,7 +127,7 @@ export const idTokenVerifier = ({
       const claims = idTokenClaims.safeParse(payload);
       if (!claims.success) return reject(String(claims.error.issues[0]?.path[0] ?? "claims"));
       if (claims.data.nonce !== nonce.reveal()) return reject("nonce");
-      const { tid, oid, name, preferred_username, email, acct } = claims.data;
+      const { tid, oid, name, preferred_username, email, acct, wids } = claims.data;
       const account = { tenantId: tenantId(tid), objectId: objectId(oid) };
       const isPersonal = account.tenantId === personalAccountsTenant;
       return succeed({
@@ -134,6 +137,7 @@ export const idTokenVerifier = ({
           username: shown(preferred_username ?? email),
         },
         accountType: isPersonal ? "personal" : acct === 1 ? "guest" : "member",
+        roles: wids ?? [],
       });
     } catch (error) {
       const check = checkThatFailed(error);

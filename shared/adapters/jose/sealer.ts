@@ -1,7 +1,7 @@
-import { CompactEncrypt, compactDecrypt } from "jose";
+import { CompactEncrypt, compactDecrypt, errors } from "jose";
 import * as z from "zod/mini";
 import { hashOf } from "../../domain/ids.ts";
-import type { Binding, Sealer } from "../../domain/sealer.ts";
+import { type Binding, SealedTextRefused, type Sealer } from "../../domain/sealer.ts";
 import { Secret } from "../../domain/secret.ts";
 
 export interface VaultKey {
@@ -13,8 +13,8 @@ export interface VaultKey {
 export interface VaultKeys {
   /** The key to seal with. */
   current(): Promise<VaultKey>;
-  /** A key to open with. @throws if there is no such key (any more). */
-  byId(id: string): Promise<VaultKey>;
+  /** A key to open with; `undefined` if there is no such key (any more). */
+  byId(id: string): Promise<VaultKey | undefined>;
 }
 
 /**
@@ -44,15 +44,24 @@ export const joseSealer = (keys: VaultKeys): Sealer => ({
   },
 
   async open(sealed, binding) {
-    const { plaintext } = await compactDecrypt(
-      sealed,
-      async (header) => {
-        const { kid, bnd } = sealedHeader.parse(header);
-        if (bnd !== bindingOf(binding)) throw new Error("sealed for something else");
-        return (await keys.byId(kid)).key;
-      },
-      { keyManagementAlgorithms: ["dir"], contentEncryptionAlgorithms: ["A256GCM"] },
-    );
-    return new Secret(new TextDecoder().decode(plaintext));
+    try {
+      const { plaintext } = await compactDecrypt(
+        sealed,
+        async (header) => {
+          const read = sealedHeader.safeParse(header);
+          if (!read.success) throw new SealedTextRefused("not sealed here");
+          const { kid, bnd } = read.data;
+          if (bnd !== bindingOf(binding)) throw new SealedTextRefused("sealed for something else");
+          const vaultKey = await keys.byId(kid);
+          if (!vaultKey) throw new SealedTextRefused("sealed under a key that is gone");
+          return vaultKey.key;
+        },
+        { keyManagementAlgorithms: ["dir"], contentEncryptionAlgorithms: ["A256GCM"] },
+      );
+      return new Secret(new TextDecoder().decode(plaintext));
+    } catch (error) {
+      if (error instanceof errors.JOSEError) throw new SealedTextRefused("altered");
+      throw error;
+    }
   },
 });

@@ -25,6 +25,7 @@ interface FailureClass {
   readonly retryable?: boolean;
   readonly certain?: boolean;
   readonly retryAfterSeconds?: number;
+  readonly losesApproval?: boolean;
 }
 
 const actors: Record<MicrosoftFailureKind, Actor> = {
@@ -59,6 +60,7 @@ const turnedBack: FailureClass = {
 };
 const adminApproval: FailureClass = {
   kind: "admin_approval_required",
+  losesApproval: true,
   message:
     "Your organisation requires an administrator to approve Appse AI before anybody can connect a mailbox.",
 };
@@ -123,6 +125,7 @@ const notAssigned: FailureClass = {
 };
 const appDisabled: FailureClass = {
   kind: "tenant_blocked",
+  losesApproval: true,
   message:
     "Appse AI is switched off in your organisation. Your administrator must enable it in Microsoft Entra.",
 };
@@ -276,6 +279,7 @@ export const classifyRefusal = (refusal: MicrosoftRefusal): MicrosoftFailure => 
     actor: rest.actor ?? actors[kind],
     retryable: rest.retryable ?? retryableKinds.has(kind),
     certain: rest.certain ?? true,
+    ...(rest.losesApproval && { losesApproval: true }),
     ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
     ...(refusal.claims !== undefined && { claims: refusal.claims }),
     evidence: refusal.evidence,

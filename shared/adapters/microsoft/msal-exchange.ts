@@ -3,7 +3,7 @@ import type { Authority } from "../../domain/microsoft.ts";
 import type { Secret } from "../../domain/secret.ts";
 import type { ClientCredential } from "../secrets-manager/client-credential.ts";
 import { classifyRefusal } from "./failure-table.ts";
-import { type ExchangeOutcome, TokenExchange } from "./token-exchange.ts";
+import { type ExchangeOutcome, TokenExchange, tokenCallMilliseconds } from "./token-exchange.ts";
 
 export interface MsalSettings {
   /** The cloud's authority, which msal knows by name. */
@@ -13,11 +13,22 @@ export interface MsalSettings {
   readonly clientId: string;
 }
 
-/** One token request through msal, told as what came back. */
+/**
+ * One token request through msal, told as what came back.
+ *
+ * @param until no request is begun that could end after this
+ */
 export type Exchange = (
   tenant: Authority,
   send: (client: ConfidentialClientApplication) => Promise<unknown>,
+  until?: Date,
 ) => Promise<ExchangeOutcome>;
+
+export interface ExchangeWatch {
+  readonly now: () => Date;
+  /** Told when an older secret works and a newer one is refused, once for each reading of the credential. */
+  readonly onFallback: () => void;
+}
 
 /**
  * All of the authority's metadata, so that msal asks for none of it.
@@ -38,9 +49,24 @@ const noCredential: ExchangeOutcome = {
   refusal: { evidence: { error: "invalid_client", errorCodes: [] } },
 };
 
+/** Too late to ask: nothing was sent, and nothing is known. */
+const outOfTime: ExchangeOutcome = {
+  kind: "unknown",
+  refusal: { evidence: { error: "out_of_time", errorCodes: [] } },
+};
+
 /** Token requests through msal, each with the app's credential and its bounds in time and size. */
-export const msalExchange = (settings: MsalSettings, credential: ClientCredential): Exchange => {
+export const msalExchange = (
+  settings: MsalSettings,
+  credential: ClientCredential,
+  { now, onFallback }: ExchangeWatch,
+): Exchange => {
   const { authority, loginEndpoint, clientId } = settings;
+  /** Of the secrets as they were read last, the one that works although it is not the first. */
+  let working: { readonly of: readonly Secret[]; readonly secret: Secret } | undefined;
+
+  const inOrder = (secrets: readonly Secret[]): readonly Secret[] =>
+    working?.of === secrets ? [working.secret, ...secrets] : secrets;
 
   /** A new client for every call: it keeps tokens in memory, and one function serves many users. */
   const exchangeWith = async (
@@ -80,16 +106,25 @@ export const msalExchange = (settings: MsalSettings, credential: ClientCredentia
    * Tries the app's secrets in order. Only `invalid_client` leads to the next one: Microsoft refuses the
    * client before it looks at what the client brought. RFC 6749 §5.2
    */
-  return async (tenant, send) => {
+  return async (tenant, send, until) => {
     const tried = new Set<string>();
     let outcome: ExchangeOutcome = noCredential;
     for (const fresh of [false, true]) {
-      for (const secret of await credential.secrets({ fresh })) {
+      const secrets = await credential.secrets({ fresh });
+      for (const secret of inOrder(secrets)) {
         if (tried.has(secret.reveal())) continue;
+        if (until && now().getTime() + tokenCallMilliseconds > until.getTime()) return outOfTime;
         tried.add(secret.reveal());
         outcome = await exchangeWith(secret, tenant, send);
-        if (outcome.kind !== "refused") return outcome;
-        if (classifyRefusal(outcome.refusal).kind !== "app_credential_rejected") return outcome;
+        const isRejected =
+          outcome.kind === "refused" &&
+          classifyRefusal(outcome.refusal).kind === "app_credential_rejected";
+        if (isRejected) continue;
+        if (secret !== secrets[0] && working?.secret !== secret) {
+          working = { of: secrets, secret };
+          onFallback();
+        }
+        return outcome;
       }
     }
     return outcome;

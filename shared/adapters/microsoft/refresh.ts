@@ -30,13 +30,16 @@ const isForAnother = (idToken: string | undefined, account: AccountKey): boolean
 
 export const msalRefresh =
   ({ exchange, now }: RefreshParts): MicrosoftIdentity["refresh"] =>
-  async ({ refreshToken, account, scopes }) => {
+  async ({ refreshToken, account, scopes, until }) => {
     const personalAccount = account.tenantId === personalAccountsTenant;
-    const outcome = await exchange(personalAccount ? "consumers" : account.tenantId, (client) =>
-      client.acquireTokenByRefreshToken({
-        refreshToken: refreshToken.reveal(),
-        scopes: [...scopes],
-      }),
+    const outcome = await exchange(
+      personalAccount ? "consumers" : account.tenantId,
+      (client) =>
+        client.acquireTokenByRefreshToken({
+          refreshToken: refreshToken.reveal(),
+          scopes: [...scopes],
+        }),
+      until,
     );
     if (outcome.kind !== "answered") {
       return fail(classifyRefusal({ ...outcome.refusal, personalAccount }));

@@ -6,7 +6,7 @@ import { type BoundedAnswer, boundedRequest, NoAnswer } from "../https/bounded-r
 import type { MicrosoftRefusal } from "./failure-table.ts";
 
 /** Below the lease of a refresh and the limits of every function that waits for it. */
-const tokenCallMilliseconds = 8_000;
+export const tokenCallMilliseconds = 8_000;
 const largestTokenAnswerBytes = 256 * 1024;
 
 /** Longer than any lifetime that Microsoft documents: 28 hours, with continuous access evaluation. */

@@ -13,7 +13,16 @@ export interface SecretVersion {
   readonly value: Secret;
 }
 
-/** Reads one version of a secret: a named one, or the current one. */
+/** There is no such secret, or no such version of it (any more). */
+export class SecretNotFound extends Error {
+  override readonly name = "SecretNotFound";
+}
+
+/**
+ * Reads one version of a secret: a named one, or the current one.
+ *
+ * @throws {SecretNotFound} or an error that names the kind of refusal, such as `AccessDeniedException`
+ */
 export type ReadSecret = (arn: string, versionId?: string) => Promise<SecretVersion>;
 
 const answer = z.object({ SecretString: z.string(), VersionId: z.string() });
@@ -48,7 +57,6 @@ const failureIn = ({ status, body }: BoundedAnswer): FailedTry => {
  * needs no refresh reads the vault keys once, and should not load a second client to do it.
  *
  * @see https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
- * @throws an error that names the kind of refusal, such as `AccessDeniedException`
  */
 export const openSecretReader = (environment: NodeJS.ProcessEnv = process.env): ReadSecret => {
   const region = environment.AWS_REGION ?? "";
@@ -107,6 +115,7 @@ export const openSecretReader = (environment: NodeJS.ProcessEnv = process.env): 
       const read = await tryToRead(body);
       if (read.ok) return read.value;
       const { kind, isPassing } = read.failure;
+      if (kind.endsWith("ResourceNotFoundException")) throw new SecretNotFound(kind);
       if (!isPassing || attempt === tries) {
         throw new Error(`Secrets Manager did not hand out a secret: ${kind}`);
       }

@@ -1,6 +1,6 @@
 import { hkdfSync } from "node:crypto";
 import type { VaultKey, VaultKeys } from "../jose/sealer.ts";
-import type { ReadSecret, SecretVersion } from "./read-secret.ts";
+import { type ReadSecret, SecretNotFound, type SecretVersion } from "./read-secret.ts";
 
 /** A new key is taken up this long after Secrets Manager made it current. */
 const currentKeptMilliseconds = 5 * 60 * 1000;
@@ -51,14 +51,19 @@ export const secretsManagerVaultKeys = (
       return current.key;
     },
 
-    byId(id) {
+    async byId(id) {
       let key = known.get(id);
       if (!key) {
         key = readSecret(secretArn, id).then(keyOf);
         known.set(id, key);
         key.catch(() => known.delete(id));
       }
-      return key;
+      try {
+        return await key;
+      } catch (error) {
+        if (error instanceof SecretNotFound) return undefined;
+        throw error;
+      }
     },
   };
 };

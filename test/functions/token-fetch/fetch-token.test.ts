@@ -1,10 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { fetchToken } from "../../../functions/token-fetch/fetch-token.ts";
+import { timeBudget } from "../../../functions/token-fetch/time-budget.ts";
+import { tokenCallMilliseconds } from "../../../shared/adapters/microsoft/token-exchange.ts";
 import { attemptIdOf, connectionIdOf, userId, workspaceId } from "../../../shared/domain/ids.ts";
+import type { MicrosoftFailureKind, RefreshedTokens } from "../../../shared/domain/microsoft.ts";
 import { fail, succeed } from "../../../shared/domain/result.ts";
+import { SealedTextRefused, type Sealer } from "../../../shared/domain/sealer.ts";
 import { Secret } from "../../../shared/domain/secret.ts";
 import { neverSettles } from "../../fakes/intercepted.ts";
+import { plainSealer } from "../../fakes/plain-sealer.ts";
 import {
   account,
   alice,
@@ -283,7 +288,11 @@ describe("a token that still satisfies the caller", () => {
     await connect({ expiresInSeconds: 200 });
     const { ports } = environment();
     const broken = { ...ports, loadRefresh: () => Promise.reject(new Error("no such bundle")) };
-    const wanted = { connectionId: alicesConnection, workspaceId: alice.workspaceId };
+    const wanted = {
+      connectionId: alicesConnection,
+      workspaceId: alice.workspaceId,
+      deadline: secondsAfter(noon, 25),
+    };
 
     const served = await fetchToken({ ...wanted, minTtlSeconds: 60 }, broken);
 
@@ -357,6 +366,7 @@ describe("a token that was renewed less than a minute ago and still does not las
         status: "reauthorization_required",
         problem: { code: "reauthorization_required", actor: "user", message: "Sign in again." },
         refreshNotBefore: undefined,
+        pause: undefined,
         firstRefusedAt: undefined,
         pendingClaims: undefined,
       },
@@ -504,6 +514,7 @@ describe("while somebody else holds the lease", () => {
             accessTokenExpiresAt: secondsAfter(noon, 3600),
             scopes: ["Mail.Send"],
             refreshTokenStoredAt: noon,
+            problem: undefined,
             now: noon,
           },
         );
@@ -681,6 +692,7 @@ describe("what was moved in the table", () => {
         accessTokenExpiresAt: secondsAfter(noon, 3600),
         scopes: [],
         refreshTokenStoredAt: noon,
+        problem: undefined,
         now: noon,
       },
     );
@@ -688,11 +700,16 @@ describe("what was moved in the table", () => {
   };
 
   it.for(["access_token", "parked_answer"] as const)(
-    "a sealed %s of somebody else's is not served",
+    "a sealed %s of somebody else's is not served: the operator is told, and the token renewed",
     async (purpose) => {
-      const { environment } = await swapped(purpose);
+      const { environment, identity } = await swapped(purpose);
+      const { fetch, unreadable } = environment();
 
-      await expect(environment().fetch()).rejects.toThrow();
+      expect(seen(await fetch())).toMatchObject({ token: "renewed-1", source: "refresh" });
+
+      expect(unreadable).toEqual([alicesConnection]);
+      expect(identity.refreshed).toHaveLength(1);
+      expect(seen(await fetch())).toMatchObject({ token: "renewed-1" });
     },
   );
 
@@ -716,5 +733,219 @@ describe("what was moved in the table", () => {
 
     expect(rig.identity.refreshed).toEqual([]);
     expect(await rig.stored()).toMatchObject({ status: "connected", lease: undefined });
+  });
+});
+
+describe("a stored token that does not open", () => {
+  const damaged = (until: number): Sealer => {
+    let opened = 0;
+    return {
+      seal: plainSealer.seal,
+      open: async (sealed, binding) => {
+        opened += 1;
+        if (opened <= until) throw new SealedTextRefused("sealed under a key that is gone");
+        return plainSealer.open(sealed, binding);
+      },
+    };
+  };
+
+  it("is renewed once, and the caller is served", async () => {
+    const rig = tokenFetchInMemory({ sealer: damaged(1) });
+    await rig.connect();
+    const { fetch, unreadable } = rig.environment();
+
+    expect(seen(await fetch())).toMatchObject({ token: "renewed-1", degraded: false });
+
+    expect(unreadable).toHaveLength(1);
+    expect(rig.identity.refreshed).toHaveLength(1);
+  });
+
+  it("whose successor does not open either is not renewed again and again", async () => {
+    const rig = tokenFetchInMemory({ sealer: damaged(99) });
+    await rig.connect();
+
+    const fetched = await rig.environment().fetch();
+
+    expect(fetched).toMatchObject({
+      ok: false,
+      failure: { code: "temporarily_unavailable", actor: "operator", retryable: true },
+    });
+    expect(rig.identity.refreshed).toHaveLength(1);
+  });
+
+  it("is left as it is while the vault keys cannot be read: that says nothing about it", async () => {
+    const outage = new Error("Secrets Manager did not hand out a secret: no answer");
+    const rig = tokenFetchInMemory({
+      sealer: { seal: plainSealer.seal, open: () => Promise.reject(outage) },
+    });
+    await rig.connect();
+    const { fetch, unreadable } = rig.environment();
+
+    await expect(fetch()).rejects.toThrow(outage);
+
+    expect(unreadable).toEqual([]);
+    expect(rig.identity.refreshed).toEqual([]);
+  });
+});
+
+describe("the time of an invocation", () => {
+  const { invocation, lease, longestWait, refresh, save } = timeBudget;
+
+  it("holds the longest wait and a refresh, and a lease holds a refresh", () => {
+    expect(longestWait + refresh).toBeLessThanOrEqual(invocation);
+    expect(refresh).toBeLessThan(lease);
+    expect(tokenCallMilliseconds / 1000 + save).toBeLessThanOrEqual(refresh);
+  });
+
+  it("that is nearly over begins no refresh: what is good enough is served, or a retry is asked for", async () => {
+    const { connect, environment, identity } = tokenFetchInMemory();
+    const id = await connect({ expiresInSeconds: 200 });
+    const soon = [id, alice.workspaceId, refresh - 1] as const;
+
+    expect(seen(await environment().fetch(60, ...soon))).toMatchObject({ token: "stored-token" });
+    expect(await environment().fetch(300, ...soon)).toMatchObject({
+      ok: false,
+      failure: { code: "temporarily_unavailable", actor: "nobody", retryable: true },
+    });
+
+    expect(identity.refreshed).toEqual([]);
+  });
+
+  it("tells Microsoft's adapter until when an answer is of use: the lease, less what must follow it", async () => {
+    const { connect, environment, identity } = tokenFetchInMemory();
+    await connect({ expiresInSeconds: 200 });
+
+    await environment().fetch();
+
+    expect(identity.refreshed[0]?.until).toEqual(secondsAfter(noon, lease - save));
+  });
+
+  it("that a holder lost before asking Microsoft ends nothing, and the next one renews", async () => {
+    let isLate = true;
+    const outOfTime = microsoftFailure("temporarily_unavailable", {
+      evidence: { error: "out_of_time", errorCodes: [] },
+    });
+    const rig = tokenFetchInMemory({
+      refresh: async () => (isLate ? fail(outOfTime) : succeed(refreshedTokens)),
+    });
+    await rig.connect({ expiresInSeconds: 200 });
+
+    expect(await rig.environment().fetch()).toMatchObject({
+      ok: false,
+      failure: { code: "temporarily_unavailable", cause: { kind: "out_of_time" } },
+    });
+    expect(await rig.stored()).toMatchObject({ status: "connected", refreshNotBefore: undefined });
+
+    isLate = false;
+    rig.clock.pass(lease);
+    expect((await rig.environment().fetch()).ok).toBe(true);
+  });
+});
+
+describe("a refresh that brings fewer permissions", () => {
+  const narrow = { ...refreshedTokens, scopes: ["User.Read"] };
+
+  it("is served with what it has, and its owner is told, as is the log, once", async () => {
+    let tokens: RefreshedTokens = narrow;
+    const rig = tokenFetchInMemory({
+      refresh: async () =>
+        succeed({ ...tokens, accessTokenExpiresAt: secondsAfter(rig.clock.now(), 3600) }),
+    });
+    await rig.connect({ expiresInSeconds: 100 });
+    const { fetch, narrowed } = rig.environment();
+
+    const served = await fetch();
+    expect(served).toMatchObject({ ok: true, value: { scopes: ["User.Read"], degraded: false } });
+    expect(await rig.stored()).toMatchObject({
+      status: "connected",
+      problem: { code: "permissions_missing", actor: "user" },
+    });
+
+    rig.clock.pass(3500);
+    expect((await fetch()).ok).toBe(true);
+    expect(narrowed).toEqual([["Mail.ReadWrite", "Mail.Send"]]);
+
+    tokens = refreshedTokens;
+    rig.clock.pass(3500);
+    await fetch();
+    expect((await rig.stored())?.problem).toBeUndefined();
+  });
+
+  it("leaves the permissions as they were when Microsoft does not name them", async () => {
+    const rig = tokenFetchInMemory({ refresh: async () => succeed({ ...narrow, scopes: [] }) });
+    await rig.connect({ expiresInSeconds: 100 });
+
+    expect(await rig.environment().fetch()).toMatchObject({
+      ok: true,
+      value: { scopes: ["Mail.Send"] },
+    });
+  });
+});
+
+describe("while Microsoft is left alone, a worker is told what the first one was told", () => {
+  it.for<MicrosoftFailureKind>([
+    "throttled",
+    "temporarily_unavailable",
+    "misconfigured",
+    "app_credential_rejected",
+    "admin_approval_required",
+    "tenant_blocked",
+  ])("after %s", async (kind) => {
+    const rig = tokenFetchInMemory({ refresh: async () => fail(microsoftFailure(kind)) });
+    await rig.connect({ expiresInSeconds: 100 });
+
+    const first = await rig.environment().fetch();
+    const second = await rig.environment().fetch();
+
+    if (first.ok || second.ok) throw new Error("served");
+    const { code, actor, retryable, message } = first.failure;
+    expect(second.failure).toMatchObject({ code, actor, retryable, message });
+    expect(rig.identity.refreshed).toHaveLength(1);
+  });
+
+  it("and the owner is not bothered with what is the operator's", async () => {
+    const rig = tokenFetchInMemory({
+      refresh: async () => fail(microsoftFailure("app_credential_rejected")),
+    });
+    await rig.connect({ expiresInSeconds: 100 });
+
+    await rig.environment().fetch();
+
+    expect((await rig.stored())?.problem).toBeUndefined();
+  });
+});
+
+describe("what a refresh tells of the tenant's approval", () => {
+  it.for([
+    ["admin_approval_required", true],
+    ["tenant_blocked", true],
+    ["admin_approval_required", undefined],
+  ] as const)("after %s, that loses it: %s", async ([kind, losesApproval]) => {
+    const failure = microsoftFailure(kind, losesApproval ? { losesApproval } : {});
+    const rig = tokenFetchInMemory({ refresh: async () => fail(failure) });
+    await rig.connect({ expiresInSeconds: 100 });
+    const { fetch, losses } = rig.environment();
+
+    await fetch();
+
+    expect(losses).toEqual(losesApproval ? [alicesConnection] : []);
+  });
+
+  it("once it succeeds again, that it is back, and nothing when it was never away", async () => {
+    let isLost = true;
+    const rig = tokenFetchInMemory({
+      refresh: async () =>
+        isLost ? fail(microsoftFailure("admin_approval_required")) : succeed(refreshedTokens),
+    });
+    await rig.connect({ expiresInSeconds: 100 });
+    const { fetch, returns } = rig.environment();
+    await fetch();
+    isLost = false;
+    rig.clock.pass(600);
+
+    expect((await fetch()).ok).toBe(true);
+
+    expect(returns).toEqual([alicesConnection]);
+    expect((await rig.stored())?.status).toBe("connected");
   });
 });

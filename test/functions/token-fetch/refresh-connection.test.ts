@@ -331,6 +331,7 @@ it("asks in the name of the account that was connected", async () => {
       refreshToken: new Secret("stored-refresh-token"),
       account,
       scopes: expect.arrayContaining(["offline_access", "Mail.Send"]),
+      until: expect.any(Date),
     },
   ]);
 });

@@ -31,6 +31,7 @@ const connection: StoredConnection = {
   refreshTokenStoredAt: noon,
   lease: undefined,
   refreshNotBefore: undefined,
+  pause: undefined,
   firstRefusedAt: undefined,
 };
 
@@ -86,6 +87,11 @@ const meanings: Record<MicrosoftFailureKind, Meaning> = {
   misconfigured: ours,
 };
 
+/** Where the product's API has its own word for what a worker is told. */
+const codesForTheOwner: Readonly<Record<string, string>> = {
+  admin_consent_required: "admin_approval_required",
+};
+
 describe.for(Object.entries(meanings) as [MicrosoftFailureKind, Meaning][])(
   "%s",
   ([kind, { status, hasProblem, pause, code, actor, retryable }]) => {
@@ -95,7 +101,11 @@ describe.for(Object.entries(meanings) as [MicrosoftFailureKind, Meaning][])(
     it("does to the connection what it should", () => {
       expect(setback).toEqual({
         status,
-        problem: hasProblem ? { code, actor, message: failure.message } : undefined,
+        problem: hasProblem
+          ? { code: codesForTheOwner[code] ?? code, actor, message: failure.message }
+          : undefined,
+        pause:
+          pause === undefined ? undefined : { code, actor, retryable, message: failure.message },
         refreshNotBefore: pause === undefined ? undefined : secondsAfter(noon, pause),
         firstRefusedAt: undefined,
         pendingClaims: undefined,
@@ -141,7 +151,7 @@ it("an outage changes nothing of what is known of a connection", () => {
     pendingClaims: "{}",
   };
 
-  const { refreshNotBefore, ...setback } = setbackOf(
+  const { refreshNotBefore, pause, ...setback } = setbackOf(
     microsoftFailure("temporarily_unavailable"),
     known,
     noon,
@@ -150,6 +160,7 @@ it("an outage changes nothing of what is known of a connection", () => {
   const { status, problem, firstRefusedAt, pendingClaims } = known;
   expect(setback).toEqual({ status, problem, firstRefusedAt, pendingClaims });
   expect(refreshNotBefore).toEqual(secondsAfter(noon, 5));
+  expect(pause).toMatchObject({ code: "temporarily_unavailable", actor: "nobody" });
 });
 
 describe("a refusal without a known reason", () => {

@@ -83,6 +83,7 @@ const newTokens = (changes: Partial<NewTokens> = {}) => ({
   accessTokenExpiresAt: at(7200),
   scopes: ["User.Read"],
   refreshTokenStoredAt: at(100),
+  problem: undefined,
   now: at(100),
   ...changes,
 });
@@ -95,6 +96,7 @@ const setback: Setback = {
     message: "Please reconnect the mailbox.",
   },
   refreshNotBefore: at(400),
+  pause: undefined,
   firstRefusedAt: at(100),
   pendingClaims: '{"access_token":{}}',
 };
@@ -149,6 +151,7 @@ const contract = (open: () => Connections) => {
         refreshTokenStoredAt: began,
         lease: undefined,
         refreshNotBefore: undefined,
+        pause: undefined,
         firstRefusedAt: undefined,
       });
     });
@@ -189,6 +192,7 @@ const contract = (open: () => Connections) => {
         problem: undefined,
         pendingClaims: undefined,
         refreshNotBefore: undefined,
+        pause: undefined,
         firstRefusedAt: undefined,
         lease: undefined,
       });
@@ -456,6 +460,7 @@ const contract = (open: () => Connections) => {
         problem: undefined,
         pendingClaims: undefined,
         refreshNotBefore: undefined,
+        pause: undefined,
         firstRefusedAt: undefined,
       });
     });
@@ -541,6 +546,7 @@ const contract = (open: () => Connections) => {
         status: "connected",
         problem: undefined,
         refreshNotBefore: undefined,
+        pause: undefined,
         firstRefusedAt: undefined,
         pendingClaims: undefined,
       };

@@ -64,6 +64,7 @@ const anna = {
     username: "anna@contoso.example",
   },
   accountType: "member",
+  roles: [],
 };
 
 describe("a genuine ID token", () => {

@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { msalExchange } from "../../../../shared/adapters/microsoft/msal-exchange.ts";
 import type { ClientCredential } from "../../../../shared/adapters/secrets-manager/client-credential.ts";
 import { Secret } from "../../../../shared/domain/secret.ts";
@@ -31,8 +31,20 @@ const credentialOf = (kept: readonly string[], stored: readonly string[] = kept)
   return { credential, reads };
 };
 
+let fallbacks = 0;
+beforeEach(() => {
+  fallbacks = 0;
+});
+
+const began = new Date("2026-11-20T09:00:00Z");
+
 const exchangeWith = (credential: ClientCredential) =>
-  msalExchange({ authority, loginEndpoint: server.origin, clientId }, credential);
+  msalExchange({ authority, loginEndpoint: server.origin, clientId }, credential, {
+    now: () => began,
+    onFallback: () => {
+      fallbacks += 1;
+    },
+  });
 
 const refresh = (credential: ClientCredential, refreshToken = "the-refresh-token") =>
   exchangeWith(credential)("organizations", (client) =>
@@ -211,4 +223,53 @@ it("throws what happens before a request, without the secret", async () => {
   await expect(nothingSent).rejects.toThrow("no request");
   const error = await failed.catch((reason: unknown) => reason);
   expect(inspect(error, { depth: 10 })).not.toContain("planted-secret");
+});
+
+describe("a newer secret that is refused beside an older one that works", () => {
+  const rejected = () => answerJson(401, { error: "invalid_client", error_codes: [7000215] });
+
+  it("is told once, and is not tried again until the credential is read anew", async () => {
+    const stored = ["new-secret", "old-secret"].map((secret) => new Secret(secret));
+    let reading = stored;
+    const exchange = exchangeWith({ secrets: async () => reading });
+    const ask = () =>
+      exchange("organizations", (client) =>
+        client.acquireTokenByRefreshToken({ refreshToken: "rt", scopes: ["User.Read"] }),
+      );
+    server.script(rejected(), tokens("one"), tokens("two"), rejected(), tokens("three"));
+
+    await ask();
+    await ask();
+    expect(secretsSent()).toEqual(["new-secret", "old-secret", "old-secret"]);
+    expect(fallbacks).toBe(1);
+
+    reading = [...stored];
+    await ask();
+    expect(secretsSent().slice(3)).toEqual(["new-secret", "old-secret"]);
+  });
+
+  it("is not told while the first one works", async () => {
+    server.script(tokens("one"));
+
+    await refresh(credentialOf(["new-secret", "old-secret"]).credential);
+
+    expect(fallbacks).toBe(0);
+  });
+
+  it("is not followed by the older one when there is no time left for it", async () => {
+    const { credential } = credentialOf(["new-secret", "old-secret"]);
+    server.script(rejected());
+
+    const outcome = await exchangeWith(credential)(
+      "organizations",
+      (client) => client.acquireTokenByRefreshToken({ refreshToken: "rt", scopes: ["User.Read"] }),
+      new Date(began.getTime() + 7_999),
+    );
+
+    expect(outcome).toMatchObject({
+      kind: "unknown",
+      refusal: { evidence: { error: "out_of_time" } },
+    });
+    expect(server.requests).toEqual([]);
+  });
 });

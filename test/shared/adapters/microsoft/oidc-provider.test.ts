@@ -160,6 +160,7 @@ const adapters = () => {
   const exchange = msalExchange(
     { authority, loginEndpoint: origin, clientId },
     { secrets: async () => clientSecrets.map((secret) => new Secret(secret)) },
+    { now, onFallback: () => {} },
   );
   const verifyIdToken = idTokenVerifier({ authority, loginEndpoint: origin, clientId });
   return {
@@ -168,6 +169,7 @@ const adapters = () => {
   };
 };
 
+const until = new Date(Date.now() + 60_000);
 const account = { tenantId: tenant, objectId: objectId(annaObject) };
 
 describe("with an OpenID Provider that nobody here wrote", () => {
@@ -183,13 +185,14 @@ describe("with an OpenID Provider that nobody here wrote", () => {
     expect(granted.value).toMatchObject({
       account: { ...account, displayName: "Anna Keller", username: "anna@contoso.example" },
       accountType: "member",
+      roles: [],
     });
     expect(missingScopes(granted.value.scopes)).toEqual([]);
     expect(granted.value.accessTokenExpiresAt.getTime()).toBeGreaterThan(Date.now());
 
     let { refreshToken, accessToken } = granted.value;
     for (let round = 0; round < 2; round += 1) {
-      const refreshed = await refresh({ refreshToken, account, scopes: [...graphScopes] });
+      const refreshed = await refresh({ refreshToken, account, scopes: [...graphScopes], until });
 
       if (!refreshed.ok) throw new Error(JSON.stringify(refreshed.failure));
       expect(refreshed.value.accessToken.reveal()).not.toBe(accessToken.reveal());
@@ -235,6 +238,7 @@ describe("with an OpenID Provider that nobody here wrote", () => {
       refreshToken: new Secret("never-issued"),
       account,
       scopes: [...graphScopes],
+      until,
     });
 
     expect(refreshed).toMatchObject({

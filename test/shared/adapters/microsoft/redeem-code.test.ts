@@ -64,6 +64,7 @@ const redeemWithKeys = (changes: Partial<CodeRedemption> = {}) =>
     exchange: msalExchange(
       { authority, loginEndpoint: tokenEndpoint.origin, clientId },
       { secrets: async () => secrets.clientSecrets.map((secret) => new Secret(secret)) },
+      { now: () => now, onFallback: () => {} },
     ),
     verifyIdToken: idTokenVerifier({ authority, loginEndpoint: keysEndpoint.origin, clientId }),
     redirectUri: new URL("https://api.outlook-connect.example/callback"),
@@ -92,6 +93,7 @@ it("turns a code into a grant", async () => {
         username: "anna@contoso.example",
       },
       accountType: "member",
+      roles: [],
       accessToken: new Secret("the-access-token"),
       accessTokenExpiresAt: new Date("2026-11-20T09:59:59Z"),
       refreshToken: new Secret("the-refresh-token"),

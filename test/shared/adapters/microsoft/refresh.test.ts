@@ -42,9 +42,16 @@ const refresh = (changes: Partial<RefreshRequest> = {}) =>
     exchange: msalExchange(
       { authority, loginEndpoint: server.origin, clientId },
       { secrets: async () => [new Secret("planted-client-secret")] },
+      { now: () => now, onFallback: () => {} },
     ),
     now: () => now,
-  })({ refreshToken: new Secret("planted-refresh-token"), account: anna, scopes, ...changes });
+  })({
+    refreshToken: new Secret("planted-refresh-token"),
+    account: anna,
+    scopes,
+    until: new Date(now.getTime() + 8_000),
+    ...changes,
+  });
 
 const good = async (changes: Record<string, unknown> = {}) => ({
   token_type: "Bearer",
@@ -224,4 +231,20 @@ describe("Microsoft's refusals", () => {
     expect(refused).toMatchObject({ ok: false, failure: { evidence: { errorCodes: [700082] } } });
     expect(inspect(refused, { depth: 10, showHidden: true })).not.toMatch(/planted|anna@/);
   });
+});
+
+it("is not asked of Microsoft when the answer could come too late", async () => {
+  server.script(answerJson(200, await good()));
+
+  const refreshed = await refresh({ until: new Date(now.getTime() + 7_999) });
+
+  expect(refreshed).toMatchObject({
+    ok: false,
+    failure: {
+      kind: "temporarily_unavailable",
+      retryable: true,
+      evidence: { error: "out_of_time" },
+    },
+  });
+  expect(server.requests).toEqual([]);
 });

@@ -1,0 +1,48 @@
+import type { StoredConnection } from "../../shared/domain/connection.ts";
+import { personalAccountsTenant } from "../../shared/domain/ids.ts";
+import {
+  lossThreshold,
+  type NoteStep,
+  organisationKey,
+  type TenantConsents,
+} from "../../shared/domain/tenant-consent.ts";
+import type { RefreshConnectionPorts } from "./refresh-connection.ts";
+
+export interface TenantApprovalPorts {
+  readonly consents: Pick<TenantConsents, "countLoss" | "record">;
+  readonly noteStep: NoteStep;
+  /** Told once when a tenant loses its approval. */
+  readonly onLost: (connection: StoredConnection) => void;
+  readonly now: () => Date;
+}
+
+/**
+ * What refreshes tell of a tenant: several of its connections that are refused within minutes for the want of its
+ * approval mean that the approval is gone, and one that is renewed again means that it is back.
+ */
+export const tenantApproval = ({
+  consents,
+  noteStep,
+  onLost,
+  now,
+}: TenantApprovalPorts): RefreshConnectionPorts["approval"] => ({
+  async lost(connection) {
+    const { id, account } = connection;
+    const { tenantId } = account;
+    if (tenantId === personalAccountsTenant) return;
+    const refused = await consents.countLoss(tenantId, id, now());
+    if (refused < lossThreshold.connections) return;
+    const organisation = { kind: "tenant", tenantId } as const;
+    const { moved } = await consents.record(organisation, { kind: "lost" }, now());
+    if (!moved) return;
+    noteStep({ step: "lost", organisation: organisationKey(organisation) });
+    onLost(connection);
+  },
+
+  async returned({ account }) {
+    const organisation = { kind: "tenant", tenantId: account.tenantId } as const;
+    const event = { kind: "verified", proof: { kind: "user_grant" } } as const;
+    const { moved } = await consents.record(organisation, event, now());
+    if (moved) noteStep({ step: "verified", organisation: organisationKey(organisation) });
+  },
+});
