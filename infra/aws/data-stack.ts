@@ -10,11 +10,15 @@ import type { Stage } from "./stages.ts";
 /** The index of connections by the user they belong to. */
 export const byOwner = "byOwner";
 
+/** The index of organisations whose waiting people have not all been told. */
+export const byNotice = "byNotice";
+
 /** What must survive every deployment: tables, secrets, and the key that encrypts both. */
 export class DataStack extends Stack {
   readonly key: DataKey;
   readonly attempts: KeptTable;
   readonly connections: KeptTable;
+  readonly tenantConsents: KeptTable;
   readonly vaultKeys: KeptSecret;
   readonly clientCredential: KeptSecret;
   readonly refreshTokens: RefreshTokenVault;
@@ -46,10 +50,24 @@ export class DataStack extends Stack {
       index: { name: byOwner, by: "ownerKey", sortedBy: "createdAt" },
     });
 
+    this.tenantConsents = new KeptTable(this, "TenantConsents", {
+      key,
+      stage,
+      keys: { partition: "pk", sort: "sk" },
+      index: { name: byNotice, by: "noticesDue", sortedBy: "verifiedAt" },
+    });
+
     this.vaultKeys = new KeptSecret(this, "VaultKeys", {
       description: "Outlook Connect: the keys that seal access tokens and parked answers",
       key,
-      readers: new Readers(stage, ["start", "callback", "complete", "token-fetch"]),
+      readers: new Readers(stage, [
+        "start",
+        "callback",
+        "complete",
+        "token-fetch",
+        "admin-consent-request",
+        "admin-consent-callback",
+      ]),
       removalProtection,
       first: { passwordLength: 64, excludePunctuation: true },
     });
@@ -57,7 +75,7 @@ export class DataStack extends Stack {
       description:
         'Outlook Connect: the app\'s secrets at Microsoft, {"clientSecrets":["new","old"]}',
       key,
-      readers: new Readers(stage, ["complete", "token-fetch"]),
+      readers: new Readers(stage, ["complete", "token-fetch", "admin-consent-callback"]),
       removalProtection,
       // None yet: an operator puts them in, so that none is ever in a template.
       first: JSON.stringify({ clientSecrets: [] }),

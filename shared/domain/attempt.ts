@@ -1,4 +1,4 @@
-import type { AccountKey, AttemptId, ConnectionId, ProductUser } from "./ids.ts";
+import type { AccountKey, AttemptId, ConnectionId, ProductUser, TenantId } from "./ids.ts";
 import type { Authority, MicrosoftEvidence } from "./microsoft.ts";
 import type { Problem } from "./problem.ts";
 
@@ -25,6 +25,8 @@ export interface NewAttempt {
   /** A key of the fixed list of return pages, never a URL. */
   readonly returnTo: string;
   readonly reconnect: ReconnectTarget | undefined;
+  /** An administrator approves for the whole organisation first, in the same sign-in. */
+  readonly forOrganization: boolean;
   /** `{codeVerifier, nonce}` sealed for this attempt. */
   readonly sealedSecrets: string;
   readonly createdAt: Date;
@@ -45,6 +47,8 @@ export interface Refusal extends MicrosoftEvidence {
 /** The attempt as `complete` gets it, exactly once. */
 export interface TakenAttempt extends NewAttempt {
   readonly answer: ParkedAnswer;
+  /** The browser said that an administrator approved, before it went on to sign in. See `narrow`. */
+  readonly approvedOnTheWay: boolean;
 }
 
 /** An attempt is pending until Microsoft answers, returned until its user completes it, then ends once. */
@@ -55,6 +59,8 @@ export interface AttemptView {
   readonly user: ProductUser;
   readonly status: AttemptStatus;
   readonly returnTo: string;
+  readonly forOrganization: boolean;
+  readonly isReconnect: boolean;
   readonly expiresAt: Date;
   /** When `complete` took it; set while it is completing and after. */
   readonly takenAt: Date | undefined;
@@ -73,6 +79,19 @@ export interface AuthorizationAttempts {
    * @returns `false` if this person already has {@link openAttemptsPerUser} attempts open.
    */
   begin(attempt: NewAttempt): Promise<boolean>;
+
+  /**
+   * Sends the sign-in of an administrator on to the tenant that was approved: its code will be redeemed
+   * there. Repeating it is fine.
+   *
+   * @returns the sealed secrets of the sign-in, or `undefined` if it is not pending, not for an
+   *   organisation, or expired before `now`
+   */
+  narrow(
+    id: AttemptId,
+    tenantId: TenantId,
+    now: Date,
+  ): Promise<{ readonly sealedSecrets: string } | undefined>;
 
   /**
    * Parks Microsoft's answer, in one step: of two concurrent calls one is told where to return to, the

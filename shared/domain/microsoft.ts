@@ -24,6 +24,8 @@ export type AccountType = "member" | "guest" | "personal";
 export interface Grant {
   readonly account: MicrosoftAccount;
   readonly accountType: AccountType;
+  /** Role template ids of the directory roles they hold (`wids`), if Microsoft names them. */
+  readonly roles: readonly string[];
   readonly accessToken: Secret;
   readonly accessTokenExpiresAt: Date;
   readonly refreshToken: Secret;
@@ -72,6 +74,8 @@ export interface MicrosoftFailure {
   /** `false` when the answer names no known reason, so that one answer alone ends nothing. */
   readonly certain: boolean;
   readonly retryAfterSeconds?: number;
+  /** The whole tenant seems to have lost the approval, and not this person alone. */
+  readonly losesApproval?: boolean;
   /** The claims request to carry into the next interactive sign-in. OpenID Connect Core §5.5 */
   readonly claims?: string;
   readonly evidence: MicrosoftEvidence;
@@ -111,6 +115,15 @@ export interface AuthorizationRequest {
   readonly loginHint?: string;
   /** From an earlier Conditional Access challenge. */
   readonly claims?: string;
+  /** The person has just signed in at Microsoft, and is not asked for an account again. */
+  readonly isSignedIn?: boolean;
+}
+
+/** Where an administrator approves for their whole organisation. */
+export interface AdminConsentUrlRequest {
+  /** The tenant if it is known; otherwise Microsoft takes that of whoever signs in. */
+  readonly tenant: TenantId | undefined;
+  readonly state: Secret;
 }
 
 export interface CodeRedemption {
@@ -120,10 +133,31 @@ export interface CodeRedemption {
   readonly nonce: Secret;
 }
 
+/** Who signed in, without any of their tokens. */
+export interface ProvenIdentity {
+  readonly account: MicrosoftAccount;
+  readonly accountType: AccountType;
+  readonly roles: readonly string[];
+}
+
+/**
+ * Roles that may approve delegated permissions for their whole tenant, by template id.
+ *
+ * @see https://learn.microsoft.com/entra/identity/enterprise-apps/grant-admin-consent#prerequisites
+ */
+export const approvingRoles: ReadonlySet<string> = new Set([
+  "62e90394-69f5-4237-9190-012177145e10", // Global Administrator
+  "e8611ab8-c189-46e8-94e1-60213ab1f814", // Privileged Role Administrator
+  "158c047a-c907-4556-b7ef-446551a6b5f7", // Cloud Application Administrator
+  "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3", // Application Administrator
+]);
+
 export interface RefreshRequest {
   readonly refreshToken: Secret;
   readonly account: AccountKey;
   readonly scopes: readonly string[];
+  /** Microsoft is not asked if its answer could come after this; the failure is then a passing one. */
+  readonly until: Date;
 }
 
 /** Microsoft's identity platform, as far as it needs the app's credential. */
@@ -135,6 +169,14 @@ export interface MicrosoftIdentity {
   redeemCode(
     redemption: CodeRedemption,
   ): Promise<Result<Grant, MicrosoftFailure | IdTokenRejected | GrantIncomplete>>;
+
+  /**
+   * Redeems the code of a sign-in that asked for nothing but who it is. Whatever tokens come with the
+   * answer are dropped.
+   */
+  proveIdentity(
+    redemption: CodeRedemption,
+  ): Promise<Result<ProvenIdentity, MicrosoftFailure | IdTokenRejected | GrantIncomplete>>;
 
   /** Leaves the old refresh token valid: Microsoft does not revoke it when it is used. */
   refresh(request: RefreshRequest): Promise<Result<RefreshedTokens, MicrosoftFailure>>;

@@ -9,6 +9,7 @@ import { type AttemptId, ownerKeyOf } from "../../shared/domain/ids.ts";
 
 interface Remembered {
   readonly attempt: NewAttempt;
+  readonly approvedOnTheWay: boolean;
   readonly view: AttemptView;
   readonly answer: ParkedAnswer | undefined;
 }
@@ -38,14 +39,17 @@ export const memoryAttempts = (): AuthorizationAttempts => {
           isOpen(each, attempt.createdAt),
       );
       if (open.length >= openAttemptsPerUser) return false;
-      const { id, user, returnTo, expiresAt } = attempt;
+      const { id, user, returnTo, forOrganization, reconnect, expiresAt } = attempt;
       remembered.set(id, {
         attempt,
+        approvedOnTheWay: false,
         answer: undefined,
         view: {
           id,
           user,
           returnTo,
+          forOrganization,
+          isReconnect: reconnect !== undefined,
           expiresAt,
           status: "pending",
           takenAt: undefined,
@@ -55,6 +59,21 @@ export const memoryAttempts = (): AuthorizationAttempts => {
         },
       });
       return true;
+    },
+
+    narrow: async (id, tenantId, now) => {
+      const found = remembered.get(id);
+      const isOpenHere =
+        found?.view.status === "pending" &&
+        found.attempt.forOrganization &&
+        !hasExpired(found, now);
+      if (!isOpenHere) return undefined;
+      remembered.set(id, {
+        ...found,
+        attempt: { ...found.attempt, authority: tenantId },
+        approvedOnTheWay: true,
+      });
+      return { sealedSecrets: found.attempt.sealedSecrets };
     },
 
     park: async (id, answer, completionHash, now) => {
@@ -73,7 +92,8 @@ export const memoryAttempts = (): AuthorizationAttempts => {
         !hasExpired(found, now);
       if (!isTheirs || !found.answer) return undefined;
       change(id, { status: "completing", takenAt: now }, found.answer);
-      return { ...found.attempt, answer: found.answer };
+      const { attempt, answer, approvedOnTheWay } = found;
+      return { ...attempt, answer, approvedOnTheWay };
     },
 
     destroy: async (id, completionHash, problem) => {

@@ -15,22 +15,25 @@ import { nameInTemplate } from "./logical-id.ts";
 export interface KeptTableProps {
   readonly key: DataKey;
   readonly stage: Stage;
+  /** @default `id` alone */
+  readonly keys?: { readonly partition: string; readonly sort: string };
   /** String attributes by which an index finds items and sorts them. */
   readonly index?: { readonly name: string; readonly by: string; readonly sortedBy: string };
 }
 
-/** A table of items with a string `id`, which expire at `deleteAt` and are otherwise never lost. */
+/** A table of items with string keys, which expire at `deleteAt` and are otherwise never lost. */
 export class KeptTable extends Construct {
   readonly tableName: string;
   readonly #table: Table;
   readonly #key: DataKey;
 
-  constructor(scope: Construct, id: string, { key, stage, index }: KeptTableProps) {
+  constructor(scope: Construct, id: string, { key, stage, keys, index }: KeptTableProps) {
     super(scope, id);
     const { tableCeiling, removalProtection } = stage;
     this.#key = key;
     this.#table = new Table(this, "Table", {
-      partitionKey: { name: "id", type: AttributeType.STRING },
+      partitionKey: { name: keys?.partition ?? "id", type: AttributeType.STRING },
+      ...(keys && { sortKey: { name: keys.sort, type: AttributeType.STRING } }),
       // Cleans up, days late at times; the code compares times itself.
       timeToLiveAttribute: "deleteAt",
       billingMode: BillingMode.PAY_PER_REQUEST,

@@ -70,6 +70,8 @@ const attemptItem = z.object({
   reconnect: z.optional(
     z.object({ connectionId: z.string(), tenantId: z.string(), objectId: z.string() }),
   ),
+  forOrganization: z._default(z.boolean(), false),
+  approvedOnTheWay: z._default(z.boolean(), false),
   sealedSecrets: z.optional(z.string()),
   createdAt: fromSeconds,
   expiresAt: fromSeconds,
@@ -103,6 +105,8 @@ const viewOf = (attempt: ReturnType<typeof readAttempt>): AttemptView => ({
   user: attempt.user,
   status: attempt.status,
   returnTo: attempt.returnTo,
+  forOrganization: attempt.forOrganization,
+  isReconnect: attempt.reconnect !== undefined,
   expiresAt: attempt.expiresAt,
   takenAt: attempt.takenAt,
   connectionId: attempt.connectionId === undefined ? undefined : connectionId(attempt.connectionId),
@@ -248,6 +252,7 @@ export const dynamoDbAttempts = (
                 connectionId: reconnect.connectionId,
                 ...reconnect.account,
               },
+              forOrganization: attempt.forOrganization,
               sealedSecrets: attempt.sealedSecrets,
               createdAt: secondsOf(attempt.createdAt),
               expiresAt: secondsOf(attempt.expiresAt),
@@ -258,6 +263,32 @@ export const dynamoDbAttempts = (
         }),
       );
       return true;
+    },
+
+    async narrow(id, tenantId, now) {
+      const narrowed = await unlessRefused(
+        client.send(
+          new UpdateItemCommand({
+            TableName: tableName,
+            Key: marshall({ id }),
+            UpdateExpression: "SET authority = :tenant, approvedOnTheWay = :yes",
+            ConditionExpression:
+              "#status = :pending AND forOrganization = :yes AND expiresAt > :now",
+            ExpressionAttributeNames: { "#status": "status" },
+            ExpressionAttributeValues: marshall({
+              ":tenant": tenantId,
+              ":pending": "pending",
+              ":yes": true,
+              ":now": secondsOf(now),
+            }),
+            ReturnValues: "ALL_NEW",
+          }),
+        ),
+      );
+      const attempt = narrowed?.Attributes && readAttempt(unmarshall(narrowed.Attributes));
+      return attempt?.sealedSecrets === undefined
+        ? undefined
+        : { sealedSecrets: attempt.sealedSecrets };
     },
 
     async park(id, answer: ParkedAnswer, completionHash, now) {

@@ -12,6 +12,8 @@ const attempt = (changes: Partial<AttemptView>): AttemptView => ({
   user: { userId: userId("anna"), workspaceId: workspaceId("acme") },
   status: "pending",
   returnTo: "connections",
+  forOrganization: false,
+  isReconnect: false,
   expiresAt: at(600),
   takenAt: undefined,
   connectionId: undefined,

@@ -41,6 +41,7 @@ const newAttempt = (changes: Partial<NewAttempt> = {}): NewAttempt => ({
   requestedScopes: ["openid", "Mail.Send"],
   returnTo: "connections",
   reconnect: undefined,
+  forOrganization: false,
   sealedSecrets: "sealed-secrets",
   createdAt: began,
   expiresAt: at(attemptLifetimeSeconds),
@@ -92,11 +93,34 @@ const contract = (open: () => AuthorizationAttempts) => {
         user: attempt.user,
         status: "pending",
         returnTo: "connections",
+        forOrganization: false,
+        isReconnect: false,
         expiresAt: attempt.expiresAt,
         takenAt: undefined,
         connectionId: undefined,
         problem: undefined,
         completionHash: undefined,
+      });
+    });
+
+    it("remembers what kind of sign-in it is", async () => {
+      const attempts = open();
+      const attempt = newAttempt({
+        forOrganization: true,
+        reconnect: {
+          connectionId: connectionId("conn_a"),
+          account: {
+            tenantId: tenantId("11111111-1111-4111-8111-111111111111"),
+            objectId: objectId("22222222-2222-4222-8222-222222222222"),
+          },
+        },
+      });
+
+      await attempts.begin(attempt);
+
+      expect(await attempts.find(attempt.id)).toMatchObject({
+        forOrganization: true,
+        isReconnect: true,
       });
     });
 
@@ -170,6 +194,43 @@ const contract = (open: () => AuthorizationAttempts) => {
       const outcomes = await twenty(() => attempts.begin(newAttempt({ user })));
 
       expect(outcomes.filter(Boolean)).toHaveLength(openAttemptsPerUser);
+    });
+  });
+
+  describe("narrow", () => {
+    const tenant = tenantId("33333333-3333-4333-8333-333333333333");
+
+    it("sends a sign-in for an organisation on to its tenant, as often as it is asked", async () => {
+      const attempts = open();
+      const attempt = newAttempt({ forOrganization: true });
+      await attempts.begin(attempt);
+
+      for (const seconds of [1, 2]) {
+        expect(await attempts.narrow(attempt.id, tenant, at(seconds))).toEqual({
+          sealedSecrets: attempt.sealedSecrets,
+        });
+      }
+
+      const completionHash = newHash();
+      await attempts.park(attempt.id, code, completionHash, at(3));
+      expect(await attempts.take(attempt.id, attempt.user, completionHash, at(4))).toMatchObject({
+        authority: tenant,
+        approvedOnTheWay: true,
+      });
+    });
+
+    it("leaves every other sign-in alone", async () => {
+      const attempts = open();
+      const single = newAttempt();
+      const late = newAttempt({ forOrganization: true });
+      const { attempts: others, attempt: answered } = await returned({ forOrganization: true });
+      await attempts.begin(single);
+      await attempts.begin(late);
+
+      expect(await attempts.narrow(single.id, tenant, at(1))).toBeUndefined();
+      expect(await attempts.narrow(late.id, tenant, at(attemptLifetimeSeconds))).toBeUndefined();
+      expect(await others.narrow(answered.id, tenant, at(2))).toBeUndefined();
+      expect(await attempts.narrow(newAttempt().id, tenant, at(1))).toBeUndefined();
     });
   });
 

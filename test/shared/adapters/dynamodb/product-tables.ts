@@ -25,7 +25,11 @@ const stage = localStage({
  */
 export const createProductTables = async (
   origin: string,
-): Promise<{ readonly attempts: string; readonly connections: string }> => {
+): Promise<{
+  readonly attempts: string;
+  readonly connections: string;
+  readonly tenantConsents: string;
+}> => {
   const outdir = await mkdtemp(join(tmpdir(), "product-tables-"));
   try {
     const app = new App({ outdir, analyticsReporting: false });
@@ -38,7 +42,11 @@ export const createProductTables = async (
       if (!table) throw new Error(`There is no table ${start}.`);
       return table.TableName;
     };
-    return { attempts: nameOf("Attempts"), connections: nameOf("UserConnections") };
+    return {
+      attempts: nameOf("Attempts"),
+      connections: nameOf("UserConnections"),
+      tenantConsents: nameOf("TenantConsents"),
+    };
   } finally {
     await rm(outdir, { recursive: true });
   }

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import type { AuthorizationAttempts, ParkedAnswer, Refusal } from "../../shared/domain/attempt.ts";
-import { type AttemptId, attemptIdOf, hashOf } from "../../shared/domain/ids.ts";
-import { fail, type Result, succeed } from "../../shared/domain/result.ts";
-import type { Sealer } from "../../shared/domain/sealer.ts";
-import { Secret } from "../../shared/domain/secret.ts";
+import type { AuthorizationAttempts, ParkedAnswer, Refusal } from "./attempt.ts";
+import { type AttemptId, attemptIdOf, hashOf } from "./ids.ts";
+import { fail, type Result, succeed } from "./result.ts";
+import type { Sealer } from "./sealer.ts";
+import { Secret } from "./secret.ts";
 
 /** What Microsoft sent through the person's browser. */
 export interface MicrosoftAnswer {

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { parkAnswer } from "../../../functions/callback/park-answer.ts";
 import { attemptIdOf, hashOf } from "../../../shared/domain/ids.ts";
+import { parkAnswer } from "../../../shared/domain/park-answer.ts";
 import { fail } from "../../../shared/domain/result.ts";
 import { Secret } from "../../../shared/domain/secret.ts";
 import { fakeClock } from "../../fakes/fake-clock.ts";
@@ -20,6 +20,7 @@ const pending = async () => {
     requestedScopes: [],
     returnTo: "setup",
     reconnect: undefined,
+    forOrganization: false,
     sealedSecrets: "sealed",
     createdAt: noon,
     expiresAt: secondsAfter(noon, 600),

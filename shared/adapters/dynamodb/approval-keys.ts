@@ -1,0 +1,41 @@
+import { hashOf, ownerKeyOf, type ProductUser } from "../../domain/ids.ts";
+import { type Organisation, organisationKey } from "../../domain/tenant-consent.ts";
+
+/** Approvals are kept apart by what they are for. */
+export interface ApprovalSubject {
+  /** The app registration. */
+  readonly clientId: string;
+  /** Names the permissions that are asked for. */
+  readonly scopeSet: string;
+}
+
+/**
+ * Keys of the table `TenantConsents`: `pk` holds together what is known of one organisation, `sk` tells its
+ * items apart.
+ */
+export const approvalKeys = ({ clientId, scopeSet }: ApprovalSubject) => {
+  const partition = (organisation: Organisation) =>
+    `${clientId}/${scopeSet}/${organisationKey(organisation)}`;
+  return {
+    partition,
+    state: (organisation: Organisation) => ({ pk: partition(organisation), sk: "state" }),
+    losses: (organisation: Organisation) => ({ pk: partition(organisation), sk: "losses" }),
+    request: (organisation: Organisation, user: ProductUser) => ({
+      pk: partition(organisation),
+      sk: `${requestPrefix}${ownerKeyOf(user)}`,
+    }),
+    link: (tokenHash: string) => ({ pk: `link/${tokenHash}`, sk: "link" }),
+  };
+};
+
+export const requestPrefix = "request/";
+
+export const proofKey = (id: string) => ({ pk: `proof/${id}`, sk: "proof" });
+
+/** No address stands in a key: only its hash does. */
+export const recipientKey = (mailbox: string, part: string) => ({
+  pk: `recipient/${hashOf("mailbox", mailbox)}`,
+  sk: part,
+});
+
+export const counterKey = (what: string, day: string) => ({ pk: `count/${what}`, sk: day });

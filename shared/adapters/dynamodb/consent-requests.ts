@@ -1,0 +1,278 @@
+import { randomUUID } from "node:crypto";
+import {
+  type DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+  UpdateItemCommand,
+} from "@aws-sdk/client-dynamodb";
+import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
+import * as z from "zod/mini";
+import type {
+  ConsentRequest,
+  ConsentRequests,
+  NewConsentRequest,
+} from "../../domain/consent-request.ts";
+import { type ProductUser, userId, workspaceId } from "../../domain/ids.ts";
+import { mailAddress } from "../../domain/mail-address.ts";
+import type { Organisation } from "../../domain/tenant-consent.ts";
+import { type ApprovalSubject, approvalKeys, requestPrefix } from "./approval-keys.ts";
+import { unlessRefused } from "./conditional.ts";
+import { fromSeconds, secondsOf } from "./instant.ts";
+import { organisationItem } from "./organisation.ts";
+
+/** How long an old link can still say why it leads nowhere. Then TTL removes what is known of its person. */
+const keptAfterExpirySeconds = 30 * 24 * 3600;
+const keptAfterNoticeSeconds = 7 * 24 * 3600;
+
+/** How often requests of one person may cross before the later one gives up. */
+const openTries = 3;
+
+const addressItem = z.pipe(
+  z.string(),
+  z.transform((text, context) => {
+    const address = mailAddress(text);
+    if (address) return address;
+    context.issues.push({ code: "custom", message: "must be an address", input: "" });
+    return z.NEVER;
+  }),
+);
+
+const requestItem = z.object({
+  organisation: organisationItem,
+  workspaceId: z.string(),
+  userId: z.string(),
+  email: addressItem,
+  name: z.optional(z.string()),
+  workspaceName: z.optional(z.string()),
+  returnTo: z.string(),
+  tokenHash: z.string(),
+  sealedToken: z.string(),
+  createdAt: fromSeconds,
+  expiresAt: fromSeconds,
+  mail: z.object({
+    status: z.enum(["none", "sending", "sent", "unknown", "not_delivered", "joined"]),
+    to: z.optional(addressItem),
+    at: z.optional(fromSeconds),
+  }),
+  notifiedAt: z.optional(fromSeconds),
+  notifiedBy: z.optional(z.string()),
+});
+
+const linkItem = z.object({
+  organisation: organisationItem,
+  workspaceId: z.string(),
+  userId: z.string(),
+});
+
+const userOf = (item: { readonly userId: string; readonly workspaceId: string }): ProductUser => ({
+  userId: userId(item.userId),
+  workspaceId: workspaceId(item.workspaceId),
+});
+
+const requestOf = (item: z.output<typeof requestItem>): ConsentRequest => {
+  const { mail } = item;
+  return {
+    organisation: item.organisation,
+    requester: {
+      user: userOf(item),
+      email: item.email,
+      name: item.name,
+      workspaceName: item.workspaceName,
+    },
+    returnTo: item.returnTo,
+    tokenHash: item.tokenHash,
+    sealedToken: item.sealedToken,
+    createdAt: item.createdAt,
+    expiresAt: item.expiresAt,
+    mail: {
+      status: mail.status,
+      ...(mail.to !== undefined && { to: mail.to }),
+      ...(mail.at !== undefined && { at: mail.at }),
+    },
+    notifiedAt: item.notifiedAt,
+  };
+};
+
+/**
+ * Consent requests in DynamoDB: an item for each person and organisation, and one for each link ever given
+ * out, which names the person. The link is written first: one that leads nowhere harms nobody.
+ */
+export const dynamoDbConsentRequests = (
+  client: DynamoDBClient,
+  tableName: string,
+  subject: ApprovalSubject,
+): ConsentRequests => {
+  const keys = approvalKeys(subject);
+
+  const read = async (organisation: Organisation, user: ProductUser) => {
+    const { Item } = await client.send(
+      new GetItemCommand({
+        TableName: tableName,
+        Key: marshall(keys.request(organisation, user)),
+        ConsistentRead: true,
+      }),
+    );
+    return Item && requestItem.parse(unmarshall(Item));
+  };
+
+  const putLink = async (request: NewConsentRequest) => {
+    const { user } = request.requester;
+    await client.send(
+      new PutItemCommand({
+        TableName: tableName,
+        Item: marshall({
+          ...keys.link(request.tokenHash),
+          organisation: request.organisation,
+          workspaceId: user.workspaceId,
+          userId: user.userId,
+          deleteAt: secondsOf(request.expiresAt) + keptAfterExpirySeconds,
+        }),
+      }),
+    );
+  };
+
+  /** @returns whether it stands, also when the answer was lost */
+  const replace = async (request: NewConsentRequest, before: string | undefined) => {
+    const { organisation, requester } = request;
+    const { user } = requester;
+    const written = await unlessRefused(
+      client.send(
+        new PutItemCommand({
+          TableName: tableName,
+          Item: marshall(
+            {
+              ...keys.request(organisation, user),
+              organisation,
+              workspaceId: user.workspaceId,
+              userId: user.userId,
+              email: requester.email,
+              name: requester.name,
+              workspaceName: requester.workspaceName,
+              returnTo: request.returnTo,
+              tokenHash: request.tokenHash,
+              sealedToken: request.sealedToken,
+              createdAt: secondsOf(request.createdAt),
+              expiresAt: secondsOf(request.expiresAt),
+              mail: { status: "none" },
+              deleteAt: secondsOf(request.expiresAt) + keptAfterExpirySeconds,
+            },
+            { removeUndefinedValues: true },
+          ),
+          ConditionExpression:
+            before === undefined ? "attribute_not_exists(pk)" : "tokenHash = :before",
+          ...(before !== undefined && {
+            ExpressionAttributeValues: marshall({ ":before": before }),
+          }),
+        }),
+      ),
+    );
+    return (
+      written !== undefined || (await read(organisation, user))?.tokenHash === request.tokenHash
+    );
+  };
+
+  return {
+    async find(organisation, user) {
+      const item = await read(organisation, user);
+      return item && requestOf(item);
+    },
+
+    async open(request) {
+      const { organisation, requester, createdAt } = request;
+      for (let tries = 0; tries < openTries; tries += 1) {
+        const before = await read(organisation, requester.user);
+        const isOpen = before && !before.notifiedAt && before.expiresAt > createdAt;
+        if (isOpen) return requestOf(before);
+        await putLink(request);
+        if (await replace(request, before?.tokenHash)) {
+          const opened = await read(organisation, requester.user);
+          if (opened) return requestOf(opened);
+        }
+      }
+      throw new Error("other requests of the same person kept coming first");
+    },
+
+    async findByLink(tokenHash) {
+      const { Item } = await client.send(
+        new GetItemCommand({
+          TableName: tableName,
+          Key: marshall(keys.link(tokenHash)),
+          ConsistentRead: true,
+        }),
+      );
+      if (!Item) return undefined;
+      const link = linkItem.parse(unmarshall(Item));
+      const item = await read(link.organisation, userOf(link));
+      return item && { request: requestOf(item), isCurrent: item.tokenHash === tokenHash };
+    },
+
+    async waiting(organisation) {
+      const found: ConsentRequest[] = [];
+      let from: Record<string, unknown> | undefined;
+      do {
+        const page = await client.send(
+          new QueryCommand({
+            TableName: tableName,
+            KeyConditionExpression: "pk = :pk AND begins_with(sk, :request)",
+            FilterExpression: "attribute_not_exists(notifiedAt)",
+            ExpressionAttributeValues: marshall({
+              ":pk": keys.partition(organisation),
+              ":request": requestPrefix,
+            }),
+            ConsistentRead: true,
+            ...(from && { ExclusiveStartKey: marshall(from) }),
+          }),
+        );
+        for (const item of page.Items ?? []) {
+          found.push(requestOf(requestItem.parse(unmarshall(item))));
+        }
+        from = page.LastEvaluatedKey && unmarshall(page.LastEvaluatedKey);
+      } while (from);
+      return found.toSorted((left, right) => left.createdAt.getTime() - right.createdAt.getTime());
+    },
+
+    async claimNotice({ organisation, requester, tokenHash }, now) {
+      const claim = randomUUID();
+      const claimed = await unlessRefused(
+        client.send(
+          new UpdateItemCommand({
+            TableName: tableName,
+            Key: marshall(keys.request(organisation, requester.user)),
+            UpdateExpression: "SET notifiedAt = :now, notifiedBy = :claim, deleteAt = :deleteAt",
+            ConditionExpression: "tokenHash = :tokenHash AND attribute_not_exists(notifiedAt)",
+            ExpressionAttributeValues: marshall({
+              ":now": secondsOf(now),
+              ":claim": claim,
+              ":deleteAt": secondsOf(now) + keptAfterNoticeSeconds,
+              ":tokenHash": tokenHash,
+            }),
+          }),
+        ),
+      );
+      return (
+        claimed !== undefined || (await read(organisation, requester.user))?.notifiedBy === claim
+      );
+    },
+
+    async noteMail({ organisation, requester, tokenHash }, mail) {
+      await unlessRefused(
+        client.send(
+          new UpdateItemCommand({
+            TableName: tableName,
+            Key: marshall(keys.request(organisation, requester.user)),
+            UpdateExpression: "SET mail = :mail",
+            ConditionExpression: "tokenHash = :tokenHash",
+            ExpressionAttributeValues: marshall(
+              {
+                ":mail": { ...mail, at: mail.at && secondsOf(mail.at) },
+                ":tokenHash": tokenHash,
+              },
+              { removeUndefinedValues: true },
+            ),
+          }),
+        ),
+      );
+    },
+  };
+};

@@ -1,0 +1,236 @@
+import { randomUUID } from "node:crypto";
+import {
+  type DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+  UpdateItemCommand,
+} from "@aws-sdk/client-dynamodb";
+import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
+import * as z from "zod/mini";
+import {
+  afterEvent,
+  consentStatuses,
+  lossThreshold,
+  type Organisation,
+  type TenantConsent,
+  type TenantConsents,
+  unknownConsent,
+} from "../../domain/tenant-consent.ts";
+import { type ApprovalSubject, approvalKeys } from "./approval-keys.ts";
+import { unlessRefused } from "./conditional.ts";
+import { fromSeconds, secondsOf } from "./instant.ts";
+import { organisationItem } from "./organisation.ts";
+
+/** Sparse: holds only organisations whose waiting people have not all been told. */
+export const noticesIndex = "byNotice";
+
+/** How often concurrent events may come first before this one gives up. */
+const recordTries = 8;
+
+/** More different connections than the threshold needs tell nothing new. */
+const countedLosses = 20;
+
+const proofItem = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("administrator"), roles: z.array(z.string()) }),
+  z.object({ kind: z.literal("user_grant") }),
+]);
+
+const time = z.optional(fromSeconds);
+
+const consentItem = z.object({
+  version: z.int(),
+  organisation: organisationItem,
+  status: z.enum(consentStatuses),
+  times: z.object({
+    blocked: time,
+    requested: time,
+    reported: time,
+    verified: time,
+    lost: time,
+  }),
+  proof: z.optional(proofItem),
+  blockIsCertain: z.boolean(),
+  writtenBy: z.string(),
+  noticesDue: z.optional(z.literal("due")),
+});
+
+const lossItem = z.object({
+  version: z.int(),
+  since: fromSeconds,
+  connections: z.array(z.string()),
+});
+
+/** Without the steps that were never taken. */
+const timesOf = (times: TenantConsent["times"]) =>
+  Object.fromEntries(
+    Object.entries(times).flatMap(([step, at]) => (at ? [[step, secondsOf(at)]] : [])),
+  );
+
+const consentOf = (item: z.output<typeof consentItem>): TenantConsent => ({
+  organisation: item.organisation,
+  status: item.status,
+  times: Object.fromEntries(Object.entries(item.times).filter(([, at]) => at !== undefined)),
+  proof: item.proof,
+  blockIsCertain: item.blockIsCertain,
+});
+
+/** Tenant consents in DynamoDB, one item for each organisation. */
+export const dynamoDbTenantConsents = (
+  client: DynamoDBClient,
+  tableName: string,
+  subject: ApprovalSubject,
+): TenantConsents => {
+  const keys = approvalKeys(subject);
+
+  const read = async (organisation: Organisation) => {
+    const { Item } = await client.send(
+      new GetItemCommand({
+        TableName: tableName,
+        Key: marshall(keys.state(organisation)),
+        ConsistentRead: true,
+      }),
+    );
+    return Item && consentItem.parse(unmarshall(Item));
+  };
+
+  /** @returns whether it was written: by this call, also when the answer to it was lost */
+  const write = async (
+    consent: TenantConsent,
+    version: number,
+    noticesAreDue: boolean,
+  ): Promise<boolean> => {
+    const claim = randomUUID();
+    const { organisation, status, times, proof, blockIsCertain } = consent;
+    const written = await unlessRefused(
+      client.send(
+        new PutItemCommand({
+          TableName: tableName,
+          Item: marshall(
+            {
+              ...keys.state(organisation),
+              version: version + 1,
+              organisation,
+              status,
+              times: timesOf(times),
+              proof,
+              blockIsCertain,
+              writtenBy: claim,
+              ...(noticesAreDue && {
+                noticesDue: "due",
+                verifiedAt: times.verified?.toISOString(),
+              }),
+            },
+            { removeUndefinedValues: true },
+          ),
+          ConditionExpression: "attribute_not_exists(pk) OR version = :version",
+          ExpressionAttributeValues: marshall({ ":version": version }),
+        }),
+      ),
+    );
+    return written !== undefined || (await read(organisation))?.writtenBy === claim;
+  };
+
+  const countOnce = async (
+    organisation: Organisation,
+    connection: string,
+    now: Date,
+  ): Promise<number | undefined> => {
+    const key = keys.losses(organisation);
+    const { Item } = await client.send(
+      new GetItemCommand({ TableName: tableName, Key: marshall(key), ConsistentRead: true }),
+    );
+    const stored = Item && lossItem.parse(unmarshall(Item));
+    const isFresh =
+      stored && now.getTime() - stored.since.getTime() < lossThreshold.withinSeconds * 1000;
+    const known = isFresh ? stored.connections : [];
+    if (known.includes(connection) || known.length >= countedLosses) return known.length;
+    const connections = [...known, connection];
+    const written = await unlessRefused(
+      client.send(
+        new PutItemCommand({
+          TableName: tableName,
+          Item: marshall({
+            ...key,
+            version: (stored?.version ?? 0) + 1,
+            since: isFresh ? secondsOf(stored.since) : secondsOf(now),
+            connections,
+            deleteAt: secondsOf(now) + lossThreshold.withinSeconds,
+          }),
+          ConditionExpression: "attribute_not_exists(pk) OR version = :version",
+          ExpressionAttributeValues: marshall({ ":version": stored?.version ?? 0 }),
+        }),
+      ),
+    );
+    // A repeated write whose answer was lost is refused, and found done when it is read again.
+    return written && connections.length;
+  };
+
+  return {
+    async find(organisation) {
+      const item = await read(organisation);
+      return item ? consentOf(item) : unknownConsent(organisation);
+    },
+
+    async record(organisation, event, now) {
+      for (let tries = 0; tries < recordTries; tries += 1) {
+        const item = await read(organisation);
+        const before = item ? consentOf(item) : unknownConsent(organisation);
+        const after = afterEvent(before, event, now);
+        if (!after) return { moved: false, before: before.status, consent: before };
+        const moved = after.status !== before.status;
+        const wereDue = item?.noticesDue !== undefined;
+        const areDue = moved ? after.status === "verified" : wereDue;
+        if (await write(after, item?.version ?? 0, areDue)) {
+          return { moved, before: before.status, consent: after };
+        }
+      }
+      throw new Error("other events of the same organisation kept coming first");
+    },
+
+    async countLoss(tenantId, connection, now) {
+      for (let tries = 0; tries < recordTries; tries += 1) {
+        const counted = await countOnce({ kind: "tenant", tenantId }, connection, now);
+        if (counted !== undefined) return counted;
+      }
+      throw new Error("other losses of the same tenant kept coming first");
+    },
+
+    async noticesDue(limit) {
+      const { Items = [] } = await client.send(
+        new QueryCommand({
+          TableName: tableName,
+          IndexName: noticesIndex,
+          KeyConditionExpression: "noticesDue = :due",
+          // Those of another app registration or permission set are told by its own functions.
+          FilterExpression: "begins_with(pk, :subject)",
+          ExpressionAttributeValues: marshall({
+            ":due": "due",
+            ":subject": `${subject.clientId}/${subject.scopeSet}/`,
+          }),
+          Limit: limit,
+        }),
+      );
+      return Items.map((item) => consentOf(consentItem.parse(unmarshall(item))));
+    },
+
+    async noticesDone({ organisation, times }) {
+      await unlessRefused(
+        client.send(
+          new UpdateItemCommand({
+            TableName: tableName,
+            Key: marshall(keys.state(organisation)),
+            UpdateExpression: "SET version = version + :one REMOVE noticesDue, verifiedAt",
+            ConditionExpression: "#status = :verified AND times.verified = :verifiedAt",
+            ExpressionAttributeNames: { "#status": "status" },
+            ExpressionAttributeValues: marshall({
+              ":one": 1,
+              ":verified": "verified",
+              ":verifiedAt": times.verified ? secondsOf(times.verified) : 0,
+            }),
+          }),
+        ),
+      );
+    },
+  };
+};

@@ -1,0 +1,261 @@
+import { type ConnectionId, ownerKeyOf, type ProductUser, type TenantId } from "./ids.ts";
+import { domainOf, type MailAddress, type MailDomain } from "./mail-address.ts";
+
+/**
+ * Whose approval it is about: a Microsoft tenant; while none is known, those who get their mail under one
+ * domain; or one person alone, whose mail comes from a provider that anybody may use.
+ */
+export type Organisation =
+  | { readonly kind: "tenant"; readonly tenantId: TenantId }
+  | { readonly kind: "domain"; readonly mailDomain: MailDomain }
+  | { readonly kind: "person"; readonly ownerKey: string };
+
+export const organisationKey = (organisation: Organisation): string => {
+  switch (organisation.kind) {
+    case "tenant":
+      return `tenant/${organisation.tenantId}`;
+    case "domain":
+      return `domain/${organisation.mailDomain}`;
+    case "person":
+      return `person/${organisation.ownerKey}`;
+    default:
+      return organisation satisfies never;
+  }
+};
+
+/**
+ * What is known of an organisation's approval of this app registration and its permissions. It guides people
+ * and authorises nothing: Microsoft stays the gate.
+ *
+ * - `blocked`: somebody was turned away
+ * - `requested`: an administrator was asked
+ * - `reported`: a browser said that an administrator approved, which any browser can say
+ * - `verified`: an administrator of the tenant has proved who they are, or an ordinary user was granted all
+ * - `lost`: it was there, and refreshes of several connections say that it is gone
+ */
+export const consentStatuses = [
+  "unknown",
+  "blocked",
+  "requested",
+  "reported",
+  "verified",
+  "lost",
+] as const;
+export type ConsentStatus = (typeof consentStatuses)[number];
+
+/** Why an approval is believed. */
+export type ConsentProof =
+  /** A verified ID token of that tenant with a role that may approve. `wids`: role template ids. */
+  | { readonly kind: "administrator"; readonly roles: readonly string[] }
+  /** Somebody without such a role was granted all that was asked for. */
+  | { readonly kind: "user_grant" };
+
+export type ConsentEvent =
+  /** `certain` unless Microsoft gave no reason, or no answer at all. */
+  | { readonly kind: "blocked"; readonly certain: boolean }
+  | { readonly kind: "requested" }
+  | { readonly kind: "reported" }
+  | { readonly kind: "verified"; readonly proof: ConsentProof }
+  | { readonly kind: "lost" };
+
+export interface TenantConsent {
+  readonly organisation: Organisation;
+  readonly status: ConsentStatus;
+  /** Every step's last time; a step that was never taken has none. */
+  readonly times: Readonly<Partial<Record<Exclude<ConsentStatus, "unknown">, Date>>>;
+  readonly proof: ConsentProof | undefined;
+  /** `false` while everybody who was turned away was turned away without a reason. */
+  readonly blockIsCertain: boolean;
+}
+
+export const unknownConsent = (organisation: Organisation): TenantConsent => ({
+  organisation,
+  status: "unknown",
+  times: {},
+  proof: undefined,
+  blockIsCertain: false,
+});
+
+/** From where each event leads to its own status. Elsewhere it changes nothing. */
+const leadsFrom: Readonly<Record<ConsentEvent["kind"], readonly ConsentStatus[]>> = {
+  blocked: ["unknown"],
+  requested: ["unknown", "blocked", "lost"],
+  reported: ["unknown", "blocked", "requested"],
+  verified: ["unknown", "blocked", "requested", "reported", "lost"],
+  // A tenant whose connections work was approved, whether or not we saw it.
+  lost: ["unknown", "verified"],
+};
+
+/**
+ * What an event makes of a consent.
+ *
+ * @returns `undefined` when it changes nothing worth writing
+ */
+export const afterEvent = (
+  consent: TenantConsent,
+  event: ConsentEvent,
+  now: Date,
+): TenantConsent | undefined => {
+  // A report that nothing came of for so long may never have been true.
+  const isStale = consent.status === "reported" && !isSpreading(consent, now);
+  // An approval that has had its time, and yet Microsoft turns somebody away for the want of it.
+  const isContradicted =
+    consent.status === "verified" &&
+    event.kind === "blocked" &&
+    event.certain &&
+    !isSpreading(consent, now);
+  const moves =
+    leadsFrom[event.kind].includes(consent.status) ||
+    isContradicted ||
+    (isStale && (event.kind === "blocked" || event.kind === "requested"));
+  const becomesCertain = event.kind === "blocked" && event.certain && !consent.blockIsCertain;
+  if (!moves && !becomesCertain) return undefined;
+  const isVerified = moves && event.kind === "verified";
+  return {
+    ...consent,
+    status: moves ? event.kind : consent.status,
+    times: moves ? { ...consent.times, [event.kind]: now } : consent.times,
+    proof: isVerified ? event.proof : consent.proof,
+    blockIsCertain: isVerified ? false : consent.blockIsCertain || becomesCertain,
+  };
+};
+
+/** Whether people should be shown the way to an approval before they are sent into a dead end. */
+export const needsApproval = ({ status }: TenantConsent): boolean =>
+  status === "blocked" || status === "requested" || status === "lost";
+
+/** Microsoft applies an approval within seconds to minutes; within this, a refusal means "wait". */
+const spreadingSeconds = 600;
+
+export const isSpreading = ({ times }: TenantConsent, now: Date): boolean =>
+  [times.reported, times.verified].some(
+    (since) => since !== undefined && now.getTime() - since.getTime() < spreadingSeconds * 1000,
+  );
+
+/** Refreshes of so many connections of a tenant, within so long, say that its approval is gone. */
+export const lossThreshold = { connections: 2, withinSeconds: 600 } as const;
+
+export interface RecordedEvent {
+  /** Whether this call moved the consent to another status. */
+  readonly moved: boolean;
+  readonly before: ConsentStatus;
+  readonly consent: TenantConsent;
+}
+
+/** Tenant consents of one app registration and one set of permissions. */
+export interface TenantConsents {
+  /** Strongly consistent. One of status `unknown` if nothing is known. */
+  find(organisation: Organisation): Promise<TenantConsent>;
+
+  /**
+   * Applies {@link afterEvent} in one conditional write, against the newest state.
+   *
+   * Of concurrent calls with the same event exactly one is told `moved`, also when an answer of the table
+   * was lost.
+   */
+  record(organisation: Organisation, event: ConsentEvent, now: Date): Promise<RecordedEvent>;
+
+  /**
+   * Notes that a connection of the tenant met a lost approval.
+   *
+   * @returns how many different ones did within {@link lossThreshold}`.withinSeconds`
+   */
+  countLoss(tenant: TenantId, connection: ConnectionId, now: Date): Promise<number>;
+
+  /** Verified organisations whose waiting people have not all been told; oldest first, at most `limit`. May lag a second. */
+  noticesDue(limit: number): Promise<readonly TenantConsent[]>;
+
+  /** Everybody was told. Does nothing if it was verified anew since `consent` was read. */
+  noticesDone(consent: TenantConsent): Promise<void>;
+}
+
+/** Microsoft's public directory of tenants. */
+export interface Tenants {
+  /**
+   * The tenant that has proved to Microsoft that it owns a domain.
+   *
+   * @returns `undefined` if there is none, or if it cannot be found out just now
+   */
+  ofDomain(domain: MailDomain): Promise<TenantId | undefined>;
+}
+
+/** Mail domains that anybody may have an address under, so that they name no organisation. */
+export type IsFreeMailDomain = (domain: MailDomain) => boolean;
+
+/** What has to be asked to tell a person's organisation from their address. */
+export interface OrganisationPorts {
+  readonly tenants: Tenants;
+  readonly isFreeMailDomain: IsFreeMailDomain;
+}
+
+/** The organisation of a person, as far as their address at the product tells. */
+export const organisationOf = async (
+  { user, email }: { readonly user: ProductUser; readonly email: MailAddress | undefined },
+  { tenants, isFreeMailDomain }: OrganisationPorts,
+): Promise<Organisation> => {
+  const domain = email && domainOf(email);
+  if (!domain || isFreeMailDomain(domain)) {
+    return { kind: "person", ownerKey: ownerKeyOf(user) };
+  }
+  const tenantId = await tenants.ofDomain(domain);
+  return tenantId === undefined
+    ? { kind: "domain", mailDomain: domain }
+    : { kind: "tenant", tenantId };
+};
+
+/** A step of the way from a blocked person to an approved organisation, in words that may be logged. */
+export interface ApprovalStep {
+  readonly step: "blocked" | "requested" | "mailed" | "opened" | "reported" | "verified" | "lost";
+  /** {@link organisationKey} */
+  readonly organisation: string;
+  /** From the first request to this step. */
+  readonly sinceRequestedSeconds?: number;
+}
+
+/** Told of steps, for the log and the metrics made of it. */
+export type NoteStep = (step: ApprovalStep) => void;
+
+const noteMove = (
+  { moved, consent }: RecordedEvent,
+  { kind: step }: ConsentEvent,
+  note: NoteStep,
+  now: Date,
+) => {
+  if (!moved) return;
+  const { organisation, times } = consent;
+  const waited =
+    step === "verified" && times.requested
+      ? { sinceRequestedSeconds: Math.round((now.getTime() - times.requested.getTime()) / 1000) }
+      : {};
+  note({ step, organisation: organisationKey(organisation), ...waited });
+};
+
+export interface RecordPorts extends OrganisationPorts {
+  readonly consents: Pick<TenantConsents, "record">;
+  readonly noteStep: NoteStep;
+  readonly now: () => Date;
+}
+
+/**
+ * Records an event for an organisation, and again under the mail domain of the person it came through if that
+ * domain belongs to it: there the next person is found without asking Microsoft whose domain it is.
+ *
+ * @returns what became of the organisation itself
+ */
+export const recordEvent = async (
+  {
+    organisation,
+    email,
+  }: { readonly organisation: Organisation; readonly email: MailAddress | undefined },
+  event: ConsentEvent,
+  { consents, tenants, isFreeMailDomain, noteStep, now }: RecordPorts,
+): Promise<RecordedEvent> => {
+  const recorded = await consents.record(organisation, event, now());
+  noteMove(recorded, event, noteStep, now());
+  const mailDomain = email && domainOf(email);
+  if (organisation.kind === "tenant" && mailDomain && !isFreeMailDomain(mailDomain)) {
+    const isTheirs = (await tenants.ofDomain(mailDomain)) === organisation.tenantId;
+    if (isTheirs) await consents.record({ kind: "domain", mailDomain }, event, now());
+  }
+  return recorded;
+};

@@ -1,0 +1,58 @@
+import type { ConsentRequest, ConsentRequests } from "../../shared/domain/consent-request.ts";
+import { ownerKeyOf, type ProductUser } from "../../shared/domain/ids.ts";
+import { type Organisation, organisationKey } from "../../shared/domain/tenant-consent.ts";
+
+/** Consent requests in memory, with the promises of the port and nothing more. Every method is one step. */
+export const memoryConsentRequests = (): ConsentRequests => {
+  const requests = new Map<string, ConsentRequest>();
+  const links = new Map<string, string>();
+
+  const keyOf = (organisation: Organisation, user: ProductUser) =>
+    `${organisationKey(organisation)} ${ownerKeyOf(user)}`;
+  const keyOfRequest = ({ organisation, requester }: ConsentRequest) =>
+    keyOf(organisation, requester.user);
+  const standing = (request: ConsentRequest) => {
+    const stands = requests.get(keyOfRequest(request));
+    return stands?.tokenHash === request.tokenHash ? stands : undefined;
+  };
+
+  return {
+    find: async (organisation, user) => requests.get(keyOf(organisation, user)),
+
+    open: async (request) => {
+      const key = keyOf(request.organisation, request.requester.user);
+      const before = requests.get(key);
+      if (before && !before.notifiedAt && before.expiresAt > request.createdAt) return before;
+      const opened = { ...request, mail: { status: "none" }, notifiedAt: undefined } as const;
+      requests.set(key, opened);
+      links.set(request.tokenHash, key);
+      return opened;
+    },
+
+    findByLink: async (tokenHash) => {
+      const request = requests.get(links.get(tokenHash) ?? "");
+      return request && { request, isCurrent: request.tokenHash === tokenHash };
+    },
+
+    waiting: async (organisation) =>
+      [...requests.values()]
+        .filter(
+          (request) =>
+            organisationKey(request.organisation) === organisationKey(organisation) &&
+            !request.notifiedAt,
+        )
+        .toSorted((left, right) => left.createdAt.getTime() - right.createdAt.getTime()),
+
+    claimNotice: async (request, now) => {
+      const stands = standing(request);
+      if (!stands || stands.notifiedAt) return false;
+      requests.set(keyOfRequest(request), { ...stands, notifiedAt: now });
+      return true;
+    },
+
+    noteMail: async (request, mail) => {
+      const stands = standing(request);
+      if (stands) requests.set(keyOfRequest(request), { ...stands, mail });
+    },
+  };
+};

@@ -1,0 +1,595 @@
+import { randomUUID } from "node:crypto";
+import { ScanCommand } from "@aws-sdk/client-dynamodb";
+import { unmarshall } from "@aws-sdk/util-dynamodb";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { dynamoDbConsentProofs } from "../../../../shared/adapters/dynamodb/consent-proofs.ts";
+import { dynamoDbConsentRequests } from "../../../../shared/adapters/dynamodb/consent-requests.ts";
+import { dynamoDbMailLedger } from "../../../../shared/adapters/dynamodb/mail-ledger.ts";
+import { dynamoDbTenantConsents } from "../../../../shared/adapters/dynamodb/tenant-consents.ts";
+import type { ConsentProofs, PendingProof } from "../../../../shared/domain/consent-proof.ts";
+import {
+  type ConsentRequests,
+  digestSeconds,
+  type MailLedger,
+  mailLimits,
+  type NewConsentRequest,
+} from "../../../../shared/domain/consent-request.ts";
+import {
+  connectionId,
+  hashOf,
+  type ProductUser,
+  tenantId,
+  userId,
+  workspaceId,
+} from "../../../../shared/domain/ids.ts";
+import {
+  type MailAddress,
+  type MailDomain,
+  mailAddress,
+} from "../../../../shared/domain/mail-address.ts";
+import type { Organisation, TenantConsents } from "../../../../shared/domain/tenant-consent.ts";
+import { engines } from "../../../engines/engines.ts";
+import { memoryConsentProofs } from "../../../fakes/memory-consent-proofs.ts";
+import { memoryConsentRequests } from "../../../fakes/memory-consent-requests.ts";
+import { memoryMailLedger } from "../../../fakes/memory-mail-ledger.ts";
+import { memoryTenantConsents } from "../../../fakes/memory-tenant-consents.ts";
+import { type LossyClient, lossyClient } from "./lossy-client.ts";
+import { createProductTables } from "./product-tables.ts";
+
+const began = new Date("2026-11-20T09:00:00Z");
+const at = (seconds: number) => new Date(began.getTime() + seconds * 1000);
+
+const newTenant = (): Organisation => ({ kind: "tenant", tenantId: tenantId(randomUUID()) });
+const newUser = (workspace = `ws_${randomUUID()}`): ProductUser => ({
+  userId: userId(`user-${randomUUID()}`),
+  workspaceId: workspaceId(workspace),
+});
+
+const address = (text: string): MailAddress => {
+  const read = mailAddress(text);
+  if (!read) throw new Error(`${text} is no address`);
+  return read;
+};
+const newAddress = () => address(`it-${randomUUID()}@north.example`);
+
+const proof = { kind: "administrator", roles: ["62e90394-69f5-4237-9190-012177145e10"] } as const;
+const verified = { kind: "verified", proof } as const;
+const blocked = { kind: "blocked", certain: true } as const;
+
+const newRequest = (changes: Partial<NewConsentRequest> = {}): NewConsentRequest => ({
+  organisation: newTenant(),
+  requester: {
+    user: newUser(),
+    email: address("alice@north.example"),
+    name: "Alice Example",
+    workspaceName: undefined,
+  },
+  returnTo: "connections",
+  tokenHash: hashOf("approval_link", randomUUID()),
+  sealedToken: `sealed-${randomUUID()}`,
+  createdAt: began,
+  expiresAt: at(7 * 24 * 3600),
+  ...changes,
+});
+
+/** The same person asks again. */
+const again = (request: NewConsentRequest, seconds: number): NewConsentRequest => ({
+  ...newRequest(request),
+  tokenHash: hashOf("approval_link", randomUUID()),
+  sealedToken: `sealed-${randomUUID()}`,
+  createdAt: at(seconds),
+  expiresAt: at(seconds + 7 * 24 * 3600),
+});
+
+const newProof = (changes: Partial<PendingProof> = {}): PendingProof => ({
+  id: randomUUID(),
+  tenantId: tenantId(randomUUID()),
+  tokenHash: "token-hash",
+  browserHash: "this-browser",
+  sealedSecrets: "sealed-secrets",
+  expiresAt: at(600),
+  ...changes,
+});
+
+const twenty = <Value>(make: (index: number) => Promise<Value>) =>
+  Promise.all(Array.from({ length: 20 }, (_, index) => make(index)));
+
+interface Stores {
+  readonly consents: TenantConsents;
+  readonly requests: ConsentRequests;
+  readonly ledger: MailLedger;
+  readonly proofs: ConsentProofs;
+}
+
+const contract = (open: () => Stores) => {
+  describe("tenant consents", () => {
+    it("know nothing of an organisation that was never heard of", async () => {
+      const organisation = newTenant();
+
+      expect(await open().consents.find(organisation)).toEqual({
+        organisation,
+        status: "unknown",
+        times: {},
+        proof: undefined,
+        blockIsCertain: false,
+      });
+    });
+
+    it.for<Organisation>([
+      newTenant(),
+      { kind: "domain", mailDomain: `n-${randomUUID()}.example` as MailDomain },
+      { kind: "person", ownerKey: randomUUID() },
+    ])("keep every step of a $kind with its time", async (organisation) => {
+      const { consents } = open();
+
+      await consents.record(organisation, blocked, at(1));
+      await consents.record(organisation, { kind: "requested" }, at(2));
+      await consents.record(organisation, { kind: "reported" }, at(3));
+      const recorded = await consents.record(organisation, verified, at(4));
+
+      expect(recorded).toMatchObject({ moved: true, before: "reported" });
+      const found = await consents.find(organisation);
+      expect(found).toEqual(recorded.consent);
+      expect(found).toEqual({
+        organisation,
+        status: "verified",
+        times: { blocked: at(1), requested: at(2), reported: at(3), verified: at(4) },
+        proof,
+        blockIsCertain: false,
+      });
+    });
+
+    it("say that nothing moved, and what stands, when an event changes nothing", async () => {
+      const { consents } = open();
+      const organisation = newTenant();
+      await consents.record(organisation, verified, at(1));
+
+      const recorded = await consents.record(organisation, { kind: "reported" }, at(2));
+
+      expect(recorded).toMatchObject({ moved: false, consent: { status: "verified" } });
+    });
+
+    it("tell one of many concurrent calls that it moved", async () => {
+      const { consents } = open();
+      const organisation = newTenant();
+
+      const recorded = await twenty(() => consents.record(organisation, blocked, at(1)));
+
+      expect(recorded.filter(({ moved }) => moved)).toHaveLength(1);
+    });
+
+    it("are due for notices from the verification until everybody was told", async () => {
+      const { consents } = open();
+      const organisation = newTenant();
+      const isDue = async () =>
+        (await consents.noticesDue(1_000)).some(
+          (consent) =>
+            JSON.stringify(consent.organisation) === JSON.stringify(organisation) &&
+            consent.status === "verified",
+        );
+      await consents.record(organisation, { kind: "requested" }, at(1));
+      expect(await isDue()).toBe(false);
+
+      const { consent } = await consents.record(organisation, verified, at(2));
+      await expect.poll(isDue).toBe(true);
+
+      await consents.noticesDone(consent);
+      await expect.poll(isDue).toBe(false);
+    });
+
+    it("stay due when they were verified anew meanwhile", async () => {
+      const { consents } = open();
+      const organisation = newTenant();
+      const { consent } = await consents.record(organisation, verified, at(2));
+      await consents.record(organisation, { kind: "lost" }, at(1_000));
+      await consents.record(organisation, verified, at(2_000));
+
+      await consents.noticesDone(consent);
+
+      const due = await consents.noticesDue(1_000);
+      expect(due.map((each) => each.organisation)).toContainEqual(organisation);
+    });
+
+    it("are not due any more once the approval is lost", async () => {
+      const { consents } = open();
+      const organisation = newTenant();
+      await consents.record(organisation, verified, at(2));
+      await consents.record(organisation, { kind: "lost" }, at(1_000));
+
+      await expect
+        .poll(async () => (await consents.noticesDue(1_000)).map((each) => each.organisation))
+        .not.toContainEqual(organisation);
+    });
+
+    it("count different connections that met a loss within ten minutes, each once", async () => {
+      const { consents } = open();
+      const tenant = tenantId(randomUUID());
+      const loses = (name: string, seconds: number) =>
+        consents.countLoss(tenant, connectionId(name), at(seconds));
+
+      expect(await loses("conn_a", 0)).toBe(1);
+      expect(await loses("conn_a", 60)).toBe(1);
+      expect(await loses("conn_b", 599)).toBe(2);
+      expect(await loses("conn_c", 601)).toBe(1);
+    });
+
+    it("count losses that come at once", async () => {
+      const { consents } = open();
+      const tenant = tenantId(randomUUID());
+
+      const counts = await Promise.all(
+        ["conn_a", "conn_b", "conn_c"].map((name) =>
+          consents.countLoss(tenant, connectionId(name), at(0)),
+        ),
+      );
+
+      expect(counts.toSorted()).toEqual([1, 2, 3]);
+    });
+  });
+
+  describe("consent requests", () => {
+    it("are found by their person and by their link, as they were opened", async () => {
+      const { requests } = open();
+      const request = newRequest();
+
+      const opened = await requests.open(request);
+
+      expect(opened).toEqual({ ...request, mail: { status: "none" }, notifiedAt: undefined });
+      const { organisation, requester, tokenHash } = request;
+      expect(await requests.find(organisation, requester.user)).toEqual(opened);
+      expect(await requests.findByLink(tokenHash)).toEqual({ request: opened, isCurrent: true });
+      expect(await requests.waiting(organisation)).toEqual([opened]);
+    });
+
+    it("stay the same while they are open, and are replaced when they have run out", async () => {
+      const { requests } = open();
+      const request = newRequest();
+      const opened = await requests.open(request);
+
+      expect(await requests.open(again(request, 60))).toEqual(opened);
+      const late = again(request, 7 * 24 * 3600);
+      expect((await requests.open(late)).tokenHash).toBe(late.tokenHash);
+
+      expect(await requests.findByLink(request.tokenHash)).toMatchObject({
+        isCurrent: false,
+        request: { tokenHash: late.tokenHash },
+      });
+      expect(await requests.findByLink(late.tokenHash)).toMatchObject({ isCurrent: true });
+      expect(await requests.waiting(request.organisation)).toHaveLength(1);
+    });
+
+    it("are one, however often a person asks at once", async () => {
+      const { requests } = open();
+      const request = newRequest();
+
+      const opened = await twenty((index) => requests.open(again(request, index)));
+
+      expect(new Set(opened.map(({ tokenHash }) => tokenHash)).size).toBe(1);
+    });
+
+    it("are kept apart by person and by organisation", async () => {
+      const { requests } = open();
+      const request = newRequest();
+      const colleague = newRequest({ organisation: request.organisation, createdAt: at(5) });
+      const elsewhere = newRequest({ requester: request.requester });
+      for (const each of [colleague, request, elsewhere]) await requests.open(each);
+
+      const waiting = await requests.waiting(request.organisation);
+
+      expect(waiting.map(({ tokenHash }) => tokenHash)).toEqual([
+        request.tokenHash,
+        colleague.tokenHash,
+      ]);
+      expect(await requests.find(newTenant(), request.requester.user)).toBeUndefined();
+      expect(await requests.findByLink("unknown")).toBeUndefined();
+    });
+
+    it("are told once, however many try, and then wait no longer", async () => {
+      const { requests } = open();
+      const opened = await requests.open(newRequest());
+
+      const claims = await twenty(() => requests.claimNotice(opened, at(100)));
+
+      expect(claims.filter(Boolean)).toHaveLength(1);
+      expect(await requests.waiting(opened.organisation)).toEqual([]);
+      expect((await requests.find(opened.organisation, opened.requester.user))?.notifiedAt).toEqual(
+        at(100),
+      );
+    });
+
+    it("begin anew after their person was told", async () => {
+      const { requests } = open();
+      const opened = await requests.open(newRequest());
+      await requests.claimNotice(opened, at(100));
+
+      const next = await requests.open(again(opened, 200));
+
+      expect(next.tokenHash).not.toBe(opened.tokenHash);
+      expect(await requests.claimNotice(opened, at(300))).toBe(false);
+      expect(await requests.claimNotice(next, at(300))).toBe(true);
+    });
+
+    it("note what became of the mail, unless they were replaced", async () => {
+      const { requests } = open();
+      const opened = await requests.open(newRequest());
+      const mail = { status: "sent", to: newAddress(), at: at(5) } as const;
+      const read = async () =>
+        (await requests.find(opened.organisation, opened.requester.user))?.mail;
+
+      await requests.noteMail(opened, mail);
+      expect(await read()).toEqual(mail);
+
+      await requests.open(again(opened, 8 * 24 * 3600));
+      await requests.noteMail(opened, { ...mail, status: "not_delivered" });
+      expect(await read()).toEqual({ status: "none" });
+    });
+  });
+
+  describe("the mail ledger", () => {
+    const claimed = (changes: Partial<Parameters<MailLedger["claim"]>[0]> = {}) => ({
+      to: newAddress(),
+      requester: newUser(),
+      organisation: newTenant(),
+      ...changes,
+    });
+
+    it("gives the right to one mail, of many who ask at once", async () => {
+      const { ledger } = open();
+      const mail = claimed();
+
+      const answers = await twenty(() => ledger.claim({ ...mail, requester: newUser() }, at(0)));
+
+      expect(answers.filter((answer) => answer === undefined).length).toBeLessThanOrEqual(1);
+      expect(
+        answers.filter((answer) => answer === undefined || answer === "joined").length,
+      ).toBeGreaterThan(0);
+    });
+
+    it("lets an administrator have one mail for an organisation in a day", async () => {
+      const { ledger } = open();
+      const mail = claimed();
+
+      expect(await ledger.claim(mail, at(0))).toBeUndefined();
+      expect(await ledger.claim({ ...mail, requester: newUser() }, at(60))).toBe("joined");
+      expect(await ledger.claim(mail, at(digestSeconds - 1))).toBe("joined");
+      expect(await ledger.claim(mail, at(digestSeconds))).toBeUndefined();
+    });
+
+    it("takes a plus part and other letters for the same administrator", async () => {
+      const { ledger } = open();
+      const name = randomUUID();
+      const mail = claimed({ to: address(`it-${name}@north.example`) });
+      await ledger.claim(mail, at(0));
+
+      const other = address(`IT-${name.toUpperCase()}+appse@north.example`);
+
+      expect(await ledger.claim({ ...mail, to: other }, at(1))).toBe("joined");
+    });
+
+    it("limits a person's mails in a day, and lets them again the next day", async () => {
+      const { ledger } = open();
+      const requester = newUser();
+      for (let count = 0; count < mailLimits.user; count += 1) {
+        expect(await ledger.claim(claimed({ requester }), at(count))).toBeUndefined();
+      }
+
+      expect(await ledger.claim(claimed({ requester }), at(99))).toBe("limited");
+      expect(await ledger.claim(claimed({ requester }), at(24 * 3600))).toBeUndefined();
+    });
+
+    it("limits a workspace's mails in a day, whoever asks", async () => {
+      const { ledger } = open();
+      const workspace = `ws_${randomUUID()}`;
+      for (let count = 0; count < mailLimits.workspace; count += 1) {
+        const requester = newUser(workspace);
+        expect(await ledger.claim(claimed({ requester }), at(count))).toBeUndefined();
+      }
+
+      expect(await ledger.claim(claimed({ requester: newUser(workspace) }), at(99))).toBe(
+        "limited",
+      );
+    });
+
+    it("limits one recipient's mails in a day, for whatever organisations", async () => {
+      const { ledger } = open();
+      const to = newAddress();
+      for (let count = 0; count < mailLimits.recipient; count += 1) {
+        expect(await ledger.claim(claimed({ to }), at(count))).toBeUndefined();
+      }
+
+      expect(await ledger.claim(claimed({ to }), at(99))).toBe("limited");
+    });
+
+    it("does not take a refused mail for the one of the day", async () => {
+      const { ledger } = open();
+      const requester = newUser();
+      for (let count = 0; count < mailLimits.user; count += 1) {
+        await ledger.claim(claimed({ requester }), at(count));
+      }
+      const mail = claimed();
+      expect(await ledger.claim({ ...mail, requester }, at(99))).toBe("limited");
+
+      expect(await ledger.claim(mail, at(100))).toBeUndefined();
+    });
+
+    it("sends nothing more to a mailbox that bounced or complained", async () => {
+      const { ledger } = open();
+      const mail = claimed();
+      expect(await ledger.isSuppressed(mail.to)).toBe(false);
+
+      await ledger.suppress(mail.to, "complaint", at(0));
+
+      expect(await ledger.isSuppressed(mail.to)).toBe(true);
+      expect(await ledger.claim(mail, at(1))).toBe("suppressed");
+    });
+  });
+
+  describe("proving sign-ins", () => {
+    it("are taken once, of many who try", async () => {
+      const { proofs } = open();
+      const pending = newProof();
+      await proofs.begin(pending);
+
+      const taken = await twenty(() => proofs.take(pending.id, "this-browser", at(1)));
+
+      expect(taken.filter(Boolean)).toEqual([pending]);
+      expect(await proofs.take(pending.id, "this-browser", at(2))).toBeUndefined();
+    });
+
+    it("are for the browser that began them, and a wrong try spoils nothing", async () => {
+      const { proofs } = open();
+      const pending = newProof();
+      await proofs.begin(pending);
+
+      expect(await proofs.take(pending.id, "another-browser", at(1))).toBeUndefined();
+      expect(await proofs.take("unknown", "this-browser", at(1))).toBeUndefined();
+
+      expect(await proofs.take(pending.id, "this-browser", at(1))).toEqual(pending);
+    });
+
+    it("are over in the second in which they expire", async () => {
+      const { proofs } = open();
+      const [late, inTime] = [newProof(), newProof()];
+      await proofs.begin(late);
+      await proofs.begin(inTime);
+
+      expect(await proofs.take(late.id, "this-browser", at(600))).toBeUndefined();
+      expect(await proofs.take(inTime.id, "this-browser", at(599))).toBeDefined();
+    });
+  });
+};
+
+describe("in memory", () => {
+  contract(() => ({
+    consents: memoryTenantConsents(),
+    requests: memoryConsentRequests(),
+    ledger: memoryMailLedger(),
+    proofs: memoryConsentProofs(),
+  }));
+});
+
+describe.for(Object.entries(engines))("on %s", ([, start]) => {
+  let engine: Awaited<ReturnType<typeof start>>;
+  let tableName: string;
+  const clients: LossyClient[] = [];
+  beforeAll(async () => {
+    engine = await start();
+    tableName = (await createProductTables(engine.origin)).tenantConsents;
+  });
+  afterAll(async () => {
+    for (const { client } of clients) client.destroy();
+    await engine.close();
+  });
+
+  const subject = { clientId: "client-1", scopeSet: "scopes-1" };
+  const openLossy = (changes: Partial<typeof subject> = {}) => {
+    const lossy = lossyClient(engine.origin);
+    clients.push(lossy);
+    const of = { ...subject, ...changes };
+    return {
+      ...lossy,
+      consents: dynamoDbTenantConsents(lossy.client, tableName, of),
+      requests: dynamoDbConsentRequests(lossy.client, tableName, of),
+      ledger: dynamoDbMailLedger(lossy.client, tableName),
+      proofs: dynamoDbConsentProofs(lossy.client, tableName),
+    };
+  };
+
+  contract(openLossy);
+
+  describe("when an answer is lost", () => {
+    it("record knows its own move", async () => {
+      const { consents, loseAnswer } = openLossy();
+      loseAnswer("PutItemCommand");
+
+      expect(await consents.record(newTenant(), verified, at(1))).toMatchObject({ moved: true });
+    });
+
+    it("record does not take another one's move for its own", async () => {
+      const { consents, loseAnswer, overtake } = openLossy();
+      const organisation = newTenant();
+      overtake("PutItemCommand", () => openLossy().consents.record(organisation, verified, at(1)));
+      loseAnswer("PutItemCommand");
+
+      expect(await consents.record(organisation, verified, at(1))).toMatchObject({
+        moved: false,
+        consent: { status: "verified" },
+      });
+    });
+
+    it("countLoss counts once", async () => {
+      const { consents, loseAnswer } = openLossy();
+      loseAnswer("PutItemCommand");
+
+      expect(await consents.countLoss(tenantId(randomUUID()), connectionId("conn_a"), at(0))).toBe(
+        1,
+      );
+    });
+
+    it.for([1, 2])("open knows its own request after %i of them", async (times) => {
+      const { requests, loseAnswer } = openLossy();
+      for (let lost = 0; lost < times; lost += 1) loseAnswer("PutItemCommand");
+      const request = newRequest();
+
+      expect((await requests.open(request)).tokenHash).toBe(request.tokenHash);
+    });
+
+    it("claimNotice knows its own claim", async () => {
+      const { requests, loseAnswer } = openLossy();
+      const opened = await requests.open(newRequest());
+      loseAnswer("UpdateItemCommand");
+
+      expect(await requests.claimNotice(opened, at(1))).toBe(true);
+    });
+
+    it("the ledger gives the right once", async () => {
+      const { ledger, loseAnswer } = openLossy();
+      const mail = { to: newAddress(), requester: newUser(), organisation: newTenant() };
+      loseAnswer("PutItemCommand");
+
+      expect(await ledger.claim(mail, at(0))).toBeUndefined();
+      expect(await ledger.claim(mail, at(1))).toBe("joined");
+    });
+
+    it("take knows its own proof", async () => {
+      const { proofs, loseAnswer } = openLossy();
+      const pending = newProof();
+      await proofs.begin(pending);
+      loseAnswer("UpdateItemCommand");
+
+      expect(await proofs.take(pending.id, "this-browser", at(1))).toEqual(pending);
+    });
+  });
+
+  it("a new client id or another set of permissions starts its own approvals", async () => {
+    const organisation = newTenant();
+    const { consents } = openLossy();
+    await consents.record(organisation, verified, at(1));
+
+    for (const changes of [{ clientId: "client-2" }, { scopeSet: "scopes-2" }]) {
+      const others = openLossy(changes);
+      expect((await others.consents.find(organisation)).status).toBe("unknown");
+      const due = await others.consents.noticesDue(1_000);
+      expect(due.map((each) => each.organisation)).not.toContainEqual(organisation);
+    }
+    expect((await consents.find(organisation)).status).toBe("verified");
+  });
+
+  it("no key holds an address, and everything about people is removed by TTL", async () => {
+    const { requests, ledger, client } = openLossy();
+    const to = newAddress();
+    const opened = await requests.open(newRequest());
+    await requests.noteMail(opened, { status: "sent", to, at: at(1) });
+    const { requester, organisation } = opened;
+    await ledger.claim({ to, requester: requester.user, organisation }, at(0));
+    await ledger.suppress(to, "bounce", at(0));
+
+    const { Items = [] } = await client.send(new ScanCommand({ TableName: tableName }));
+
+    for (const item of Items.map((each) => unmarshall(each))) {
+      expect(`${item.pk} ${item.sk}`).not.toContain("@");
+      const isPersonal = JSON.stringify(item).includes("@");
+      if (isPersonal) expect(item.deleteAt).toBeGreaterThan(began.getTime() / 1000);
+    }
+  });
+});
