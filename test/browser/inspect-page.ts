@@ -26,7 +26,8 @@ export interface Barrier {
   readonly where: readonly string[];
 }
 
-const findBarriers = async (page: Page, name: string): Promise<readonly Barrier[]> => {
+/** What axe-core finds serious or critical on a page that axe-core was put into. */
+export const findBarriers = async (page: Page, name: string): Promise<readonly Barrier[]> => {
   const { violations } = found.parse(
     await page.evaluate("axe.run({ resultTypes: ['violations'] })"),
   );

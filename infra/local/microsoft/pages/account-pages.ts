@@ -1,4 +1,4 @@
-import { html } from "../html.ts";
+import { html } from "../../../../shared/pages/html.ts";
 import type { HttpResponse } from "../http-exchange.ts";
 import type { AccountState } from "../simulation.ts";
 import { page } from "./page.ts";

@@ -1,4 +1,4 @@
-import { type Html, html } from "../html.ts";
+import { type Html, html } from "../../../../shared/pages/html.ts";
 import type { HttpResponse } from "../http-exchange.ts";
 import { permissionTitle } from "../scopes.ts";
 import { page } from "./page.ts";

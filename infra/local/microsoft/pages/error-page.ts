@@ -1,5 +1,5 @@
+import { html } from "../../../../shared/pages/html.ts";
 import { type Refusal, type Trace, timestamp } from "../aadsts.ts";
-import { html } from "../html.ts";
 import type { HttpResponse } from "../http-exchange.ts";
 import { page } from "./page.ts";
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { html } from "../html.ts";
+import { html } from "../../../../shared/pages/html.ts";
 import type { HttpResponse } from "../http-exchange.ts";
 
 const script = "document.forms[0].submit();";

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type Html, html } from "../html.ts";
+import { type Html, html } from "../../../../shared/pages/html.ts";
 import type { HttpResponse } from "../http-exchange.ts";
 
 /** Every page on which Microsoft may keep a person. It is the value of `data-page` on the root element. */

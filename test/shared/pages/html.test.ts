@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { html } from "../../../../infra/local/microsoft/html.ts";
+import { html } from "../../../shared/pages/html.ts";
 
 it("escapes whatever is put in", () => {
   expect(html`<p title="${`"'`}">${"<b>&"}</p>`.text).toBe(

@@ -1,0 +1,28 @@
+import type { Context } from "aws-lambda";
+import { errorFields, logger } from "../../shared/logger.ts";
+import { type ResumeWaitingPorts, resumeWaiting } from "./resume-waiting.ts";
+
+/** Invoked each minute; what it is invoked with says nothing. Two runs at once harm nobody. */
+export const resumeWaitingHandler =
+  (ports: Omit<ResumeWaitingPorts, "onResumed" | "report">) =>
+  async (_event: unknown, context: Context): Promise<void> => {
+    logger.powertools.resetKeys();
+    logger.powertools.addContext(context);
+    const report = (error: unknown) => {
+      logger.error("people not told of an approval", {
+        failure: "internal_error",
+        error: errorFields(error),
+      });
+    };
+    try {
+      await resumeWaiting({
+        ...ports,
+        onResumed: (organisation, people) =>
+          logger.info("step of an approval", { step: "resumed", organisation, people }),
+        report,
+      });
+    } catch (error) {
+      // The next run, a minute later, finds everything as it is.
+      report(error);
+    }
+  };

@@ -1,0 +1,118 @@
+import type {
+  ConsentRequest,
+  ConsentRequests,
+  Mailer,
+  MailLedger,
+} from "../../shared/domain/consent-request.ts";
+import {
+  organisationKey,
+  type TenantConsent,
+  type TenantConsents,
+} from "../../shared/domain/tenant-consent.ts";
+
+/** Microsoft applies an approval within minutes; whoever follows the mail should not come too early. */
+const settlingSeconds = 60;
+
+export const organisationsPerRun = 20;
+export const mailsPerRun = 200;
+/** When so many mails of a run are refused, the next ones will be as well, and each costs a person theirs. */
+export const refusalsPerRun = 3;
+/** Below the function's own limit, with room for the person who is being told. */
+const runMilliseconds = 40_000;
+
+export interface ResumeWaitingPorts {
+  readonly consents: Pick<TenantConsents, "noticesDue" | "noticesDone">;
+  readonly requests: Pick<ConsentRequests, "waiting" | "claimNotice">;
+  readonly ledger: Pick<MailLedger, "isSuppressed">;
+  readonly sendMail: (request: ConsentRequest) => ReturnType<Mailer["send"]>;
+  /** Between two mails, so that the mail service does not refuse them for their number. */
+  readonly pause: () => Promise<void>;
+  readonly now: () => Date;
+  /** Told how many people of an organisation this run has written to. */
+  readonly onResumed: (organisation: string, people: number) => void;
+  /** Told of an error that keeps one person or organisation from being served, not the others. */
+  readonly report: (error: unknown) => void;
+}
+
+/** How much of what one run may do is left. */
+interface Allowance {
+  mails: number;
+  refusals: number;
+  readonly until: number;
+}
+
+const isUsedUp = ({ mails, refusals, until }: Allowance, now: Date) =>
+  mails <= 0 || refusals <= 0 || now.getTime() > until;
+
+const hasSettled = ({ times }: TenantConsent, now: Date) =>
+  now.getTime() - (times.verified?.getTime() ?? 0) >= settlingSeconds * 1000;
+
+/**
+ * Writes to everybody who waits for an approval that is there, once each. Whoever is claimed is not written to again,
+ * also when the mail fails or the process dies: an open page moves on by itself, and two mails are worse than
+ * none. What a run leaves, the next one takes up.
+ */
+export const resumeWaiting = async (ports: ResumeWaitingPorts): Promise<void> => {
+  const { consents, now, report } = ports;
+  const allowance: Allowance = {
+    mails: mailsPerRun,
+    refusals: refusalsPerRun,
+    until: now().getTime() + runMilliseconds,
+  };
+  for (const consent of await consents.noticesDue(organisationsPerRun)) {
+    if (isUsedUp(allowance, now())) return;
+    if (!hasSettled(consent, now())) continue;
+    try {
+      const isDone = await resumeOrganisation(consent, allowance, ports);
+      if (isDone) await consents.noticesDone(consent);
+    } catch (error) {
+      report(error);
+    }
+  }
+};
+
+/** @returns whether nobody of the organisation is left to be told */
+const resumeOrganisation = async (
+  { organisation }: TenantConsent,
+  allowance: Allowance,
+  ports: ResumeWaitingPorts,
+): Promise<boolean> => {
+  const { requests, now, onResumed, report } = ports;
+  let told = 0;
+  let isDone = true;
+  for (const request of await requests.waiting(organisation)) {
+    if (isUsedUp(allowance, now())) {
+      isDone = false;
+      break;
+    }
+    try {
+      if (await tell(request, allowance, ports)) told += 1;
+    } catch (error) {
+      // Not claimed, as far as is known.
+      report(error);
+      isDone = false;
+    }
+  }
+  if (told > 0) onResumed(organisationKey(organisation), told);
+  return isDone;
+};
+
+/** @returns whether a mail is on its way */
+const tell = async (
+  request: ConsentRequest,
+  allowance: Allowance,
+  { requests, ledger, sendMail, pause, now, report }: ResumeWaitingPorts,
+): Promise<boolean> => {
+  // Before the claim: a read that fails must cost nobody their mail.
+  const isSuppressed = await ledger.isSuppressed(request.requester.email);
+  const isOurs = await requests.claimNotice(request, now());
+  if (!isOurs || isSuppressed) return false;
+  allowance.mails -= 1;
+  const sent = await sendMail(request).catch((error: unknown) => {
+    report(error);
+    return "refused" as const;
+  });
+  if (sent === "refused") allowance.refusals -= 1;
+  await pause();
+  return sent !== "refused";
+};
