@@ -39,9 +39,31 @@ export const productClaimsEnv = {
   WORKSPACE_CLAIM: name,
 };
 
+/** Claims of the product's JWT that say how a person is reached and called; only the address is needed. */
+export const productPersonEnv = {
+  EMAIL_CLAIM: name,
+  NAME_CLAIM: name,
+  WORKSPACE_NAME_CLAIM: name,
+};
+
 export const attemptsEnv = { ATTEMPTS_TABLE: name };
 
 export const connectionsEnv = { CONNECTIONS_TABLE: name };
+
+/** What is known of organisations' approvals, and who waits for them. */
+export const tenantConsentsEnv = { TENANT_CONSENTS_TABLE: name };
+
+/** Where the API is reached from outside, without a slash at its end; approval links begin with it. */
+export const apiUrlEnv = { API_URL: endpoint };
+
+/** Where Microsoft sends administrators back to; registered at Microsoft to the letter. */
+export const adminConsentRedirectEnv = { ADMIN_CONSENT_REDIRECT_URI: endpoint };
+
+/** Amazon SES: the verified sender, and the configuration set that reports bounces and complaints. */
+export const mailEnv = { MAIL_FROM: name, MAIL_CONFIGURATION_SET: name };
+
+/** Whom an administrator asks about the product: a mail address. */
+export const supportEnv = { SUPPORT_EMAIL: name };
 
 /** The keys that seal what the tables hold; the secret is named here, never held. */
 export const vaultKeysEnv = { VAULT_KEYS_SECRET_ARN: secretArn };
@@ -53,12 +75,15 @@ export const tokenVaultEnv = {
   TOKEN_VAULT_KEY_ARN: secretArn,
 };
 
+/** The app registration; approvals are kept apart by it. */
+export const microsoftClientEnv = { MICROSOFT_CLIENT_ID: name };
+
 export const microsoftEnv = {
+  ...microsoftClientEnv,
   /** The cloud's authority: it names the issuer of every ID token. */
   MICROSOFT_AUTHORITY: endpoint,
   /** Where requests to the authority go; the same in every cloud. */
   MICROSOFT_LOGIN_ENDPOINT: endpoint,
-  MICROSOFT_CLIENT_ID: name,
 };
 
 /** Where Microsoft sends people back to; registered at Microsoft to the letter. */

@@ -1,6 +1,7 @@
 import { Logger } from "@aws-lambda-powertools/logger";
 import type { Actor } from "./domain/actor.ts";
 import type { MicrosoftEvidence } from "./domain/microsoft.ts";
+import type { ApprovalStep } from "./domain/tenant-consent.ts";
 
 /**
  * All that a log line may say beside its sentence. There is no way to log an event, a header, a body or
@@ -31,6 +32,21 @@ export interface LogFields {
   /** Of an unexpected error only its class and where it was thrown: messages can quote input. */
   readonly error?: { readonly name: string; readonly frames: readonly string[] };
   readonly durationMs?: number;
+  /** A step of the way from a blocked user to an approved organisation; metrics count it. */
+  readonly step?:
+    | "blocked"
+    | "requested"
+    | "mailed"
+    | "opened"
+    | "reported"
+    | "verified"
+    | "lost"
+    | "resumed";
+  /** A tenant id or a mail domain. */
+  readonly organisation?: string;
+  /** From the first request to the verified approval. */
+  readonly sinceRequestedSeconds?: number;
+  readonly people?: number;
 }
 
 /**
@@ -54,6 +70,11 @@ export const logger = {
   error: (sentence: string, fields: LogFields = {}) => powertools.error(sentence, { ...fields }),
 };
 
+/** One line for each step of an approval; metrics count them. */
+export const logApprovalStep = (step: ApprovalStep): void => {
+  logger.info("step of an approval", { ...step });
+};
+
 /** As V8 writes them: a place in a file, in brackets if the function has a name. */
 const frame = /^\s+at (?:.+ \()?\S+:\d+:\d+\)?$/;
 
@@ -64,4 +85,24 @@ export const errorFields = (error: unknown): NonNullable<LogFields["error"]> => 
   const trace = (error.stack ?? "").replace(error.message, () => "");
   const frames = trace.split("\n").filter((line) => frame.test(line));
   return { name: error.name, frames: frames.slice(0, 5).map((line) => line.trim()) };
+};
+
+/** A refused mail is for the operator to put right, and an alarm counts it; one that nobody can tell of is not. */
+export const logMailNotSent = (outcome: "refused" | "unknown", error: unknown): void => {
+  if (outcome === "refused") {
+    logger.error("mail refused by Amazon SES", {
+      failure: "mail_refused",
+      error: errorFields(error),
+    });
+  } else {
+    logger.warn("no answer of Amazon SES", { failure: "mail_unknown", error: errorFields(error) });
+  }
+};
+
+/** Both secrets of a rotation are stored, and the newer one does not work; an alarm counts it. */
+export const logCredentialFallback = (): void => {
+  logger.warn("an older client secret works, and a newer one is refused", {
+    failure: "app_credential_fallback",
+    actor: "operator",
+  });
 };

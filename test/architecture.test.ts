@@ -16,7 +16,7 @@ const layers: readonly {
     name: "the domain imports nothing of ours but itself, and no SDK",
     files: /^shared\/domain\//,
     mayImport: [/^shared\/domain\//],
-    packages: [/^node:(crypto|util)$/],
+    packages: [/^node:(crypto|url|util)$/],
   },
   {
     name: "adapters know the domain and each other",
@@ -28,6 +28,12 @@ const layers: readonly {
     files: /^shared\/pages\//,
     mayImport: [/^shared\/pages\//],
     packages: [/^node:crypto$/],
+  },
+  {
+    name: "mails know the domain and how markup is made",
+    files: /^shared\/mails\//,
+    mayImport: [/^shared\/(domain|mails)\//, /^shared\/pages\/html\.ts$/],
+    packages: [],
   },
   {
     name: "http knows the domain and the logger",
@@ -48,7 +54,7 @@ const layers: readonly {
   {
     name: "a handler knows its use case and http",
     files: /^functions\/[^/]+\/handler\.ts$/,
-    mayImport: [/^shared\/(domain|http|pages)\//, /^shared\/logger\.ts$/, /^functions\//],
+    mayImport: [/^shared\/(domain|http|mails|pages)\//, /^shared\/logger\.ts$/, /^functions\//],
     packages: [/^zod\/mini$/, /^aws-lambda$/],
   },
   {
@@ -64,6 +70,7 @@ const layers: readonly {
       /^infra\//,
       /^functions\/[^/]+\/env\.ts$/,
       /^shared\/domain\/(permissions|secret)\.ts$/,
+      /^shared\/pages\/html\.ts$/,
     ],
   },
 ];

@@ -65,6 +65,7 @@ describe("what is installed", () => {
       "@aws-lambda-powertools/logger", // structured logs with the request id
       "@aws-sdk/client-dynamodb", // attempts and connections
       "@aws-sdk/client-secrets-manager", // the token vault; loaded by a refresh, complete and disconnect
+      "@aws-sdk/client-sesv2", // mails to administrators and those who wait; two functions load it
       "@aws-sdk/credential-provider-env", // Lambda's credentials, and no search for others
       "@aws-sdk/util-dynamodb", // items to objects and back
       "@azure/msal-node", // requests to Microsoft's token endpoint
@@ -72,6 +73,7 @@ describe("what is installed", () => {
       "@smithy/core", // with the next two: GetSecretValue without a second client
       "@smithy/node-http-handler", // and bounded requests to Microsoft
       "@smithy/signature-v4",
+      "email-providers", // where anybody may have an address, no organisation is to be asked
       "jose", // ID tokens, and the seal of what is stored
       "zod", // parsing at the edges
     ]);

@@ -1,25 +1,17 @@
+import { type ParkAnswerPorts, parkAnswer } from "../../shared/domain/park-answer.ts";
 import { attemptLabel } from "../../shared/http/api-ids.ts";
 import { type EndpointHandler, endpoint } from "../../shared/http/endpoint.ts";
+import { readMicrosoftForm } from "../../shared/http/microsoft-form.ts";
 import { page, seeOther } from "../../shared/http/response.ts";
+import { returnUrl } from "../../shared/http/return-url.ts";
 import { logger } from "../../shared/logger.ts";
 import { signInLostPage } from "../../shared/pages/sign-in-lost.ts";
 import { signInWaitingPage } from "../../shared/pages/sign-in-waiting.ts";
-import { readMicrosoftForm } from "./microsoft-form.ts";
-import { type ParkAnswerPorts, parkAnswer, type Return } from "./park-answer.ts";
 
 export interface CallbackSettings {
   readonly MICROSOFT_AUTHORITY: URL;
   readonly RETURN_PAGES: Readonly<Record<string, URL>>;
 }
-
-/** The fragment stays in the browser: no server, log or Referer header sees it. RFC 3986 §3.5 */
-const returnUrl = (returnPage: URL, { attemptId, completion }: Return): URL => {
-  const url = new URL(returnPage);
-  const values = new URLSearchParams({ attemptId });
-  if (completion) values.set("completion", completion.reveal());
-  url.hash = values.toString();
-  return url;
-};
 
 /** Posting the form again is safe: either nothing was kept of the first time, or the answer was. */
 const signInWaiting = () => page(503, signInWaitingPage);

@@ -14,6 +14,7 @@ import {
   hashOf,
   type ProductUser,
 } from "../../shared/domain/ids.ts";
+import type { MailAddress } from "../../shared/domain/mail-address.ts";
 import type {
   Grant,
   GrantIncomplete,
@@ -29,6 +30,7 @@ import { fail, type Result, succeed } from "../../shared/domain/result.ts";
 import type { Sealer } from "../../shared/domain/sealer.ts";
 import { Secret } from "../../shared/domain/secret.ts";
 import type { TokenVault } from "../../shared/domain/token-vault.ts";
+import { type ApprovalPorts, noteBlock, noteGrant } from "./learn-approval.ts";
 import { problemOf } from "./problem-of.ts";
 
 export interface CompletionRequest {
@@ -36,6 +38,8 @@ export interface CompletionRequest {
   /** The one-time value that came with the browser. */
   readonly completion: Secret;
   readonly user: ProductUser;
+  /** Their address at the product, if it is known. */
+  readonly email: MailAddress | undefined;
 }
 
 /** The attempt cannot be completed by this request; nothing was sent to Microsoft. */
@@ -60,6 +64,8 @@ export type NotConnected =
   | { readonly kind: "account_mismatch" }
   | { readonly kind: "permissions_missing"; readonly missing: readonly string[] }
   | MailboxFailure
+  /** An administrator approved minutes ago, and not all of Microsoft knows it yet. */
+  | { readonly kind: "approval_spreading" }
   /** The mailbox was disconnected while its owner signed in to it. */
   | { readonly kind: "disconnected_since" };
 
@@ -70,7 +76,7 @@ export interface Completed {
   readonly isReconnect: boolean;
 }
 
-export interface CompleteAuthorizationPorts {
+export interface CompleteAuthorizationPorts extends ApprovalPorts {
   readonly attempts: Pick<AuthorizationAttempts, "take" | "destroy" | "end" | "find">;
   readonly connections: Pick<Connections, "connect" | "findOwned">;
   readonly identity: Pick<MicrosoftIdentity, "redeemCode">;
@@ -80,13 +86,12 @@ export interface CompleteAuthorizationPorts {
   readonly vault: Pick<TokenVault, "create" | "erase">;
   readonly sealer: Sealer;
   readonly personalAccounts: "allowed" | "refused";
-  readonly now: () => Date;
   /** Told of what was left undone that the person does not notice. */
   readonly report: (left: LeftUndone, error: unknown) => void;
 }
 
 /** An entry of the vault that no connection names, or an attempt whose end is not written down. */
-export type LeftUndone = "vault_entry_left" | "attempt_end_not_recorded";
+export type LeftUndone = "vault_entry_left" | "attempt_end_not_recorded" | "approval_not_recorded";
 
 const attemptSecrets = z.object({ codeVerifier: z.string(), nonce: z.string() });
 
@@ -173,10 +178,14 @@ const objection = (
   return missing.length > 0 ? { kind: "permissions_missing", missing } : undefined;
 };
 
+interface Connected extends Completed {
+  readonly grant: Grant;
+}
+
 const connectMailbox = async (
   attempt: TakenAttempt,
   ports: CompleteAuthorizationPorts,
-): Promise<Result<Completed, NotConnected>> => {
+): Promise<Result<Connected, NotConnected>> => {
   const granted = await redeem(attempt, ports);
   if (!granted.ok) return granted;
   const grant = granted.value;
@@ -217,7 +226,35 @@ const connectMailbox = async (
   }
   const { connection, replacedVaultEntry, isReconnect } = connecting;
   if (replacedVaultEntry) await eraseUnnamed(replacedVaultEntry, ports);
-  return succeed({ connection, isNew: true, isReconnect });
+  return succeed({ connection, isNew: true, isReconnect, grant });
+};
+
+/** What a sign-in tells of the organisation's approval is remembered, without anybody's harm if it is not. */
+const learn = async <Learnt>(
+  { report }: CompleteAuthorizationPorts,
+  remember: () => Promise<Learnt>,
+): Promise<Learnt | undefined> => {
+  try {
+    return await remember();
+  } catch (error) {
+    report("approval_not_recorded", error);
+    return undefined;
+  }
+};
+
+/** To be turned away while an approval is being applied means to wait. */
+const whatItMeans = async (
+  failure: NotConnected,
+  attempt: TakenAttempt,
+  email: MailAddress | undefined,
+  ports: CompleteAuthorizationPorts,
+): Promise<NotConnected> => {
+  if (failure.kind !== "refused" || failure.refusal.kind !== "admin_approval_required") {
+    return failure;
+  }
+  const { certain } = failure.refusal;
+  const learnt = await learn(ports, () => noteBlock(certain, attempt, email, ports));
+  return learnt === "spreading" ? { kind: "approval_spreading" } : failure;
 };
 
 /** What no connection names is never served, so that nothing depends on whether this works. */
@@ -252,12 +289,15 @@ export const completeAuthorization = async (
   };
   try {
     const connected = await connectMailbox(attempt, ports);
-    await end(
-      connected.ok
-        ? { status: "completed", connectionId: connected.value.connection.id }
-        : { status: "failed", problem: problemOf(connected.failure) },
-    );
-    return connected;
+    if (!connected.ok) {
+      const failure = await whatItMeans(connected.failure, attempt, request.email, ports);
+      await end({ status: "failed", problem: problemOf(failure) });
+      return fail(failure);
+    }
+    const { grant, ...completed } = connected.value;
+    await end({ status: "completed", connectionId: completed.connection.id });
+    await learn(ports, () => noteGrant(grant, attempt, request.email, ports));
+    return succeed(completed);
   } catch (error) {
     // The code may be spent, so there is no second try: the page is told to start again.
     await end({ status: "failed", problem: interrupted });

@@ -8,7 +8,9 @@ import {
   microsoftEnv,
   personalAccountsEnv,
   productClaimsEnv,
+  productPersonEnv,
   redirectEnv,
+  tenantConsentsEnv,
   tokenVaultEnv,
   vaultKeysEnv,
 } from "../../shared/config.ts";
@@ -22,7 +24,9 @@ export const completeEnv = z.object({
   ...microsoftEnv,
   ...personalAccountsEnv,
   ...productClaimsEnv,
+  ...productPersonEnv,
   ...redirectEnv,
+  ...tenantConsentsEnv,
   ...tokenVaultEnv,
   ...vaultKeysEnv,
 });

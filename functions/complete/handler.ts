@@ -8,7 +8,7 @@ import { type EndpointHandler, endpoint } from "../../shared/http/endpoint.ts";
 import { jsonBody } from "../../shared/http/json-body.ts";
 import { problem, problemResponse } from "../../shared/http/problem.ts";
 import { json } from "../../shared/http/response.ts";
-import { type ClaimNames, signedInUser } from "../../shared/http/signed-in-user.ts";
+import { type PersonClaimNames, signedInPerson } from "../../shared/http/signed-in-user.ts";
 import { type LogFields, logger } from "../../shared/logger.ts";
 import {
   type CompleteAuthorizationPorts,
@@ -20,7 +20,7 @@ import { problemOf } from "./problem-of.ts";
 
 const completeBody = z.strictObject({ attemptId: attemptIdText, completion: oneTimeValue });
 
-export interface CompleteSettings extends ClaimNames {
+export interface CompleteSettings extends PersonClaimNames {
   readonly ALLOWED_ORIGINS: readonly string[];
 }
 
@@ -64,10 +64,10 @@ export const completeHandler = (
       );
     }
 
-    const user = signedInUser(request, settings);
+    const { user, email } = signedInPerson(request, settings);
     const id = attemptId(body.attemptId);
     const completed = await completeAuthorization(
-      { attemptId: id, completion: new Secret(body.completion), user },
+      { attemptId: id, completion: new Secret(body.completion), user, email },
       ports,
     );
     const who = { attempt: attemptLabel(id), workspaceId: user.workspaceId };

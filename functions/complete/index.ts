@@ -1,19 +1,28 @@
 import { dynamoDbAttempts } from "../../shared/adapters/dynamodb/authorization-attempts.ts";
 import { openDynamoDb } from "../../shared/adapters/dynamodb/client.ts";
 import { dynamoDbConnections } from "../../shared/adapters/dynamodb/connections.ts";
+import { dynamoDbTenantConsents } from "../../shared/adapters/dynamodb/tenant-consents.ts";
+import { isFreeMailDomain } from "../../shared/adapters/email-providers/free-mail.ts";
 import { idTokenVerifier } from "../../shared/adapters/jose/id-token.ts";
 import { joseSealer } from "../../shared/adapters/jose/sealer.ts";
 import { classifyRedirect } from "../../shared/adapters/microsoft/failure-table.ts";
 import { graphMailboxes } from "../../shared/adapters/microsoft/mailboxes.ts";
 import { msalExchange } from "../../shared/adapters/microsoft/msal-exchange.ts";
 import { msalRedeemCode } from "../../shared/adapters/microsoft/redeem-code.ts";
+import { microsoftTenants } from "../../shared/adapters/microsoft/tenants.ts";
 import { openSecretsManager } from "../../shared/adapters/secrets-manager/client.ts";
 import { secretsManagerClientCredential } from "../../shared/adapters/secrets-manager/client-credential.ts";
 import { openSecretReader } from "../../shared/adapters/secrets-manager/read-secret.ts";
 import { secretsManagerTokenVault } from "../../shared/adapters/secrets-manager/token-vault.ts";
 import { secretsManagerVaultKeys } from "../../shared/adapters/secrets-manager/vault-keys.ts";
 import { readEnv } from "../../shared/config.ts";
-import { errorFields, logger } from "../../shared/logger.ts";
+import { requestedScopeSet } from "../../shared/domain/permissions.ts";
+import {
+  errorFields,
+  logApprovalStep,
+  logCredentialFallback,
+  logger,
+} from "../../shared/logger.ts";
 import { completeEnv } from "./env.ts";
 import { completeHandler } from "./handler.ts";
 
@@ -37,7 +46,7 @@ export const handler = completeHandler(env, {
   connections: dynamoDbConnections(dynamoDb, env.CONNECTIONS_TABLE),
   identity: {
     redeemCode: msalRedeemCode({
-      exchange: msalExchange(microsoft, credential),
+      exchange: msalExchange(microsoft, credential, { now, onFallback: logCredentialFallback }),
       verifyIdToken: idTokenVerifier(microsoft),
       redirectUri: env.REDIRECT_URI,
       now,
@@ -51,6 +60,13 @@ export const handler = completeHandler(env, {
   }),
   sealer: joseSealer(secretsManagerVaultKeys(readSecret, env.VAULT_KEYS_SECRET_ARN, now)),
   personalAccounts: env.PERSONAL_ACCOUNTS,
+  consents: dynamoDbTenantConsents(dynamoDb, env.TENANT_CONSENTS_TABLE, {
+    clientId: env.MICROSOFT_CLIENT_ID,
+    scopeSet: requestedScopeSet,
+  }),
+  tenants: microsoftTenants(microsoft, now),
+  isFreeMailDomain,
+  noteStep: logApprovalStep,
   now,
   report: (left, error) => {
     logger.error("left undone after a sign-in", { failure: left, error: errorFields(error) });

@@ -127,6 +127,14 @@ export const problemOf = (failure: NotTaken | NotConnected): ApiProblem => {
         message:
           "Not all of the permissions were granted that workflows need, so nothing was connected. Please start again and accept all of them.",
       };
+    case "approval_spreading":
+      return {
+        code: failure.kind,
+        actor: "nobody",
+        message:
+          "Your organisation's approval is being applied by Microsoft, which can take a few minutes. Nothing more is needed; please try again in a moment.",
+        retryAfterSeconds: 20,
+      };
     case "disconnected_since":
       return {
         code: failure.kind,

@@ -7,7 +7,7 @@ import { type EndpointHandler, endpoint } from "../../shared/http/endpoint.ts";
 import { jsonBody } from "../../shared/http/json-body.ts";
 import { problem, problemResponse } from "../../shared/http/problem.ts";
 import { json } from "../../shared/http/response.ts";
-import { type ClaimNames, signedInUser } from "../../shared/http/signed-in-user.ts";
+import { type PersonClaimNames, signedInPerson } from "../../shared/http/signed-in-user.ts";
 import { logger } from "../../shared/logger.ts";
 import { type StartAuthorizationPorts, startAuthorization } from "./start-authorization.ts";
 
@@ -18,9 +18,10 @@ const startBody = z.strictObject({
     z.string().check(z.minLength(1), z.maxLength(512), z.regex(/^[\x21-\x7e]+$/)),
   ),
   connectionId: z.optional(connectionIdText),
+  forOrganization: z._default(z.boolean(), false),
 });
 
-export interface StartSettings extends ClaimNames {
+export interface StartSettings extends PersonClaimNames {
   readonly ALLOWED_ORIGINS: readonly string[];
   readonly RETURN_PAGES: Readonly<Record<string, URL>>;
 }
@@ -38,7 +39,7 @@ export const startHandler = (
     if (!body) {
       return problem(
         "invalid_request",
-        "The body must be a JSON object with nothing but returnTo, loginHint and connectionId, all optional.",
+        "The body must be a JSON object with nothing but returnTo, loginHint, connectionId and forOrganization, all optional.",
         "operator",
       );
     }
@@ -48,13 +49,15 @@ export const startHandler = (
       return problem("invalid_request", "returnTo names no known return page.", "operator");
     }
 
-    const user = signedInUser(request, settings);
+    const { user, email } = signedInPerson(request, settings);
     const started = await startAuthorization(
       {
         user,
+        email,
         returnTo,
         loginHint: body.loginHint,
         connectionId: body.connectionId === undefined ? undefined : connectionId(body.connectionId),
+        forOrganization: body.forOrganization,
       },
       ports,
     );
@@ -80,7 +83,7 @@ export const startHandler = (
       }
     }
 
-    const { attemptId, authorizationUrl, expiresAt } = started.value;
+    const { attemptId, authorizationUrl, expiresAt, adminApproval } = started.value;
     logger.info("sign-in started", {
       attempt: attemptLabel(attemptId),
       workspaceId: user.workspaceId,
@@ -90,5 +93,6 @@ export const startHandler = (
       attemptId,
       authorizationUrl: authorizationUrl.href,
       expiresAt: expiresAt.toISOString(),
+      ...(adminApproval && { adminApproval: { status: adminApproval } }),
     });
   });

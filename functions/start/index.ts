@@ -1,11 +1,14 @@
 import { dynamoDbAttempts } from "../../shared/adapters/dynamodb/authorization-attempts.ts";
 import { openDynamoDb } from "../../shared/adapters/dynamodb/client.ts";
 import { dynamoDbConnections } from "../../shared/adapters/dynamodb/connections.ts";
+import { dynamoDbTenantConsents } from "../../shared/adapters/dynamodb/tenant-consents.ts";
 import { joseSealer } from "../../shared/adapters/jose/sealer.ts";
+import { adminConsentUrl } from "../../shared/adapters/microsoft/admin-consent-url.ts";
 import { authorizationUrl } from "../../shared/adapters/microsoft/authorization-url.ts";
 import { openSecretReader } from "../../shared/adapters/secrets-manager/read-secret.ts";
 import { secretsManagerVaultKeys } from "../../shared/adapters/secrets-manager/vault-keys.ts";
 import { readEnv } from "../../shared/config.ts";
+import { requestedScopeSet } from "../../shared/domain/permissions.ts";
 import { startEnv } from "./env.ts";
 import { startHandler } from "./handler.ts";
 
@@ -21,6 +24,15 @@ export const handler = startHandler(env, {
     loginEndpoint: env.MICROSOFT_LOGIN_ENDPOINT,
     clientId: env.MICROSOFT_CLIENT_ID,
     redirectUri: env.REDIRECT_URI,
+  }),
+  adminConsentUrl: adminConsentUrl({
+    loginEndpoint: env.MICROSOFT_LOGIN_ENDPOINT,
+    clientId: env.MICROSOFT_CLIENT_ID,
+    redirectUri: env.ADMIN_CONSENT_REDIRECT_URI,
+  }),
+  consents: dynamoDbTenantConsents(dynamoDb, env.TENANT_CONSENTS_TABLE, {
+    clientId: env.MICROSOFT_CLIENT_ID,
+    scopeSet: requestedScopeSet,
   }),
   firstAuthority: env.PERSONAL_ACCOUNTS === "allowed" ? "common" : "organizations",
   now,

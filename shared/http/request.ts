@@ -15,6 +15,8 @@ export interface HttpRequest {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly query: URLSearchParams;
+  /** Each as `name=value`: the gateway takes them out of the headers. */
+  readonly cookies: readonly string[];
   readonly pathParameters: Readonly<Record<string, string | undefined>>;
   /** Text, whatever way the gateway handed it over. */
   readonly body: string;
@@ -26,6 +28,7 @@ export const requestOf = (event: HttpEvent): HttpRequest => ({
   route: event.routeKey,
   headers: event.headers,
   query: new URLSearchParams(event.rawQueryString),
+  cookies: event.cookies ?? [],
   pathParameters: event.pathParameters ?? {},
   body: Buffer.from(event.body ?? "", event.isBase64Encoded ? "base64" : "utf8").toString("utf8"),
   claims: event.requestContext.authorizer?.jwt.claims ?? {},

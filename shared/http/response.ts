@@ -1,6 +1,8 @@
 export interface HttpResponse {
   readonly statusCode: number;
   readonly headers: Readonly<Record<string, string>>;
+  /** `Set-Cookie` headers: there can be several, so they are handed over apart from the others. */
+  readonly cookies?: readonly string[];
   readonly body: string;
 }
 
@@ -36,7 +38,7 @@ export const noContent = (): HttpResponse => ({
 });
 
 /** 303, so that the browser follows with a GET and keeps nothing of what it posted. RFC 9700 §4.12 */
-export const seeOther = (location: URL): HttpResponse => ({
+export const seeOther = (location: URL, cookies: readonly string[] = []): HttpResponse => ({
   statusCode: 303,
   headers: {
     ...securityHeaders,
@@ -45,6 +47,7 @@ export const seeOther = (location: URL): HttpResponse => ({
     "cross-origin-opener-policy": "unsafe-none",
     location: location.href,
   },
+  ...(cookies.length > 0 && { cookies }),
   body: "",
 });
 

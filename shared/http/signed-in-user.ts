@@ -1,10 +1,25 @@
 import * as z from "zod/mini";
 import { type ProductUser, userId, workspaceId } from "../domain/ids.ts";
+import { type MailAddress, mailAddress } from "../domain/mail-address.ts";
 import type { HttpRequest } from "./request.ts";
 
 export interface ClaimNames {
   readonly USER_CLAIM: string;
   readonly WORKSPACE_CLAIM: string;
+}
+
+export interface PersonClaimNames extends ClaimNames {
+  readonly EMAIL_CLAIM: string;
+  readonly NAME_CLAIM: string;
+  readonly WORKSPACE_NAME_CLAIM: string;
+}
+
+/** Who is signed in, with how they are reached and called as far as the token says. */
+export interface SignedInPerson {
+  readonly user: ProductUser;
+  readonly email: MailAddress | undefined;
+  readonly name: string | undefined;
+  readonly workspaceName: string | undefined;
 }
 
 const claim = z.string().check(z.minLength(1), z.maxLength(256));
@@ -21,3 +36,16 @@ export const signedInUser = (
   userId: userId(claim.parse(claims[USER_CLAIM])),
   workspaceId: workspaceId(claim.parse(claims[WORKSPACE_CLAIM])),
 });
+
+const textOf = (value: unknown) => (typeof value === "string" ? value : undefined);
+
+/** @throws as {@link signedInUser}; a person without a usable address or name is one all the same */
+export const signedInPerson = (request: HttpRequest, names: PersonClaimNames): SignedInPerson => {
+  const { claims } = request;
+  return {
+    user: signedInUser(request, names),
+    email: mailAddress(textOf(claims[names.EMAIL_CLAIM]) ?? ""),
+    name: textOf(claims[names.NAME_CLAIM]),
+    workspaceName: textOf(claims[names.WORKSPACE_NAME_CLAIM]),
+  };
+};

@@ -45,10 +45,12 @@ export const expectKeepsTheRules = ({ statusCode, headers, body }: HttpResponse)
   if (statusCode === 204 || statusCode === 303) {
     expect(body).toBe("");
     expect(type).toBeUndefined();
+  } else if (type === "text/html; charset=utf-8") {
+    expect(body).not.toMatch(/<script|\son\w+=|javascript:/i);
   } else if (statusCode < 400) {
     expect(type).toBe("application/json");
     expect(() => JSON.parse(body)).not.toThrow();
-  } else if (type !== "text/html; charset=utf-8") {
+  } else {
     expect(type).toBe("application/problem+json");
     const { status, code, type: urn, retryAfterSeconds } = problemBody.parse(JSON.parse(body));
     expect(status).toBe(statusCode);

@@ -5,7 +5,13 @@ import type { HttpEvent } from "../../shared/http/request.ts";
 import type { HttpResponse } from "../../shared/http/response.ts";
 import { expectKeepsTheRules } from "./answer-rules.ts";
 
-export const claimNames = { USER_CLAIM: "sub", WORKSPACE_CLAIM: "org" };
+export const claimNames = {
+  USER_CLAIM: "sub",
+  WORKSPACE_CLAIM: "org",
+  EMAIL_CLAIM: "email",
+  NAME_CLAIM: "name",
+  WORKSPACE_NAME_CLAIM: "org_name",
+};
 
 export interface SampleRequest {
   /** As in the template, such as `GET /attempts/{attemptId}`. */
@@ -17,9 +23,15 @@ export interface SampleRequest {
   readonly pathParameters?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly query?: string;
+  /** Each as `name=value`. */
+  readonly cookies?: readonly string[];
   readonly body?: string;
   readonly isBase64Encoded?: boolean;
 }
+
+/** Everybody's address at the product; the domain goes with the workspace. */
+export const addressOf = ({ userId, workspaceId }: ProductUser): string =>
+  `${userId}@${workspaceId.replace("ws_", "")}.example`;
 
 /** An event as API Gateway's HTTP API hands it over. Payload format 2.0 */
 export const httpEvent = ({
@@ -28,10 +40,14 @@ export const httpEvent = ({
   claims = user && {
     [claimNames.USER_CLAIM]: user.userId,
     [claimNames.WORKSPACE_CLAIM]: user.workspaceId,
+    [claimNames.EMAIL_CLAIM]: addressOf(user),
+    [claimNames.NAME_CLAIM]: `${user.userId} Example`,
+    [claimNames.WORKSPACE_NAME_CLAIM]: "North Example",
   },
   pathParameters,
   headers = {},
   query = "",
+  cookies,
   body,
   isBase64Encoded = false,
 }: SampleRequest): HttpEvent => {
@@ -43,6 +59,7 @@ export const httpEvent = ({
     rawPath,
     rawQueryString: query,
     headers: { host: "api.example", ...headers },
+    ...(cookies && { cookies: [...cookies] }),
     ...(pathParameters && { pathParameters: { ...pathParameters } }),
     requestContext: {
       accountId: "123456789012",
@@ -105,7 +122,7 @@ export const lambdaContext: Context = {
   awsRequestId: "5f0c8a1e-0000-4000-8000-000000000001",
   logGroupName: "group",
   logStreamName: "stream",
-  getRemainingTimeInMillis: () => 10_000,
+  getRemainingTimeInMillis: () => 25_000,
   done: nothing,
   fail: nothing,
   succeed: nothing,

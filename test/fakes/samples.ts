@@ -43,6 +43,7 @@ export const secondsAfter = (instant: Date, seconds: number) =>
 export const grant: Grant = {
   account,
   accountType: "member",
+  roles: [],
   accessToken: new Secret("access-token-1"),
   accessTokenExpiresAt: secondsAfter(noon, 3600),
   refreshToken: new Secret("refresh-token-1"),

@@ -1,3 +1,11 @@
+import { adminConsentHandler } from "../../functions/admin-consent/handler.ts";
+import { adminConsentCallbackHandler } from "../../functions/admin-consent-callback/handler.ts";
+import { adminConsentRequestHandler } from "../../functions/admin-consent-request/handler.ts";
+import type {
+  ApprovalMail,
+  RequestApprovalPorts,
+} from "../../functions/admin-consent-request/request-approval.ts";
+import { approvalStatusHandler } from "../../functions/approval-status/handler.ts";
 import { attemptsHandler } from "../../functions/attempts/handler.ts";
 import { callbackHandler } from "../../functions/callback/handler.ts";
 import type {
@@ -7,12 +15,18 @@ import type {
 import { completeHandler } from "../../functions/complete/handler.ts";
 import { connectionsHandler } from "../../functions/connections/handler.ts";
 import { disconnectHandler } from "../../functions/disconnect/handler.ts";
+import { resumeWaiting } from "../../functions/resume-waiting/resume-waiting.ts";
 import { startHandler } from "../../functions/start/handler.ts";
 import type { StartAuthorizationPorts } from "../../functions/start/start-authorization.ts";
+import { adminConsentUrl } from "../../shared/adapters/microsoft/admin-consent-url.ts";
 import { authorizationUrl } from "../../shared/adapters/microsoft/authorization-url.ts";
 import { classifyRedirect } from "../../shared/adapters/microsoft/failure-table.ts";
-import type { ProductUser } from "../../shared/domain/ids.ts";
+import type { ConsentRequest } from "../../shared/domain/consent-request.ts";
+import type { ProductUser, TenantId } from "../../shared/domain/ids.ts";
 import type { Mailboxes, MicrosoftIdentity } from "../../shared/domain/microsoft.ts";
+import { identityScopes } from "../../shared/domain/permissions.ts";
+import type { Secret } from "../../shared/domain/secret.ts";
+import type { ApprovalStep } from "../../shared/domain/tenant-consent.ts";
 import type { HttpResponse } from "../../shared/http/response.ts";
 import { fakeClock } from "./fake-clock.ts";
 import { fakeIdentity } from "./fake-identity.ts";
@@ -21,12 +35,18 @@ import { claimNames, formRequest, jsonRequest, type SampleRequest, send } from "
 import { type Intercept, intercepted } from "./intercepted.ts";
 import { memoryAttempts } from "./memory-attempts.ts";
 import { memoryConnections } from "./memory-connections.ts";
+import { memoryConsentProofs } from "./memory-consent-proofs.ts";
+import { memoryConsentRequests } from "./memory-consent-requests.ts";
+import { memoryMailLedger } from "./memory-mail-ledger.ts";
+import { memoryTenantConsents } from "./memory-tenant-consents.ts";
 import { memoryVault } from "./memory-vault.ts";
-import { sampleSealer } from "./samples.ts";
+import { account, sampleSealer } from "./samples.ts";
 
 export const settings = {
   ...claimNames,
   ALLOWED_ORIGINS: ["https://app.example"],
+  MICROSOFT_CLIENT_ID: "c1e27000-0000-4000-8000-00000000a001",
+  SUPPORT_EMAIL: "support@appse.example",
   MICROSOFT_AUTHORITY: new URL("https://login.microsoftonline.com"),
   RETURN_PAGES: {
     connections: new URL("https://app.example/connections"),
@@ -39,6 +59,9 @@ export interface ServiceScript extends Partial<MicrosoftIdentity> {
   readonly meaningOf?: CompleteAuthorizationPorts["meaningOf"];
   readonly personalAccounts?: CompleteAuthorizationPorts["personalAccounts"];
   readonly firstAuthority?: StartAuthorizationPorts["firstAuthority"];
+  /** Which tenants Microsoft knows by a domain; the workspaces of Alice by default. */
+  readonly tenantsByDomain?: Readonly<Record<string, TenantId>>;
+  readonly sendMail?: RequestApprovalPorts["sendMail"];
   /** Every port call of every request goes through it. */
   readonly intercept?: Intercept;
 }
@@ -66,12 +89,21 @@ export const serviceInMemory = ({
   personalAccounts = "refused",
   firstAuthority = "organizations",
   intercept = (_, call) => call(),
+  tenantsByDomain = { "north.example": account.tenantId },
+  sendMail = async () => "sent",
   ...microsoft
 }: ServiceScript = {}) => {
   const clock = fakeClock();
   const attempts = memoryAttempts();
   const connections = memoryConnections();
   const vault = memoryVault();
+  const consents = memoryTenantConsents();
+  const requests = memoryConsentRequests();
+  const ledger = memoryMailLedger();
+  const proofs = memoryConsentProofs();
+  const mails: ApprovalMail[] = [];
+  const notices: ConsentRequest[] = [];
+  const steps: ApprovalStep[] = [];
   const identity = fakeIdentity(microsoft);
   const mailboxes = fakeMailboxes(probe);
   const reported: LeftUndone[] = [];
@@ -82,11 +114,37 @@ export const serviceInMemory = ({
     identity: intercepted("identity", identity, intercept),
     mailboxes: intercepted("mailboxes", mailboxes, intercept),
     sealer: intercepted("sealer", sampleSealer, intercept),
+    consents: intercepted("consents", consents, intercept),
+    requests: intercepted("requests", requests, intercept),
+    ledger: intercepted("ledger", ledger, intercept),
+    proofs: intercepted("proofs", proofs, intercept),
+    tenants: { ofDomain: async (domain: string) => tenantsByDomain[domain] },
+    isFreeMailDomain: (domain: string) => domain === "freemail.example",
+    sendMail: async (mail: ApprovalMail) => {
+      mails.push(mail);
+      return sendMail(mail);
+    },
+    proofUrl: authorizationUrl({
+      loginEndpoint: settings.MICROSOFT_AUTHORITY,
+      clientId: "c1e27000-0000-4000-8000-00000000a001",
+      redirectUri: new URL("https://api.example/admin-consent-callback"),
+      scopes: identityScopes,
+      isSignedIn: true,
+    }),
+    approvalUrl: (token: Secret) => new URL(`https://api.example/admin-consent/${token.reveal()}`),
+    noteStep: (step: ApprovalStep) => {
+      steps.push(step);
+    },
     meaningOf,
     authorizationUrl: authorizationUrl({
       loginEndpoint: settings.MICROSOFT_AUTHORITY,
       clientId: "c1e27000-0000-4000-8000-00000000a001",
       redirectUri: new URL("https://api.example/callback"),
+    }),
+    adminConsentUrl: adminConsentUrl({
+      loginEndpoint: settings.MICROSOFT_AUTHORITY,
+      clientId: "c1e27000-0000-4000-8000-00000000a001",
+      redirectUri: new URL("https://api.example/admin-consent-callback"),
     }),
     personalAccounts,
     firstAuthority,
@@ -102,6 +160,10 @@ export const serviceInMemory = ({
     complete: completeHandler(settings, ports),
     connections: connectionsHandler(settings, ports),
     disconnect: disconnectHandler(settings, ports),
+    requestApproval: adminConsentRequestHandler(settings, ports),
+    approvalStatus: approvalStatusHandler(settings, ports),
+    adminConsent: adminConsentHandler(settings, ports),
+    adminConsentCallback: adminConsentCallbackHandler(settings, ports),
   };
 
   const start = (user: ProductUser, body: unknown = {}) =>
@@ -131,6 +193,13 @@ export const serviceInMemory = ({
     vault,
     identity,
     mailboxes,
+    consents,
+    requests,
+    ledger,
+    proofs,
+    mails,
+    notices,
+    steps,
     reported,
     ports,
     handlers,
@@ -162,6 +231,53 @@ export const serviceInMemory = ({
         user,
         pathParameters: { connectionId },
       }),
+
+    askAdministrator: (user: ProductUser, body: unknown, more: Partial<SampleRequest> = {}) =>
+      send(handlers.requestApproval, {
+        route: "POST /admin-consent-requests",
+        user,
+        ...jsonRequest(body),
+        ...more,
+      }),
+
+    /** What an administrator sees who opens the link. */
+    openLink: (token: string, query = "") =>
+      send(handlers.adminConsent, {
+        route: "GET /admin-consent/{token}",
+        pathParameters: { token },
+        query,
+      }),
+
+    /** The browser comes from Microsoft's approval page. */
+    approvalAnswered: (query: Readonly<Record<string, string>> | string) =>
+      send(handlers.adminConsentCallback, {
+        route: "GET /admin-consent-callback",
+        query: typeof query === "string" ? query : new URLSearchParams({ ...query }).toString(),
+      }),
+
+    /** The browser comes from the sign-in that proves who it is. */
+    approvalProved: (fields: Readonly<Record<string, string>>, cookies: readonly string[] = []) =>
+      send(handlers.adminConsentCallback, {
+        route: "POST /admin-consent-callback",
+        cookies,
+        ...formRequest(fields),
+      }),
+
+    /** The minute has passed: those who wait are told. */
+    resume: () =>
+      resumeWaiting({
+        ...ports,
+        sendMail: async (request) => {
+          notices.push(request);
+          return "sent";
+        },
+        pause: async () => {},
+        onResumed: () => {},
+        report: () => {},
+      }),
+
+    approval: (user: ProductUser, query = "") =>
+      send(handlers.approvalStatus, { route: "GET /admin-consent-requests", user, query }),
 
     list: (user: ProductUser) => send(handlers.connections, { route: "GET /connections", user }),
 

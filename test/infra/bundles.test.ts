@@ -60,12 +60,12 @@ describe("what the bundles hold", () => {
     expect(source).toContain('require("./refresh.cjs")');
   });
 
-  it("only complete and the refresh path load msal", () => {
+  it("only what redeems codes and the refresh path load msal", () => {
     const loading = Object.keys(built).filter((name) =>
       packages(name).includes("@azure/msal-node"),
     );
 
-    expect(loading).toEqual(["complete"]);
+    expect(loading.toSorted()).toEqual(["admin-consent-callback", "complete"]);
   });
 
   it("no bundle looks for credentials anywhere but in the environment", () => {

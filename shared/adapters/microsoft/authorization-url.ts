@@ -5,7 +5,20 @@ export interface AuthorizationUrlSettings {
   readonly loginEndpoint: URL;
   readonly clientId: string;
   readonly redirectUri: URL;
+  /** @default all that a connection needs */
+  readonly scopes?: readonly string[];
+  /** Of every person who is sent there. @see AuthorizationRequest */
+  readonly isSignedIn?: boolean;
 }
+
+/** A hint, the account picker, or what the session at Microsoft says. */
+const accountOf = (
+  { loginHint }: AuthorizationRequest,
+  isSignedIn: boolean,
+): Readonly<Record<string, string>> => {
+  if (loginHint !== undefined) return { login_hint: loginHint };
+  return isSignedIn ? {} : { prompt: "select_account" };
+};
 
 /**
  * Where to send a person to sign in. Built without msal, which `start` would load for this alone.
@@ -17,7 +30,13 @@ export interface AuthorizationUrlSettings {
  * @see https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow#request-an-authorization-code
  */
 export const authorizationUrl =
-  ({ loginEndpoint, clientId, redirectUri }: AuthorizationUrlSettings) =>
+  ({
+    loginEndpoint,
+    clientId,
+    redirectUri,
+    scopes = requestedScopes,
+    isSignedIn = false,
+  }: AuthorizationUrlSettings) =>
   (request: AuthorizationRequest): URL => {
     const url = new URL(`/${request.authority}/oauth2/v2.0/authorize`, loginEndpoint);
     const parameters = {
@@ -26,14 +45,12 @@ export const authorizationUrl =
       redirect_uri: redirectUri.href,
       // Keeps the code out of URLs, and so out of histories, logs and Referer headers.
       response_mode: "form_post",
-      scope: requestedScopes.join(" "),
+      scope: scopes.join(" "),
       state: request.state.reveal(),
       nonce: request.nonce.reveal(),
       code_challenge: request.codeChallenge,
       code_challenge_method: "S256",
-      ...(request.loginHint === undefined
-        ? { prompt: "select_account" }
-        : { login_hint: request.loginHint }),
+      ...accountOf(request, isSignedIn || (request.isSignedIn ?? false)),
       ...(request.claims !== undefined && { claims: request.claims }),
     };
     for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);

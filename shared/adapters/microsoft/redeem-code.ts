@@ -1,5 +1,5 @@
-import type { MicrosoftIdentity } from "../../domain/microsoft.ts";
-import { requestedScopes } from "../../domain/permissions.ts";
+import type { CodeRedemption, MicrosoftIdentity } from "../../domain/microsoft.ts";
+import { identityScopes, requestedScopes } from "../../domain/permissions.ts";
 import { fail, succeed } from "../../domain/result.ts";
 import { Secret } from "../../domain/secret.ts";
 import type { VerifyIdToken } from "../jose/id-token.ts";
@@ -14,46 +14,58 @@ export interface RedeemCodeParts {
   readonly now: () => Date;
 }
 
-export const msalRedeemCode =
-  ({
-    exchange,
-    verifyIdToken,
-    redirectUri,
-    now,
-  }: RedeemCodeParts): MicrosoftIdentity["redeemCode"] =>
-  async ({ authority, code, codeVerifier, nonce }) => {
-    const outcome = await exchange(authority, (client) =>
-      client.acquireTokenByCode({
-        code: code.reveal(),
-        codeVerifier: codeVerifier.reveal(),
-        nonce: nonce.reveal(),
-        scopes: [...requestedScopes],
-        redirectUri: redirectUri.href,
-      }),
+/** Sends the code once, asking for these scopes, and checks who it was given to. */
+const redeemWith = async (
+  { exchange, verifyIdToken, redirectUri }: RedeemCodeParts,
+  { authority, code, codeVerifier, nonce }: CodeRedemption,
+  requested: readonly string[],
+) => {
+  const outcome = await exchange(authority, (client) =>
+    client.acquireTokenByCode({
+      code: code.reveal(),
+      codeVerifier: codeVerifier.reveal(),
+      nonce: nonce.reveal(),
+      scopes: [...requested],
+      redirectUri: redirectUri.href,
+    }),
+  );
+  if (outcome.kind !== "answered") {
+    return fail(
+      classifyRefusal({ ...outcome.refusal, personalAccount: authority === "consumers" }),
     );
-    if (outcome.kind !== "answered") {
-      return fail(
-        classifyRefusal({ ...outcome.refusal, personalAccount: authority === "consumers" }),
-      );
-    }
+  }
+  const { answer } = outcome;
+  if (!answer.idToken) return fail({ kind: "id_token_rejected", check: "missing" } as const);
+  const identity = await verifyIdToken(new Secret(answer.idToken), nonce);
+  if (identity.ok) return succeed({ identity: identity.value, answer });
+  const { failure } = identity;
+  if (failure.kind === "id_token_rejected") return fail(failure);
+  return fail(classifyRefusal({ evidence: { error: failure.kind, errorCodes: [] } }));
+};
 
-    const { accessToken, refreshToken, idToken, scopes, lifetimeSeconds } = outcome.answer;
-    if (!idToken) return fail({ kind: "id_token_rejected", check: "missing" });
-    const identity = await verifyIdToken(new Secret(idToken), nonce);
-    if (!identity.ok) {
-      const { failure } = identity;
-      if (failure.kind === "id_token_rejected") return fail(failure);
-      return fail(classifyRefusal({ evidence: { error: failure.kind, errorCodes: [] } }));
-    }
+export const msalRedeemCode =
+  (parts: RedeemCodeParts): MicrosoftIdentity["redeemCode"] =>
+  async (redemption) => {
+    const redeemed = await redeemWith(parts, redemption, requestedScopes);
+    if (!redeemed.ok) return redeemed;
+    const { identity, answer } = redeemed.value;
+    const { accessToken, refreshToken, scopes, lifetimeSeconds } = answer;
     if (!accessToken) return fail({ kind: "grant_incomplete", missing: "access_token" });
     if (!refreshToken) return fail({ kind: "grant_incomplete", missing: "refresh_token" });
     if (lifetimeSeconds === undefined) return fail({ kind: "grant_incomplete", missing: "expiry" });
     return succeed({
-      ...identity.value,
+      ...identity,
       accessToken: new Secret(accessToken),
-      accessTokenExpiresAt: new Date(now().getTime() + lifetimeSeconds * 1000),
+      accessTokenExpiresAt: new Date(parts.now().getTime() + lifetimeSeconds * 1000),
       refreshToken: new Secret(refreshToken),
       // Left out, it is what was asked for. RFC 6749 §5.1
       scopes: scopes ?? requestedScopes,
     });
+  };
+
+export const msalProveIdentity =
+  (parts: RedeemCodeParts): MicrosoftIdentity["proveIdentity"] =>
+  async (redemption) => {
+    const redeemed = await redeemWith(parts, redemption, identityScopes);
+    return redeemed.ok ? succeed(redeemed.value.identity) : redeemed;
   };

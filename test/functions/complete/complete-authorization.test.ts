@@ -87,6 +87,8 @@ describe("a mailbox that is connected", () => {
       "vault.create",
       "connections.connect",
       "attempts.end",
+      "consents.find",
+      "consents.record",
     ]);
   });
 

@@ -53,12 +53,16 @@ const calls = [
   "vault.create",
   "connections.connect",
   "attempts.end",
+  "consents.find",
+  "consents.record",
 ];
-const callsOfReconnect = calls.toSpliced(-1, 0, "vault.erase");
+const callsOfReconnect = calls.toSpliced(-3, 0, "vault.erase");
 
 const leftUndone: Readonly<Record<string, LeftUndone>> = {
   "vault.erase": "vault_entry_left",
   "attempts.end": "attempt_end_not_recorded",
+  "consents.find": "approval_not_recorded",
+  "consents.record": "approval_not_recorded",
 };
 
 const scenes = [

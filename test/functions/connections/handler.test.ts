@@ -61,6 +61,7 @@ it("says what is wrong with it and who must act, and keeps Microsoft's claims to
     status: "reauthorization_required",
     problem,
     refreshNotBefore: undefined,
+    pause: undefined,
     firstRefusedAt: undefined,
     pendingClaims: '{"access_token":{}}',
   });

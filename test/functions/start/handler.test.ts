@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { openAttemptsPerUser } from "../../../shared/domain/attempt.ts";
 import { attemptIdOf, connectionIdOf, tenantId } from "../../../shared/domain/ids.ts";
+import { requestedScopes } from "../../../shared/domain/permissions.ts";
 import { fail, succeed } from "../../../shared/domain/result.ts";
+import type { Organisation } from "../../../shared/domain/tenant-consent.ts";
 import { badJsonRequests } from "../../fakes/bad-json-requests.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
 import { jsonRequest, type SampleRequest, send } from "../../fakes/http-event.ts";
@@ -194,6 +196,7 @@ describe("a sign-in to a mailbox that was connected", () => {
       status: "reauthorization_required",
       problem: { code: "reauthorization_required", actor: "user", message: "Again, please." },
       refreshNotBefore: undefined,
+      pause: undefined,
       firstRefusedAt: undefined,
       pendingClaims: claims,
     });
@@ -380,5 +383,87 @@ describe("is refused", () => {
     expect(problemIn(answer)).toMatchObject({ statusCode: 500, code: "internal_error" });
     expect(answer.body).not.toMatch(/microsoft|throttled/i);
     expect(log.lines().join("")).not.toContain("throttled: alice");
+  });
+});
+
+describe("a person whose organisation", () => {
+  const north = { kind: "domain", mailDomain: "north.example" } as Organisation;
+  const tenant: Organisation = { kind: "tenant", tenantId: account.tenantId };
+
+  it.for(["blocked", "requested", "lost"] as const)(
+    "is known as %s is told before being sent into a dead end, and may go all the same",
+    async (kind) => {
+      const service = serviceInMemory();
+      const event = kind === "blocked" ? { kind, certain: true } : { kind };
+      await service.consents.record(north, event, service.clock.now());
+
+      const started = JSON.parse((await service.start(alice)).body);
+
+      expect(started.adminApproval).toEqual({ status: kind });
+      expect(new URL(started.authorizationUrl).pathname).toContain("/authorize");
+    },
+  );
+
+  it.for([
+    ["is not known", []],
+    ["is said to have approved", [{ kind: "reported" }]],
+    ["has approved", [{ kind: "verified", proof: { kind: "user_grant" } }]],
+  ] as const)("%s is told nothing", async ([, events]) => {
+    const service = serviceInMemory();
+    for (const event of events) await service.consents.record(north, event, service.clock.now());
+
+    expect(JSON.parse((await service.start(alice)).body)).not.toHaveProperty("adminApproval");
+  });
+
+  it("is another one than a neighbour's is told nothing", async () => {
+    const service = serviceInMemory();
+    await service.consents.record(north, { kind: "requested" }, service.clock.now());
+
+    const { body } = await service.start(strangerAlice);
+
+    expect(JSON.parse(body)).not.toHaveProperty("adminApproval");
+  });
+
+  it("lost its approval is told when reconnecting", async () => {
+    const service = serviceInMemory();
+    await service.connect(alice);
+    await service.consents.record(tenant, { kind: "lost" }, service.clock.now());
+
+    const { body } = await service.start(alice, { connectionId: alicesConnection });
+
+    expect(JSON.parse(body).adminApproval).toEqual({ status: "lost" });
+  });
+});
+
+describe("an administrator who approves for the whole organisation", () => {
+  it("goes to Microsoft's page for that first, with all permissions and never at `common`", async () => {
+    const service = serviceInMemory({ firstAuthority: "common" });
+
+    const { parameters, state } = await service.begin(alice, { forOrganization: true });
+    const started = JSON.parse((await service.start(alice, { forOrganization: true })).body);
+
+    const url = new URL(started.authorizationUrl);
+    expect(`${url.origin}${url.pathname}`).toBe(
+      "https://login.microsoftonline.com/organizations/v2.0/adminconsent",
+    );
+    expect([...parameters.keys()].sort()).toEqual(["client_id", "redirect_uri", "scope", "state"]);
+    expect(parameters.get("redirect_uri")).toBe("https://api.example/admin-consent-callback");
+    expect(parameters.get("scope")).toBe(requestedScopes.join(" "));
+    expect(Buffer.from(state, "base64url")).toHaveLength(32);
+    expect(started).not.toHaveProperty("adminApproval");
+  });
+
+  it("does so in the tenant of the connection that is to be renewed", async () => {
+    const service = serviceInMemory();
+    await service.connect(alice);
+
+    const { body } = await service.start(alice, {
+      connectionId: alicesConnection,
+      forOrganization: true,
+    });
+
+    expect(new URL(JSON.parse(body).authorizationUrl).pathname).toBe(
+      `/${account.tenantId}/v2.0/adminconsent`,
+    );
   });
 });

@@ -60,8 +60,8 @@ describe("the app registration", () => {
     ]);
   });
 
-  it("redirects to the stack's RedirectUri and nowhere else", () => {
-    expect(manifest.web.redirectUris).toEqual(["{{RedirectUri}}"]);
+  it("redirects to the stack's own two addresses and nowhere else", () => {
+    expect(manifest.web.redirectUris).toEqual(["{{RedirectUri}}", "{{AdminConsentRedirectUri}}"]);
   });
 
   it("gives no token to a browser", () => {

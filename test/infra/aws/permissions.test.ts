@@ -16,17 +16,30 @@ const vault =
 const viaDynamoDb = "DataKey, if kms:ViaService is dynamodb.<Region>.amazonaws.com";
 const viaSecrets = "DataKey, if kms:ViaService is secretsmanager.<Region>.amazonaws.com";
 
+/** Only from our own sender. */
+const ours = "if ses:FromAddress is approvals@mail.appse.example";
+const mail = {
+  [`arn:<Partition>:ses:<Region>:<AccountId>:identity/mail.appse.example, ${ours}`]: [
+    "ses:SendEmail",
+  ],
+  [`arn:<Partition>:ses:<Region>:<AccountId>:configuration-set/outlook-connect-prod, ${ours}`]: [
+    "ses:SendEmail",
+  ],
+};
+
 /** Everything a function may do besides writing its own log and trace. */
 const allowed = {
   Start: {
     Attempts: ["dynamodb:PutItem"],
     UserConnections: ["dynamodb:GetItem"],
+    TenantConsents: ["dynamodb:GetItem"],
     VaultKeys: ["secretsmanager:GetSecretValue"],
     [viaDynamoDb]: ["kms:Decrypt"],
     [viaSecrets]: ["kms:Decrypt"],
   },
   AttemptStatus: {
     Attempts: ["dynamodb:GetItem"],
+    TenantConsents: ["dynamodb:GetItem", "dynamodb:PutItem"],
     [viaDynamoDb]: ["kms:Decrypt"],
   },
   Callback: {
@@ -38,6 +51,7 @@ const allowed = {
   Complete: {
     Attempts: ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"],
     UserConnections: ["dynamodb:GetItem", "dynamodb:PutItem"],
+    TenantConsents: ["dynamodb:GetItem", "dynamodb:PutItem"],
     VaultKeys: ["secretsmanager:GetSecretValue"],
     ClientCredential: ["secretsmanager:GetSecretValue"],
     [vault]: ["secretsmanager:CreateSecret", "secretsmanager:DeleteSecret"],
@@ -47,6 +61,7 @@ const allowed = {
   Connections: {
     UserConnections: ["dynamodb:GetItem"],
     "UserConnections/index/byOwner": ["dynamodb:Query"],
+    TenantConsents: ["dynamodb:GetItem"],
     [viaDynamoDb]: ["kms:Decrypt"],
   },
   Disconnect: {
@@ -56,11 +71,58 @@ const allowed = {
   },
   TokenFetch: {
     UserConnections: ["dynamodb:GetItem", "dynamodb:UpdateItem"],
+    TenantConsents: ["dynamodb:GetItem", "dynamodb:PutItem"],
     VaultKeys: ["secretsmanager:GetSecretValue"],
     ClientCredential: ["secretsmanager:GetSecretValue"],
     [vault]: ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"],
     [viaDynamoDb]: ["kms:Decrypt"],
     [viaSecrets]: ["kms:Decrypt", "kms:GenerateDataKey"],
+  },
+  AdminConsentRequest: {
+    Attempts: ["dynamodb:GetItem"],
+    UserConnections: ["dynamodb:GetItem"],
+    TenantConsents: [
+      "dynamodb:GetItem",
+      "dynamodb:PutItem",
+      "dynamodb:Query",
+      "dynamodb:UpdateItem",
+    ],
+    VaultKeys: ["secretsmanager:GetSecretValue"],
+    ...mail,
+    [viaDynamoDb]: ["kms:Decrypt"],
+    [viaSecrets]: ["kms:Decrypt"],
+  },
+  ApprovalStatus: {
+    UserConnections: ["dynamodb:GetItem"],
+    TenantConsents: ["dynamodb:GetItem"],
+    [viaDynamoDb]: ["kms:Decrypt"],
+  },
+  AdminConsent: {
+    TenantConsents: ["dynamodb:GetItem", "dynamodb:Query"],
+    [viaDynamoDb]: ["kms:Decrypt"],
+  },
+  AdminConsentCallback: {
+    Attempts: ["dynamodb:GetItem", "dynamodb:UpdateItem"],
+    TenantConsents: ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+    VaultKeys: ["secretsmanager:GetSecretValue"],
+    ClientCredential: ["secretsmanager:GetSecretValue"],
+    [viaDynamoDb]: ["kms:Decrypt"],
+    [viaSecrets]: ["kms:Decrypt"],
+  },
+  ResumeWaiting: {
+    TenantConsents: ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"],
+    "TenantConsents/index/byNotice": ["dynamodb:Query"],
+    ...mail,
+    [viaDynamoDb]: ["kms:Decrypt"],
+  },
+  MailEvents: {
+    TenantConsents: [
+      "dynamodb:GetItem",
+      "dynamodb:PutItem",
+      "dynamodb:Query",
+      "dynamodb:UpdateItem",
+    ],
+    [viaDynamoDb]: ["kms:Decrypt"],
   },
 };
 
@@ -157,7 +219,7 @@ describe("permissions", () => {
     ]);
   });
 
-  it("to invoke a function are given to the API for that function's routes only", () => {
+  it("to invoke a function are given to the API for that function's routes, and to EventBridge for its own", () => {
     const invocations = prod
       .resources("AWS::Lambda::Permission")
       .map(({ Properties }) => [
@@ -175,6 +237,25 @@ describe("permissions", () => {
         ["apigateway.amazonaws.com", "ConnectionsFunction", "Api/*/GET/connections"],
         ["apigateway.amazonaws.com", "ConnectionsFunction", "Api/*/GET/connections/*"],
         ["apigateway.amazonaws.com", "DisconnectFunction", "Api/*/DELETE/connections/*"],
+        [
+          "apigateway.amazonaws.com",
+          "AdminConsentRequestFunction",
+          "Api/*/POST/admin-consent-requests",
+        ],
+        ["apigateway.amazonaws.com", "ApprovalStatusFunction", "Api/*/GET/admin-consent-requests"],
+        ["apigateway.amazonaws.com", "AdminConsentFunction", "Api/*/GET/admin-consent/*"],
+        [
+          "apigateway.amazonaws.com",
+          "AdminConsentCallbackFunction",
+          "Api/*/GET/admin-consent-callback",
+        ],
+        [
+          "apigateway.amazonaws.com",
+          "AdminConsentCallbackFunction",
+          "Api/*/POST/admin-consent-callback",
+        ],
+        ["events.amazonaws.com", "ResumeWaitingFunction", "EachMinute"],
+        ["events.amazonaws.com", "MailEventsFunction", "MailEventRule"],
       ].toSorted(),
     );
   });
@@ -185,7 +266,7 @@ describe("permissions", () => {
     const given = stage
       .resources("AWS::Lambda::Permission")
       .map(({ Properties }) => Properties)
-      .filter(({ Principal }) => Principal !== "apigateway.amazonaws.com");
+      .filter(({ Principal }) => !String(Principal).endsWith(".amazonaws.com"));
 
     expect(
       given.map(({ FunctionName, ...rest }) => ({

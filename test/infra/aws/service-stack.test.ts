@@ -34,7 +34,7 @@ describe("the service", () => {
 
   describe("functions", () => {
     it("run on the newest Node.js, on arm64, traced", () => {
-      expect(functions()).toHaveLength(7);
+      expect(functions()).toHaveLength(13);
       for (const each of functions()) {
         expect(each).toMatchObject({
           Runtime: "nodejs24.x",
@@ -54,17 +54,24 @@ describe("the service", () => {
         "outlook-connect-prod-connections",
         "outlook-connect-prod-disconnect",
         "outlook-connect-prod-token-fetch",
+        "outlook-connect-prod-admin-consent-request",
+        "outlook-connect-prod-approval-status",
+        "outlook-connect-prod-admin-consent",
+        "outlook-connect-prod-admin-consent-callback",
+        "outlook-connect-prod-resume-waiting",
+        "outlook-connect-prod-mail-events",
       ]);
     });
 
-    it("neither repeat nor keep an invocation for which nobody waits", () => {
+    it("neither repeat nor keep an invocation for which nobody waits, but for what SES tells once", () => {
       const configurations = prod.resources("AWS::Lambda::EventInvokeConfig");
 
-      expect(configurations).toHaveLength(7);
+      expect(configurations).toHaveLength(13);
       for (const { Properties } of configurations) {
+        const isTold = prod.readable(Properties.FunctionName) === "MailEventsFunction";
         expect(Properties).toMatchObject({
-          MaximumRetryAttempts: 0,
-          MaximumEventAgeInSeconds: 60,
+          MaximumRetryAttempts: isTold ? 2 : 0,
+          MaximumEventAgeInSeconds: isTold ? 6 * 3600 : 60,
         });
         expect(Properties).not.toHaveProperty("DestinationConfig");
       }
@@ -99,7 +106,7 @@ describe("the service", () => {
     it("write encrypted logs that are kept for as long as the stage says", () => {
       const logs = prod.resources("AWS::Logs::LogGroup");
 
-      expect(logs).toHaveLength(8);
+      expect(logs).toHaveLength(14);
       for (const { Properties } of logs) {
         expect(Properties).toMatchObject({ RetentionInDays: 365 });
         expect(prod.readable(Properties.KmsKeyId)).toBe("OperationsKey");
@@ -116,7 +123,7 @@ describe("the service", () => {
         integration: prod.readable(Properties.Target).replace("integrations/", ""),
       }));
 
-    it("need the product's sign-in, all but the one to which Microsoft sends people back", () => {
+    it("need the product's sign-in, all but those to which Microsoft and mails send people", () => {
       const signedIn = { authorization: "JWT", authorizer: "ApiProductSignIn" };
 
       expect(Object.fromEntries(routes().map(({ key, ...route }) => [key, route]))).toMatchObject({
@@ -127,8 +134,13 @@ describe("the service", () => {
         "GET /connections": signedIn,
         "GET /connections/{connectionId}": signedIn,
         "DELETE /connections/{connectionId}": signedIn,
+        "POST /admin-consent-requests": signedIn,
+        "GET /admin-consent-requests": signedIn,
+        "GET /admin-consent/{token}": { authorization: "NONE" },
+        "GET /admin-consent-callback": { authorization: "NONE" },
+        "POST /admin-consent-callback": { authorization: "NONE" },
       });
-      expect(routes()).toHaveLength(7);
+      expect(routes()).toHaveLength(12);
     });
 
     it("take the tokens of the stage's issuer and audience", () => {
@@ -245,7 +257,7 @@ describe("the service", () => {
       }
     });
 
-    it("go off when Microsoft refuses the app's credential once, to complete or to token-fetch", () => {
+    it("go off when Microsoft refuses the app's credential once, to whichever function", () => {
       const filters = prod
         .resources("AWS::Logs::MetricFilter")
         .filter(({ Properties }) =>
@@ -260,6 +272,7 @@ describe("the service", () => {
         ]),
       ).toEqual([
         ["CompleteLogs", '{ $.failure = "app_credential_rejected" }'],
+        ["AdminConsentCallbackLogs", '{ $.failure = "app_credential_rejected" }'],
         ["TokenFetchLogs", '{ $.failure = "app_credential_rejected" }'],
       ]);
     });
@@ -275,10 +288,20 @@ describe("the service", () => {
           "Connections",
           "Disconnect",
           "TokenFetch",
+          "AdminConsentRequest",
+          "ApprovalStatus",
+          "AdminConsent",
+          "AdminConsentCallback",
+          "ResumeWaiting",
+          "MailEvents",
         ],
       ],
-      ["misconfigured", ["Complete", "TokenFetch"]],
-      ["id_token_rejected", ["Complete"]],
+      ["misconfigured", ["Complete", "AdminConsentCallback", "TokenFetch"]],
+      ["id_token_rejected", ["Complete", "AdminConsentCallback"]],
+      ["app_credential_fallback", ["Complete", "AdminConsentCallback", "TokenFetch"]],
+      ["sealed_token_unreadable", ["TokenFetch"]],
+      ["tenant_consent_lost", ["TokenFetch"]],
+      ["mail_refused", ["AdminConsentRequest", "ResumeWaiting"]],
     ] as const)("go off at the first log line that says %s", ([failure, functions]) => {
       const logs = prod
         .resources("AWS::Logs::MetricFilter")
@@ -303,9 +326,12 @@ describe("the service", () => {
     });
 
     it("tell when the key of tables and secrets is in danger", () => {
-      const [rule] = prod.resources("AWS::Events::Rule");
+      const rules = prod
+        .resources("AWS::Events::Rule")
+        .filter(({ Properties }) => JSON.stringify(Properties).includes("aws.kms"));
 
-      expect(rule?.Properties.EventPattern).toMatchObject({
+      expect(rules).toHaveLength(1);
+      expect(rules[0]?.Properties.EventPattern).toMatchObject({
         source: ["aws.kms"],
         detail: { eventName: ["DisableKey", "ScheduleKeyDeletion"] },
       });
@@ -324,6 +350,69 @@ describe("the service", () => {
           }),
         ]),
       });
+    });
+  });
+
+  describe("approvals", () => {
+    it("resume those who wait each minute", () => {
+      const schedules = prod
+        .resources("AWS::Events::Rule")
+        .filter(({ Properties }) => "ScheduleExpression" in Properties);
+
+      expect(schedules.map(({ Properties }) => Properties.ScheduleExpression)).toEqual([
+        "rate(1 minute)",
+      ]);
+      expect(JSON.stringify(schedules[0]?.Properties.Targets)).toContain("ResumeWaiting");
+    });
+
+    it("mail over TLS only, track nobody, and hear of bounces and complaints of their own mails", () => {
+      const [set] = prod.resources("AWS::SES::ConfigurationSet");
+      const [destination] = prod.resources("AWS::SES::ConfigurationSetEventDestination");
+      const [rule] = prod
+        .resources("AWS::Events::Rule")
+        .filter(({ Properties }) => JSON.stringify(Properties).includes("aws.ses"));
+
+      expect(set?.Properties).toMatchObject({
+        Name: "outlook-connect-prod",
+        DeliveryOptions: { TlsPolicy: "REQUIRE" },
+        SuppressionOptions: { SuppressedReasons: ["BOUNCE", "COMPLAINT"] },
+      });
+      expect(set?.Properties).not.toHaveProperty("TrackingOptions");
+      expect(destination?.Properties.EventDestination).toMatchObject({
+        Enabled: true,
+        MatchingEventTypes: ["bounce", "complaint"],
+      });
+      expect(rule?.Properties.EventPattern).toMatchObject({
+        source: ["aws.ses"],
+        detail: { mail: { tags: { "ses:configuration-set": ["outlook-connect-prod"] } } },
+      });
+    });
+
+    it("are counted, step by step, with the time they take and the people they bring back", () => {
+      const metrics = new Set(
+        prod
+          .resources("AWS::Logs::MetricFilter")
+          .filter(({ Properties }) => String(Properties.FilterPattern).includes("$.step"))
+          .flatMap(({ Properties }) =>
+            z
+              .array(z.object({ MetricName: z.string() }))
+              .parse(Properties.MetricTransformations)
+              .map(({ MetricName }) => MetricName),
+          ),
+      );
+
+      expect([...metrics].toSorted()).toEqual([
+        "approval_blocked",
+        "approval_lost",
+        "approval_mailed",
+        "approval_opened",
+        "approval_people_resumed",
+        "approval_reported",
+        "approval_requested",
+        "approval_resumed",
+        "approval_seconds_to_verified",
+        "approval_verified",
+      ]);
     });
   });
 });

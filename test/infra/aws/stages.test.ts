@@ -23,7 +23,9 @@ const filledIn: Stage = {
     issuer: "https://id.appse.ai",
     origins: ["https://app.appse.ai"],
     returnPages: { connections: "https://app.appse.ai/settings/connections" },
+    supportEmail: "support@appse.ai",
   },
+  mail: { fromName: "Appse AI", fromAddress: "approvals@mail.appse.ai", identity: "mail.appse.ai" },
   microsoft: { ...stages.prod.microsoft, clientId: "b4b7f5a5-6f3a-4b1c-9d2e-0a1b2c3d4e5f" },
   alarmEmail: "operations@appse.ai",
 };
@@ -35,6 +37,12 @@ const unfilled: Stage = {
     issuer: "https://id.appse.example",
     origins: ["https://app.appse.example"],
     returnPages: { connections: "https://app.appse.example/settings/connections" },
+    supportEmail: "support@appse.example",
+  },
+  mail: {
+    fromName: "Appse AI",
+    fromAddress: "approvals@mail.appse.example",
+    identity: "mail.appse.example",
   },
   microsoft: { ...filledIn.microsoft, clientId: "00000000-0000-0000-0000-000000000000" },
   alarmEmail: "operations@appse.example",
@@ -120,6 +128,9 @@ describe("a stage", () => {
       "product.origins",
       "product.returnPages.connections",
       "alarmEmail",
+      "product.supportEmail",
+      "mail.fromAddress",
+      "mail.identity",
       "microsoft.clientId",
     ]);
     expect(exampleSettings(filledIn)).toEqual([]);

@@ -14,6 +14,12 @@ const functionNames = [
   "connections",
   "disconnect",
   "token-fetch",
+  "admin-consent-request",
+  "approval-status",
+  "admin-consent",
+  "admin-consent-callback",
+  "resume-waiting",
+  "mail-events",
 ] as const;
 
 const record = z.record(z.string(), z.unknown());

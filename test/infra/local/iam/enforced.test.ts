@@ -1,6 +1,9 @@
+import { createHash } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import * as z from "zod/mini";
 import type { Grant } from "../../../../infra/local/iam/access.ts";
 import { type ProductClient, postCallback } from "../../../../infra/local/product-client.ts";
+import { administratorsBrowser, buttonOn, openPage } from "../../../e2e/administrator.ts";
 import { openScene, problemIn, refusedWith, type Scene, served } from "../../../e2e/scene.ts";
 
 const ben = { username: "ben.okafor@larkfield.example", consent: "accept" } as const;
@@ -48,7 +51,89 @@ const stored = async () => ({
   secrets: await scene.vault.names(),
 });
 
-it("denies nothing on the whole way of a connection, which uses every grant", async () => {
+/** An organisation is blocked, asks, approves, loses its approval, and hears that a mail bounced. */
+const approveAndWithdraw = async () => {
+  const { clock, lambda } = scene.stack;
+  const niall = await scene.signedIn("user_niall");
+  const oona = await scene.signedIn("user_oona");
+  const margit = { username: "margit.solberg@aldermoor.example" };
+
+  // Microsoft keeps the first one, and sends the second one back.
+  const { attemptId: unanswered } = await niall.start();
+  clock.advance(601);
+  expect(await scene.attempt(niall, unanswered)).toMatchObject({ status: "expired" });
+  const { attemptId, returned } = await scene.goToMicrosoft(niall, {
+    username: "niall.byrne@aldermoor.example",
+    approval: "return",
+  });
+  expect((await niall.complete(returned)).status).toBe(403);
+
+  const asked = await niall.call("POST", "/admin-consent-requests", {
+    attemptId,
+    adminEmail: margit.username,
+  });
+  const { approvalUrl } = z.object({ approvalUrl: z.url() }).parse(await asked.json());
+  expect((await niall.call("GET", "/admin-consent-requests")).status).toBe(200);
+  const token = new URL(approvalUrl).pathname.split("/").at(-1) ?? "";
+  const reference = createHash("sha256")
+    .update(JSON.stringify(["approval_link", token]))
+    .digest("base64url");
+  await lambda.invoke(
+    functionName("mail-events"),
+    JSON.stringify({
+      source: "aws.ses",
+      detail: {
+        eventType: "Bounce",
+        mail: { destination: [margit.username], tags: { reference: [reference] } },
+        bounce: { bounceType: "Permanent", bounceSubType: "General" },
+      },
+    }),
+  );
+
+  const browser = administratorsBrowser();
+  const { html } = await openPage(new URL(approvalUrl));
+  const proved = await browser.prove(await browser.decide(buttonOn(html), margit), margit);
+  expect(proved.status).toBe(200);
+  clock.advance(120);
+  await scene.stack.runSchedules();
+
+  // An administrator who approves for everybody on the way to their own mailbox.
+  const first = await scene.connect(niall, { username: "niall.byrne@aldermoor.example" });
+  const second = await scene.connect(oona, { username: "oona.virtanen@aldermoor.example" });
+  scene.microsoft.withdrawTenantConsent({ tenantId: first.account.tenantId });
+  clock.advance(2 * 3600);
+  await scene.fetchToken({ product: niall, connection: first });
+  await scene.fetchToken({ product: oona, connection: second });
+  expect(
+    await niall.call("GET", `/connections/${first.id}`).then((each) => each.json()),
+  ).toMatchObject({
+    status: "admin_approval_required",
+  });
+  const repair = await niall.call("POST", "/admin-consent-requests", { connectionId: first.id });
+  expect(repair.status).toBe(200);
+  expect((await niall.call("GET", `/admin-consent-requests?connectionId=${first.id}`)).status).toBe(
+    200,
+  );
+  await approveOnTheWay(await scene.signedIn("user_margit"), margit.username);
+};
+
+const approveOnTheWay = async (product: ProductClient, username: string) => {
+  const browser = administratorsBrowser();
+  const { authorizationUrl } = await product.start({ forOrganization: true });
+  const answered = await browser.decide(new URL(authorizationUrl), { username });
+  const { response, returned } = await browser.signInAfter(answered, { username });
+  expect(response.status).toBe(303);
+  if (!returned) expect.fail("the callback leads nowhere");
+  expect((await product.complete(returned)).status).toBe(200);
+};
+
+const functionName = (name: string) => {
+  const found = scene.stack.functions.find((each) => each.name.endsWith(`-${name}`));
+  if (!found) throw new Error(`there is no function ${name}`);
+  return found.name;
+};
+
+it("denies nothing on the whole way of a connection and of an approval, which uses every grant", async () => {
   const { access, clock } = scene.stack;
 
   const { attemptId, form, returned } = await scene.goToMicrosoft(ines, ben);
@@ -73,6 +158,7 @@ it("denies nothing on the whole way of a connection, which uses every grant", as
   clock.advance(25 * 3600);
   served(await scene.fetchToken({ product: ines, connection }));
   expect((await ines.call("DELETE", `/connections/${connection.id}`)).status).toBe(204);
+  await approveAndWithdraw();
 
   expect(access.denied).toEqual([]);
   expect(access.grants.length).toBeGreaterThan(20);

@@ -1,21 +1,17 @@
 import * as z from "zod/mini";
-import { evidenceInDescription } from "../../shared/domain/microsoft-evidence.ts";
-import { Secret } from "../../shared/domain/secret.ts";
-import { oneTimeValue } from "../../shared/http/api-ids.ts";
-import type { MicrosoftAnswer } from "./park-answer.ts";
+import type { MicrosoftAnswer } from "../domain/park-answer.ts";
+import { Secret } from "../domain/secret.ts";
+import { oneTimeValue } from "./api-ids.ts";
+import { refusalFields, refusalOf, uniqueFields } from "./microsoft-fields.ts";
 
 /** Microsoft's longest codes are under 2 KB; the rest of the form is short. */
 const largestFormCharacters = 32 * 1024;
-
-const errorCode = z.string().check(z.regex(/^[a-z_]{1,64}$/));
 
 /** A refusal first: RFC 6749 §4.1.2.1 sends an error instead of a code, never beside one. */
 const answerForm = z.union([
   z.object({
     state: oneTimeValue,
-    error: errorCode,
-    error_description: z.optional(z.string()),
-    error_subcode: z.catch(z.optional(errorCode), undefined),
+    ...refusalFields,
     iss: z.optional(z.string()),
   }),
   z.object({
@@ -26,13 +22,6 @@ const answerForm = z.union([
     iss: z.optional(z.string()),
   }),
 ]);
-
-/** `undefined` if a name comes twice: which one is meant, only an attacker knows. */
-const fieldsOf = (form: URLSearchParams): Record<string, string> | undefined => {
-  const names = [...form.keys()];
-  if (new Set(names).size !== names.length) return undefined;
-  return Object.fromEntries(form);
-};
 
 /** Tokens in a redirect belong to the implicit grant, which is switched off. RFC 9700 §2.1.2 */
 const holdsToken = (fields: Record<string, string>) =>
@@ -59,7 +48,7 @@ export const readMicrosoftForm = (
   if (body.length > largestFormCharacters) return undefined;
   const [mediaType] = (contentType ?? "").split(";");
   if (mediaType?.trim().toLowerCase() !== "application/x-www-form-urlencoded") return undefined;
-  const fields = fieldsOf(new URLSearchParams(body));
+  const fields = uniqueFields(new URLSearchParams(body));
   if (!fields || holdsToken(fields)) return undefined;
   const form = answerForm.safeParse(fields);
   if (!form.success || !isExpectedIssuer(form.data.iss, authority)) return undefined;
@@ -68,16 +57,5 @@ export const readMicrosoftForm = (
   if ("code" in form.data) {
     return { state, outcome: { kind: "code", code: new Secret(form.data.code) } };
   }
-  const { error, error_description = "", error_subcode } = form.data;
-  return {
-    state,
-    outcome: {
-      kind: "refusal",
-      refusal: {
-        error,
-        ...(error_subcode !== undefined && { errorSubcode: error_subcode }),
-        ...evidenceInDescription(error_description),
-      },
-    },
-  };
+  return { state, outcome: { kind: "refusal", refusal: refusalOf(form.data) } };
 };

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readMicrosoftForm } from "../../../functions/callback/microsoft-form.ts";
 import { Secret } from "../../../shared/domain/secret.ts";
+import { readMicrosoftForm } from "../../../shared/http/microsoft-form.ts";
 import { account } from "../../fakes/samples.ts";
 
 const authority = new URL("https://login.microsoftonline.com");

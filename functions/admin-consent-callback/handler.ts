@@ -1,0 +1,164 @@
+import { Secret } from "../../shared/domain/secret.ts";
+import { readAdminConsentQuery } from "../../shared/http/admin-consent-query.ts";
+import { oneTimeValue } from "../../shared/http/api-ids.ts";
+import { browserCookie, cookieOf } from "../../shared/http/cookies.ts";
+import { type EndpointHandler, endpoint } from "../../shared/http/endpoint.ts";
+import { readMicrosoftForm } from "../../shared/http/microsoft-form.ts";
+import type { HttpRequest } from "../../shared/http/request.ts";
+import { type HttpResponse, page, seeOther } from "../../shared/http/response.ts";
+import { returnUrl } from "../../shared/http/return-url.ts";
+import { type LogFields, logger } from "../../shared/logger.ts";
+import {
+  approvalDeclinedPage,
+  approvalDonePage,
+  approvalExpiredPage,
+  approvalNeedsAdministratorPage,
+  approvalOtherOrganisationPage,
+  approvalReplacedPage,
+  approvalUnavailablePage,
+  approvalUnconfirmedPage,
+  approvalUnknownPage,
+  approvalVerifiedPage,
+} from "../../shared/pages/approval-outcome.ts";
+import {
+  type NotProved,
+  type ProveAdministratorPorts,
+  proveAdministrator,
+} from "./prove-administrator.ts";
+import { type NotRecorded, type RecordAnswerPorts, recordAnswer } from "./record-answer.ts";
+
+const cookieName = "__Host-outlook-connect-approval";
+
+export interface AdminConsentCallbackSettings {
+  readonly MICROSOFT_AUTHORITY: URL;
+  readonly RETURN_PAGES: Readonly<Record<string, URL>>;
+}
+
+const cookieSeconds = 600;
+
+/** What the administrator is told when nothing was recorded. */
+const pageOfNotRecorded = (failure: NotRecorded): HttpResponse => {
+  switch (failure.kind) {
+    case "unknown":
+      return page(400, approvalUnknownPage);
+    case "replaced":
+      return page(410, approvalReplacedPage);
+    case "expired":
+      return page(410, approvalExpiredPage);
+    case "approved":
+      return page(200, approvalDonePage);
+    case "other_organisation":
+      return page(403, approvalOtherOrganisationPage);
+    case "refused":
+      switch (failure.refusal.kind) {
+        case "access_declined":
+          return page(200, approvalDeclinedPage);
+        case "throttled":
+        case "temporarily_unavailable":
+        case "misconfigured":
+        case "app_credential_rejected":
+          return page(503, approvalUnavailablePage);
+        default:
+          return page(403, approvalNeedsAdministratorPage);
+      }
+    default:
+      return failure satisfies never;
+  }
+};
+
+const pageOfNotProved = ({ kind }: NotProved): HttpResponse => {
+  switch (kind) {
+    case "unknown":
+      return page(400, approvalUnknownPage);
+    case "not_signed_in":
+      return page(503, approvalUnavailablePage);
+    case "other_account":
+      return page(403, approvalOtherOrganisationPage);
+    case "no_role":
+      return page(200, approvalUnconfirmedPage);
+    default:
+      return kind satisfies never;
+  }
+};
+
+const fieldsOf = (failure: NotRecorded | NotProved): LogFields => {
+  const why =
+    failure.kind === "refused"
+      ? failure.refusal
+      : failure.kind === "not_signed_in"
+        ? failure.why
+        : undefined;
+  if (!why) return { failure: `approval_${failure.kind}` };
+  switch (why.kind) {
+    case "id_token_rejected":
+      return { failure: why.kind, check: why.check };
+    case "grant_incomplete":
+      return { failure: why.kind, missing: [why.missing] };
+    default:
+      return { failure: why.kind, actor: why.actor, microsoft: why.evidence };
+  }
+};
+
+/** GET: the browser comes from Microsoft's approval page. */
+const record = async (
+  { query }: HttpRequest,
+  { RETURN_PAGES }: AdminConsentCallbackSettings,
+  ports: RecordAnswerPorts,
+): Promise<HttpResponse> => {
+  const answer = readAdminConsentQuery(query);
+  if (!answer) {
+    logger.warn("approval not understood", { failure: "invalid_request" });
+    return page(400, approvalUnknownPage);
+  }
+  const recorded = await recordAnswer(answer, ports);
+  if (!recorded.ok) {
+    logger.warn("approval not recorded", fieldsOf(recorded.failure));
+    return pageOfNotRecorded(recorded.failure);
+  }
+  const next = recorded.value;
+  switch (next.kind) {
+    case "prove":
+      return seeOther(next.url, [browserCookie(cookieName, next.browser.reveal(), cookieSeconds)]);
+    case "sign_in":
+      return seeOther(next.url);
+    case "return": {
+      const returnPage = RETURN_PAGES[next.to.returnTo];
+      if (!returnPage) throw new Error("the attempt names a return page that is no longer listed");
+      return seeOther(returnUrl(returnPage, next.to));
+    }
+    default:
+      return next satisfies never;
+  }
+};
+
+/** POST: the browser comes from the sign-in that proves who it is. */
+const prove = async (
+  request: HttpRequest,
+  { MICROSOFT_AUTHORITY }: AdminConsentCallbackSettings,
+  ports: ProveAdministratorPorts,
+): Promise<HttpResponse> => {
+  const { body, headers } = request;
+  const answer = readMicrosoftForm(body, headers["content-type"], MICROSOFT_AUTHORITY);
+  const browser = oneTimeValue.safeParse(cookieOf(request, cookieName));
+  if (!answer || !browser.success) {
+    logger.warn("proof not understood", { failure: "invalid_request" });
+    return page(400, approvalUnknownPage);
+  }
+  const proved = await proveAdministrator({ ...answer, browser: new Secret(browser.data) }, ports);
+  if (proved.ok) return page(200, approvalVerifiedPage(proved.value.organisation));
+  logger.warn("approval not proved", fieldsOf(proved.failure));
+  return pageOfNotProved(proved.failure);
+};
+
+/** GET and POST /admin-consent-callback: Microsoft sends an administrator's browser here. */
+export const adminConsentCallbackHandler = (
+  settings: AdminConsentCallbackSettings,
+  ports: RecordAnswerPorts & ProveAdministratorPorts,
+): EndpointHandler =>
+  endpoint(
+    (request) =>
+      request.route.startsWith("POST ")
+        ? prove(request, settings, ports)
+        : record(request, settings, ports),
+    () => page(503, approvalUnavailablePage),
+  );

@@ -1,0 +1,92 @@
+import type { ConsentProofs } from "../../shared/domain/consent-proof.ts";
+import type { ConsentRequests } from "../../shared/domain/consent-request.ts";
+import { hashOf } from "../../shared/domain/ids.ts";
+import { domainOf } from "../../shared/domain/mail-address.ts";
+import {
+  approvingRoles,
+  type GrantIncomplete,
+  type IdTokenRejected,
+  type MicrosoftFailure,
+  type MicrosoftIdentity,
+} from "../../shared/domain/microsoft.ts";
+import type { MicrosoftAnswer } from "../../shared/domain/park-answer.ts";
+import { fail, type Result, succeed } from "../../shared/domain/result.ts";
+import type { Sealer } from "../../shared/domain/sealer.ts";
+import type { Secret } from "../../shared/domain/secret.ts";
+import {
+  organisationKey,
+  type RecordPorts,
+  recordEvent,
+} from "../../shared/domain/tenant-consent.ts";
+import { codeVerifierAndNonce } from "./sign-in-secrets.ts";
+
+export interface ProofAnswer extends MicrosoftAnswer {
+  /** From the cookie of the browser that brings it. */
+  readonly browser: Secret;
+}
+
+/** Nothing is proved; what was reported stays reported. */
+export type NotProved =
+  | { readonly kind: "unknown" }
+  /** Microsoft refused, or could not be asked. */
+  | {
+      readonly kind: "not_signed_in";
+      readonly why: MicrosoftFailure | IdTokenRejected | GrantIncomplete | undefined;
+    }
+  /** Somebody else's tenant, or a guest of it. */
+  | { readonly kind: "other_account" }
+  /** No role that we can see lets this account approve. */
+  | { readonly kind: "no_role" };
+
+export interface ProveAdministratorPorts extends RecordPorts {
+  readonly requests: Pick<ConsentRequests, "findByLink">;
+  readonly proofs: Pick<ConsentProofs, "take">;
+  readonly identity: Pick<MicrosoftIdentity, "proveIdentity">;
+  readonly sealer: Pick<Sealer, "open">;
+}
+
+/**
+ * Verifies an approval: the ID token of a sign-in that this browser was sent to names the tenant, and a role of it that
+ * may approve. Its tokens are dropped.
+ *
+ * @returns what the organisation is called by the person who asked: their mail domain
+ */
+export const proveAdministrator = async (
+  { state, outcome, browser }: ProofAnswer,
+  ports: ProveAdministratorPorts,
+): Promise<Result<{ readonly organisation: string }, NotProved>> => {
+  const id = hashOf("proof", state.reveal());
+  const proof = await ports.proofs.take(id, hashOf("browser", browser.reveal()), ports.now());
+  if (!proof) return fail({ kind: "unknown" });
+  if (outcome.kind === "refusal") return fail({ kind: "not_signed_in", why: undefined });
+
+  const { tenantId, tokenHash, sealedSecrets } = proof;
+  const opened = await ports.sealer.open(sealedSecrets, { purpose: "proof_secrets", state: id });
+  const proven = await ports.identity.proveIdentity({
+    authority: tenantId,
+    code: outcome.code,
+    ...codeVerifierAndNonce(opened),
+  });
+  if (!proven.ok) return fail({ kind: "not_signed_in", why: proven.failure });
+  const { account, accountType, roles } = proven.value;
+  if (account.tenantId !== tenantId || accountType !== "member") {
+    return fail({ kind: "other_account" });
+  }
+  const approving = roles.filter((role) => approvingRoles.has(role));
+  if (approving.length === 0) return fail({ kind: "no_role" });
+
+  const linked = await ports.requests.findByLink(tokenHash);
+  if (!linked) return fail({ kind: "unknown" });
+  const { organisation, requester } = linked.request;
+  const verified = {
+    kind: "verified",
+    proof: { kind: "administrator", roles: approving },
+  } as const;
+  const tenant = { kind: "tenant", tenantId } as const;
+  await recordEvent({ organisation: tenant, email: requester.email }, verified, ports);
+  if (organisationKey(organisation) !== organisationKey(tenant)) {
+    // Asked while Microsoft knew no tenant for the person's address: that is who waits.
+    await recordEvent({ organisation, email: undefined }, verified, ports);
+  }
+  return succeed({ organisation: domainOf(requester.email) });
+};

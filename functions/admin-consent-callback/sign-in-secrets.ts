@@ -1,0 +1,10 @@
+import * as z from "zod/mini";
+import { Secret } from "../../shared/domain/secret.ts";
+
+const signInSecrets = z.object({ codeVerifier: z.string(), nonce: z.string() });
+
+/** What was sealed when the sign-in began. */
+export const codeVerifierAndNonce = (opened: Secret) => {
+  const { codeVerifier, nonce } = signInSecrets.parse(JSON.parse(opened.reveal()));
+  return { codeVerifier: new Secret(codeVerifier), nonce: new Secret(nonce) };
+};

@@ -1,0 +1,124 @@
+import * as z from "zod/mini";
+import { attemptId, connectionId } from "../../shared/domain/ids.ts";
+import { mailAddress } from "../../shared/domain/mail-address.ts";
+import { isFromProduct } from "../../shared/http/allowed-origin.ts";
+import { attemptIdText, connectionIdText } from "../../shared/http/api-ids.ts";
+import { type EndpointHandler, endpoint } from "../../shared/http/endpoint.ts";
+import { jsonBody } from "../../shared/http/json-body.ts";
+import { problem, problemResponse } from "../../shared/http/problem.ts";
+import { json } from "../../shared/http/response.ts";
+import { type PersonClaimNames, signedInPerson } from "../../shared/http/signed-in-user.ts";
+import { logger } from "../../shared/logger.ts";
+import {
+  type AskedFrom,
+  type NotAsked,
+  type RequestApprovalPorts,
+  requestApproval,
+} from "./request-approval.ts";
+
+const adminEmail = z.optional(
+  z.pipe(
+    z.string().check(z.maxLength(320)),
+    z.transform((text, context) => {
+      const address = mailAddress(text);
+      if (address) return address;
+      context.issues.push({ code: "custom", message: "must be an address", input: text });
+      return z.NEVER;
+    }),
+  ),
+);
+
+const approvalBody = z.union([
+  z.strictObject({ attemptId: attemptIdText, adminEmail }),
+  z.strictObject({ connectionId: connectionIdText, adminEmail }),
+]);
+
+export interface AdminConsentRequestSettings extends PersonClaimNames {
+  readonly ALLOWED_ORIGINS: readonly string[];
+  readonly RETURN_PAGES: Readonly<Record<string, URL>>;
+}
+
+const problemOf = ({ kind }: NotAsked) => {
+  switch (kind) {
+    case "attempt_unknown":
+      return problem("attempt_unknown", "This sign-in does not exist, or is long over.");
+    case "connection_unknown":
+      return problem("not_found", "This connection does not exist, or is not yours.");
+    case "personal_account":
+      return problem(
+        "account_type_not_supported",
+        "This is a personal account: it has no administrator. Please reconnect it yourself.",
+      );
+    case "mail_not_allowed":
+      return problem(
+        "mail_not_allowed",
+        "We only write to administrators at your own organisation's mail domain. Copy the link and send it yourself instead.",
+      );
+    case "too_many_mails":
+      return problemResponse({
+        code: "too_many_mails",
+        actor: "user",
+        message:
+          "No more mails can be sent for you today. Copy the link and send it yourself, or try again tomorrow.",
+        retryAfterSeconds: 24 * 3600,
+      });
+    default:
+      return kind satisfies never;
+  }
+};
+
+/** POST /admin-consent-requests: somebody who was turned away asks their administrator. */
+export const adminConsentRequestHandler = (
+  settings: AdminConsentRequestSettings,
+  ports: RequestApprovalPorts,
+): EndpointHandler =>
+  endpoint(async (request) => {
+    if (!isFromProduct(request, settings.ALLOWED_ORIGINS)) {
+      return problem("invalid_request", "This page may not ask an administrator.", "operator");
+    }
+    const body = jsonBody(request, approvalBody);
+    if (!body) {
+      return problem(
+        "invalid_request",
+        "The body must be a JSON object with attemptId or connectionId, and adminEmail if an administrator is to be mailed: a plain address such as it@example.com.",
+      );
+    }
+    const { user, email, name, workspaceName } = signedInPerson(request, settings);
+    if (!email) {
+      return problem(
+        "mail_not_allowed",
+        "Your account at Appse AI has no e-mail address, so your organisation is not known.",
+      );
+    }
+    const from: AskedFrom =
+      "attemptId" in body
+        ? { kind: "attempt", attemptId: attemptId(body.attemptId) }
+        : { kind: "connection", connectionId: connectionId(body.connectionId) };
+    const [returnTo = ""] = Object.keys(settings.RETURN_PAGES);
+    const asked = await requestApproval(
+      {
+        requester: { user, email, name, workspaceName },
+        from,
+        returnTo,
+        adminEmail: body.adminEmail,
+      },
+      ports,
+    );
+    if (!asked.ok) {
+      logger.warn("approval not requested", {
+        failure: asked.failure.kind,
+        workspaceId: user.workspaceId,
+      });
+      return problemOf(asked.failure);
+    }
+    const answer = asked.value;
+    logger.info("approval requested", { workspaceId: user.workspaceId });
+    if (answer.status === "verified") return json(200, { status: answer.status });
+    const { status, approvalUrl, expiresAt, mail } = answer;
+    return json(200, {
+      status,
+      approvalUrl: approvalUrl.href,
+      expiresAt: expiresAt.toISOString(),
+      mail: { status: mail.status, to: mail.to, at: mail.at?.toISOString() },
+    });
+  });

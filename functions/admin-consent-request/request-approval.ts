@@ -1,0 +1,231 @@
+import { randomBytes } from "node:crypto";
+import type { AuthorizationAttempts } from "../../shared/domain/attempt.ts";
+import { attemptStateOf } from "../../shared/domain/attempt-state.ts";
+import type { Connections } from "../../shared/domain/connection.ts";
+import {
+  approvalLinkDays,
+  type ConsentRequest,
+  type ConsentRequests,
+  type Mailer,
+  type MailLedger,
+  type Requester,
+  type RequestMail,
+} from "../../shared/domain/consent-request.ts";
+import {
+  type AttemptId,
+  type ConnectionId,
+  hashOf,
+  ownerKeyOf,
+  type ProductUser,
+  personalAccountsTenant,
+} from "../../shared/domain/ids.ts";
+import { domainOf, type MailAddress } from "../../shared/domain/mail-address.ts";
+import { fail, type Result, succeed } from "../../shared/domain/result.ts";
+import type { Sealer } from "../../shared/domain/sealer.ts";
+import { Secret } from "../../shared/domain/secret.ts";
+import {
+  type ConsentStatus,
+  isSpreading,
+  type Organisation,
+  organisationKey,
+  organisationOf,
+  type RecordPorts,
+  recordEvent,
+  type TenantConsent,
+  type TenantConsents,
+} from "../../shared/domain/tenant-consent.ts";
+
+/** What the person was doing when Microsoft turned them away. */
+export type AskedFrom =
+  | { readonly kind: "attempt"; readonly attemptId: AttemptId }
+  | { readonly kind: "connection"; readonly connectionId: ConnectionId };
+
+export interface ApprovalAsked {
+  readonly requester: Requester;
+  readonly from: AskedFrom;
+  /** Where the mail that tells them of the approval leads back to, if nothing else is known. */
+  readonly returnTo: string;
+  /** Whom to mail; without it the person passes the link on. */
+  readonly adminEmail: MailAddress | undefined;
+}
+
+export type ApprovalAnswer =
+  /** Nobody needs to be asked any more. */
+  | { readonly status: "verified" }
+  | {
+      readonly status: Exclude<ConsentStatus, "verified" | "unknown">;
+      readonly approvalUrl: URL;
+      readonly expiresAt: Date;
+      readonly mail: RequestMail;
+    };
+
+export type NotAsked =
+  | { readonly kind: "attempt_unknown" }
+  | { readonly kind: "connection_unknown" }
+  /** A private mailbox has no administrator. */
+  | { readonly kind: "personal_account" }
+  /** Only administrators at the person's own mail domain are mailed, and nobody at a provider for everybody. */
+  | { readonly kind: "mail_not_allowed" }
+  | { readonly kind: "too_many_mails" };
+
+/** A mail to write: who waits, and the link. */
+export interface ApprovalMail {
+  readonly to: MailAddress;
+  readonly requester: Requester;
+  /** Others of the same mail domain who wait as well, oldest first. */
+  readonly others: readonly Requester[];
+  readonly approvalUrl: URL;
+  readonly expiresAt: Date;
+  /** Comes back with a bounce, so that its requester can be told. */
+  readonly reference: string;
+}
+
+export interface RequestApprovalPorts extends Omit<RecordPorts, "consents"> {
+  readonly attempts: Pick<AuthorizationAttempts, "find">;
+  readonly connections: Pick<Connections, "findOwned">;
+  readonly consents: Pick<TenantConsents, "find" | "record">;
+  readonly requests: Pick<ConsentRequests, "open" | "waiting" | "claimNotice" | "noteMail">;
+  readonly ledger: Pick<MailLedger, "claim">;
+  readonly sendMail: (mail: ApprovalMail) => ReturnType<Mailer["send"]>;
+  readonly sealer: Sealer;
+  readonly approvalUrl: (token: Secret) => URL;
+}
+
+interface Origin {
+  readonly organisation: Organisation;
+  readonly returnTo: string;
+  /** Microsoft has turned them away: an approval from before that is no help. */
+  readonly wasTurnedAway: boolean;
+}
+
+const isTheirs = (owner: ProductUser, user: ProductUser) => ownerKeyOf(owner) === ownerKeyOf(user);
+
+const originOf = async (
+  { requester, from, returnTo }: ApprovalAsked,
+  ports: RequestApprovalPorts,
+): Promise<Result<Origin, NotAsked>> => {
+  const { user, email } = requester;
+  if (from.kind === "connection") {
+    const connection = await ports.connections.findOwned(from.connectionId, user);
+    if (!connection) return fail({ kind: "connection_unknown" });
+    const { tenantId } = connection.account;
+    if (tenantId === personalAccountsTenant) return fail({ kind: "personal_account" });
+    const wasTurnedAway = connection.status === "admin_approval_required";
+    return succeed({ organisation: { kind: "tenant", tenantId }, returnTo, wasTurnedAway });
+  }
+  const attempt = await ports.attempts.find(from.attemptId);
+  if (!attempt || !isTheirs(attempt.user, user)) return fail({ kind: "attempt_unknown" });
+  const { status } = attemptStateOf(attempt, ports.now());
+  return succeed({
+    organisation: await organisationOf({ user, email }, ports),
+    returnTo: attempt.returnTo,
+    wasTurnedAway: status === "failed" || status === "pending" || status === "expired",
+  });
+};
+
+/** Whether asking an administrator is pointless, because one has approved. */
+const isApproved = (consent: TenantConsent, wasTurnedAway: boolean, now: Date) =>
+  consent.status === "verified" && (!wasTurnedAway || isSpreading(consent, now));
+
+const mayBeMailed = (
+  address: MailAddress,
+  { email }: Requester,
+  { isFreeMailDomain }: RequestApprovalPorts,
+) => domainOf(address) === domainOf(email) && !isFreeMailDomain(domainOf(email));
+
+/** @returns the mail's fate, which is noted before and after it is handed over: it is never sent twice */
+const mailAdministrator = async (
+  to: MailAddress,
+  request: ConsentRequest,
+  approvalUrl: URL,
+  { requests, ledger, sendMail, noteStep, now }: RequestApprovalPorts,
+): Promise<Result<RequestMail, NotAsked>> => {
+  const { organisation, requester, expiresAt, tokenHash } = request;
+  const wasMailed = request.mail.to === to && request.mail.status !== "none";
+  if (wasMailed && request.mail.status !== "joined") return succeed(request.mail);
+  const note = async (status: RequestMail["status"]) => {
+    const mail = { status, to, at: now() };
+    await requests.noteMail(request, mail);
+    return mail;
+  };
+  const refusal = await ledger.claim({ to, requester: requester.user, organisation }, now());
+  switch (refusal) {
+    case "limited":
+      return fail({ kind: "too_many_mails" });
+    case "joined":
+      return succeed(await note("joined"));
+    case "suppressed":
+      return succeed(await note("not_delivered"));
+    default:
+      refusal satisfies undefined;
+  }
+  const waiting = await requests.waiting(organisation);
+  const others = waiting
+    .map((each) => each.requester)
+    .filter((each) => !isTheirs(each.user, requester.user))
+    // Nobody outside their own mail domain learns who else waits.
+    .filter((each) => domainOf(each.email) === domainOf(to));
+  await note("sending");
+  const sent = await sendMail({
+    to,
+    requester,
+    others,
+    approvalUrl,
+    expiresAt,
+    reference: tokenHash,
+  });
+  if (sent !== "refused") noteStep({ step: "mailed", organisation: organisationKey(organisation) });
+  return succeed(await note(sent === "refused" ? "not_delivered" : sent));
+};
+
+/**
+ * Asks an administrator for approval: opens the person's request, or finds the one that is open, and mails
+ * the administrator if the person names one.
+ */
+export const requestApproval = async (
+  asked: ApprovalAsked,
+  ports: RequestApprovalPorts,
+): Promise<Result<ApprovalAnswer, NotAsked>> => {
+  const { consents, requests, sealer, now } = ports;
+  const { requester, adminEmail } = asked;
+  if (adminEmail && !mayBeMailed(adminEmail, requester, ports)) {
+    return fail({ kind: "mail_not_allowed" });
+  }
+  const origin = await originOf(asked, ports);
+  if (!origin.ok) return origin;
+  const { organisation, returnTo, wasTurnedAway } = origin.value;
+  const consent = await consents.find(organisation);
+  if (isApproved(consent, wasTurnedAway, now())) return succeed({ status: "verified" });
+
+  const who = { organisation, email: requester.email };
+  if (consent.status === "verified") {
+    // They say so themselves, and would otherwise be sent in circles.
+    await recordEvent(who, { kind: "blocked", certain: true }, ports);
+  }
+  const binding = { purpose: "approval_link", requester: ownerKeyOf(requester.user) } as const;
+  const token = new Secret(randomBytes(32).toString("base64url"));
+  const createdAt = now();
+  const request = await requests.open({
+    organisation,
+    requester,
+    returnTo,
+    tokenHash: hashOf("approval_link", token.reveal()),
+    sealedToken: await sealer.seal(token, binding),
+    createdAt,
+    expiresAt: new Date(createdAt.getTime() + approvalLinkDays * 24 * 3600 * 1000),
+  });
+  const recorded = await recordEvent(who, { kind: "requested" }, ports);
+  const { status } = recorded.consent;
+  if (status === "verified" || status === "unknown") {
+    // Verified in between: there is nothing to wait for, and nothing to be told by mail.
+    await requests.claimNotice(request, now());
+    return succeed({ status: "verified" });
+  }
+
+  const approvalUrl = ports.approvalUrl(await sealer.open(request.sealedToken, binding));
+  const mailed = adminEmail
+    ? await mailAdministrator(adminEmail, request, approvalUrl, ports)
+    : succeed(request.mail);
+  if (!mailed.ok) return mailed;
+  return succeed({ status, approvalUrl, expiresAt: request.expiresAt, mail: mailed.value });
+};

@@ -1,0 +1,69 @@
+import { plainName } from "../../shared/domain/consent-request.ts";
+import { graphScopes, permissionReasons } from "../../shared/domain/permissions.ts";
+import { Secret } from "../../shared/domain/secret.ts";
+import { oneTimeValue } from "../../shared/http/api-ids.ts";
+import { type EndpointHandler, endpoint } from "../../shared/http/endpoint.ts";
+import { page } from "../../shared/http/response.ts";
+import { day } from "../../shared/mails/day.ts";
+import {
+  approvalDonePage,
+  approvalExpiredPage,
+  approvalReplacedPage,
+  approvalUnavailablePage,
+  approvalUnknownPage,
+} from "../../shared/pages/approval-outcome.ts";
+import { approvalRequestPage } from "../../shared/pages/approval-request.ts";
+import { consentCommands } from "./consent-commands.ts";
+import { type ShowRequestPorts, showRequest } from "./show-request.ts";
+
+export interface AdminConsentSettings {
+  readonly MICROSOFT_CLIENT_ID: string;
+  readonly SUPPORT_EMAIL: string;
+}
+
+/** GET /admin-consent/{token}: what an administrator opens. */
+export const adminConsentHandler = (
+  { MICROSOFT_CLIENT_ID, SUPPORT_EMAIL }: AdminConsentSettings,
+  ports: ShowRequestPorts,
+): EndpointHandler =>
+  endpoint(
+    async (request) => {
+      const token = oneTimeValue.safeParse(request.pathParameters.token);
+      const link = token.success
+        ? await showRequest(new Secret(token.data), ports)
+        : ({ kind: "unknown" } as const);
+      switch (link.kind) {
+        case "open": {
+          const { requester, organisation, expiresAt } = link.request;
+          const tenant = organisation.kind === "tenant" ? organisation.tenantId : undefined;
+          return page(
+            200,
+            approvalRequestPage({
+              requester: {
+                email: requester.email,
+                name: plainName(requester.name),
+                workspaceName: plainName(requester.workspaceName),
+              },
+              others: link.others,
+              permissions: graphScopes.map((scope) => ({ scope, ...permissionReasons[scope] })),
+              consentUrl: link.consentUrl.href,
+              until: day(expiresAt),
+              supportEmail: SUPPORT_EMAIL,
+              commands: consentCommands(MICROSOFT_CLIENT_ID, tenant),
+            }),
+          );
+        }
+        case "approved":
+          return page(200, approvalDonePage);
+        case "expired":
+          return page(410, approvalExpiredPage);
+        case "replaced":
+          return page(410, approvalReplacedPage);
+        case "unknown":
+          return page(404, approvalUnknownPage);
+        default:
+          return link satisfies never;
+      }
+    },
+    () => page(503, approvalUnavailablePage),
+  );

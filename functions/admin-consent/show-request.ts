@@ -1,0 +1,63 @@
+import type { ConsentRequest, ConsentRequests } from "../../shared/domain/consent-request.ts";
+import { hashOf, ownerKeyOf } from "../../shared/domain/ids.ts";
+import type { AdminConsentUrlRequest } from "../../shared/domain/microsoft.ts";
+import type { Secret } from "../../shared/domain/secret.ts";
+import {
+  type NoteStep,
+  organisationKey,
+  type TenantConsents,
+} from "../../shared/domain/tenant-consent.ts";
+
+/** What an approval link shows. */
+export type ApprovalLink =
+  | {
+      readonly kind: "open";
+      readonly request: ConsentRequest;
+      /** How many others of the organisation wait. */
+      readonly others: number;
+      readonly consentUrl: URL;
+    }
+  | { readonly kind: "approved" }
+  | { readonly kind: "expired" }
+  /** Its requester has a newer link, or it has served its purpose. */
+  | { readonly kind: "replaced" }
+  | { readonly kind: "unknown" };
+
+export interface ShowRequestPorts {
+  readonly requests: Pick<ConsentRequests, "findByLink" | "waiting">;
+  readonly consents: Pick<TenantConsents, "find">;
+  readonly adminConsentUrl: (request: AdminConsentUrlRequest) => URL;
+  readonly noteStep: NoteStep;
+  readonly now: () => Date;
+}
+
+/**
+ * Shows who asks for an approval. Mail scanners, previews and people may open it as often as they like: it changes
+ * nothing.
+ */
+export const showRequest = async (
+  token: Secret,
+  { requests, consents, adminConsentUrl, noteStep, now }: ShowRequestPorts,
+): Promise<ApprovalLink> => {
+  const linked = await requests.findByLink(hashOf("approval_link", token.reveal()));
+  if (!linked) return { kind: "unknown" };
+  const { request, isCurrent } = linked;
+  const { organisation, requester } = request;
+  noteStep({ step: "opened", organisation: organisationKey(organisation) });
+  const { status } = await consents.find(organisation);
+  if (status === "verified") return { kind: "approved" };
+  if (!isCurrent || request.notifiedAt) return { kind: "replaced" };
+  if (request.expiresAt <= now()) return { kind: "expired" };
+
+  const waiting = await requests.waiting(organisation);
+  const self = ownerKeyOf(requester.user);
+  return {
+    kind: "open",
+    request,
+    others: waiting.filter((each) => ownerKeyOf(each.requester.user) !== self).length,
+    consentUrl: adminConsentUrl({
+      tenant: organisation.kind === "tenant" ? organisation.tenantId : undefined,
+      state: token,
+    }),
+  };
+};

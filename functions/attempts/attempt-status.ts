@@ -1,0 +1,59 @@
+import type { AttemptView, AuthorizationAttempts } from "../../shared/domain/attempt.ts";
+import { type AttemptState, attemptStateOf } from "../../shared/domain/attempt-state.ts";
+import type { AttemptId, ProductUser } from "../../shared/domain/ids.ts";
+import type { MailAddress } from "../../shared/domain/mail-address.ts";
+import type { Problem } from "../../shared/domain/problem.ts";
+import { fail, type Result, succeed } from "../../shared/domain/result.ts";
+import {
+  organisationOf,
+  type RecordPorts,
+  recordEvent,
+} from "../../shared/domain/tenant-consent.ts";
+
+export interface AttemptStatusRequest {
+  readonly id: AttemptId;
+  readonly user: ProductUser;
+  /** Their address at the product, if it is known. */
+  readonly email: MailAddress | undefined;
+}
+
+export interface AttemptStatusPorts extends RecordPorts {
+  readonly attempts: Pick<AuthorizationAttempts, "find">;
+}
+
+export interface AttemptNow extends AttemptState {
+  readonly attempt: AttemptView;
+}
+
+/** Microsoft keeps people whose administrator must approve on a page of its own, and sends nobody back. */
+const probablyBlocked: Problem = {
+  code: "probably_blocked",
+  actor: "tenant_admin",
+  message:
+    "Microsoft did not send you back within ten minutes. If its page said that approval is needed, your administrator must approve Appse AI for your organisation first. Otherwise you can try again.",
+};
+
+/**
+ * How a sign-in stands. One that ran out without any answer from Microsoft, by somebody whose organisation is
+ * not known to have approved, was probably turned away for the want of an approval: that is remembered for
+ * the next person.
+ */
+export const attemptStatus = async (
+  { id, user, email }: AttemptStatusRequest,
+  ports: AttemptStatusPorts,
+): Promise<Result<AttemptNow, { readonly kind: "attempt_unknown" }>> => {
+  const attempt = await ports.attempts.find(id);
+  const isTheirs =
+    attempt?.user.userId === user.userId && attempt.user.workspaceId === user.workspaceId;
+  if (!attempt || !isTheirs) return fail({ kind: "attempt_unknown" });
+
+  const state = attemptStateOf(attempt, ports.now());
+  const { isReconnect, forOrganization, completionHash } = attempt;
+  const isUnanswered = state.status === "expired" && completionHash === undefined;
+  if (!isUnanswered || isReconnect || forOrganization) return succeed({ ...state, attempt });
+  const organisation = await organisationOf({ user, email }, ports);
+  const event = { kind: "blocked", certain: false } as const;
+  const { consent } = await recordEvent({ organisation, email }, event, ports);
+  const problem = consent.status === "verified" ? state.problem : probablyBlocked;
+  return succeed({ status: state.status, problem, attempt });
+};

@@ -1,0 +1,62 @@
+import type { Connection, Connections } from "../../shared/domain/connection.ts";
+import type { ConnectionId, ProductUser, TenantId } from "../../shared/domain/ids.ts";
+import type { Problem } from "../../shared/domain/problem.ts";
+import type { TenantConsents } from "../../shared/domain/tenant-consent.ts";
+
+export interface FindConnectionsPorts {
+  readonly connections: Pick<Connections, "findOwned" | "listOwned">;
+  readonly consents: Pick<TenantConsents, "find">;
+}
+
+const approvalLost: Problem = {
+  code: "admin_approval_required",
+  actor: "tenant_admin",
+  message:
+    "Your organisation's approval of Appse AI was withdrawn. When an administrator approves it again, this mailbox works again by itself.",
+};
+
+/**
+ * Shows a connection whose tenant has lost its approval as what it is, also before its own next refresh finds
+ * out. What is stored of it stays, so that it is as it was when the approval is back.
+ */
+const asItsTenantAllows = async (
+  connections: readonly Connection[],
+  { consents }: FindConnectionsPorts,
+): Promise<readonly Connection[]> => {
+  const tenants = new Set<TenantId>(
+    connections
+      .filter(({ status }) => status === "connected")
+      .map(({ account }) => account.tenantId),
+  );
+  const lostAt = new Map<TenantId, Date | undefined>();
+  for (const tenantId of tenants) {
+    const { status, times } = await consents.find({ kind: "tenant", tenantId });
+    if (status === "lost") lostAt.set(tenantId, times.lost);
+  }
+  const isLost = ({ status, account, lastRefreshedAt }: Connection) => {
+    const since = lostAt.get(account.tenantId);
+    // What was renewed since then has a permission of its own.
+    return status === "connected" && since !== undefined && lastRefreshedAt <= since;
+  };
+  return connections.map((connection) =>
+    isLost(connection)
+      ? { ...connection, status: "admin_approval_required", problem: approvalLost }
+      : connection,
+  );
+};
+
+export const listConnections = async (
+  user: ProductUser,
+  ports: FindConnectionsPorts,
+): Promise<readonly Connection[]> =>
+  asItsTenantAllows(await ports.connections.listOwned(user), ports);
+
+export const findConnection = async (
+  id: ConnectionId,
+  user: ProductUser,
+  ports: FindConnectionsPorts,
+): Promise<Connection | undefined> => {
+  const connection = await ports.connections.findOwned(id, user);
+  const [shown] = connection ? await asItsTenantAllows([connection], ports) : [];
+  return shown;
+};

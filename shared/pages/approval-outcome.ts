@@ -1,0 +1,83 @@
+import { html } from "./html.ts";
+import { constantPage, type Page, page } from "./page.ts";
+
+const closing = "You can close this page.";
+
+/** After the sign-in that proved who approved. */
+export const approvalVerifiedPage = (organisation: string): Page =>
+  page("Approved. Thank you", [
+    html`<p>Everybody at <strong>${organisation}</strong> can now connect their own Outlook mailbox to Appse AI. Those who asked are told by mail within a few minutes.</p>
+<p>Microsoft can take a few minutes to apply an approval everywhere. If somebody still sees “Need admin approval”, they only have to wait a little and try again. ${closing}</p>`,
+  ]);
+
+export const approvalDonePage = constantPage({
+  title: "Already approved",
+  paragraphs: [
+    "Your organisation has approved Appse AI. There is nothing left to do here.",
+    `If somebody still sees “Need admin approval”, Microsoft is applying it; that takes a few minutes. ${closing}`,
+  ],
+});
+
+export const approvalExpiredPage = constantPage({
+  title: "This link has expired",
+  paragraphs: [
+    "Approval links work for seven days. Nothing was changed.",
+    "Please ask the person who sent it to you for a new one: in Appse AI they choose “Ask an administrator” again.",
+  ],
+});
+
+export const approvalReplacedPage = constantPage({
+  title: "There is a newer link",
+  paragraphs: [
+    "This link was replaced by a newer one, or was used before. Nothing was changed.",
+    "Please use the newest mail from Appse AI, or ask the person who sent you this link for the newest one.",
+  ],
+});
+
+export const approvalUnknownPage = constantPage({
+  title: "This link is not known",
+  paragraphs: [
+    "It may have been cut off by a mail program, or it is long over. Nothing was changed.",
+    "Please copy the whole address from the mail, or ask the person who sent it to you for a new link.",
+  ],
+});
+
+export const approvalDeclinedPage = constantPage({
+  title: "Not approved",
+  paragraphs: [
+    "You did not approve Appse AI, so nothing was changed, and people of your organisation cannot connect their mailboxes.",
+    "The link stays good: open it again if you change your mind, or pass it on to another administrator.",
+  ],
+});
+
+export const approvalNeedsAdministratorPage = constantPage({
+  title: "Only an administrator can approve this",
+  paragraphs: [
+    "Microsoft did not let this account approve apps for your organisation. Nothing was changed.",
+    "Please pass the link on to somebody who can: a Global Administrator, a Cloud Application Administrator or an Application Administrator of your organisation.",
+  ],
+});
+
+export const approvalOtherOrganisationPage = constantPage({
+  title: "That was another organisation",
+  paragraphs: [
+    "You approved with an account of another organisation than the one that this request comes from, so it does not help the person who asked. Nothing was recorded here.",
+    "Please open the link again and sign in with your administrator account of the organisation that the mail names. What you approved for the other organisation can be taken back in the Microsoft Entra admin center.",
+  ],
+});
+
+export const approvalUnconfirmedPage = constantPage({
+  title: "Approved, but not confirmed yet",
+  paragraphs: [
+    "Microsoft reported that you approved Appse AI, and this account did not prove that it may do so for the organisation. Roles that are custom or not activated are not visible to us.",
+    `If you approved it, nothing more is needed: it is confirmed as soon as the first person of your organisation connects. ${closing}`,
+  ],
+});
+
+export const approvalUnavailablePage = constantPage({
+  title: "This could not be finished just now",
+  paragraphs: [
+    "Microsoft or our service could not answer. If you approved Appse AI at Microsoft, that stands.",
+    "Please open the link from the mail again in a moment: it shows whether anything is left to do.",
+  ],
+});

@@ -1,0 +1,89 @@
+import { type Html, html } from "./html.ts";
+import { type Page, page } from "./page.ts";
+
+/** What an administrator is shown. All texts are plain; names have been looked at before they come here. */
+export interface ApprovalRequestView {
+  readonly requester: {
+    readonly email: string;
+    readonly name: string | undefined;
+    readonly workspaceName: string | undefined;
+  };
+  /** How many others wait as well. */
+  readonly others: number;
+  readonly permissions: readonly {
+    /** As Microsoft calls it. */
+    readonly scope: string;
+    readonly title: string;
+    readonly reason: string;
+  }[];
+  readonly consentUrl: string;
+  /** A day, in words. */
+  readonly until: string;
+  readonly supportEmail: string;
+  /** The same approval, given by commands. */
+  readonly commands: { readonly powerShell: string; readonly azureCli: string };
+}
+
+/** RFC 6068 §2: everything in an address but the @ may mean something else in a URL. */
+const mailto = (address: string): string =>
+  `mailto:${encodeURIComponent(address).replaceAll("%40", "@")}`;
+
+const people = ({ requester, others }: ApprovalRequestView): Html => {
+  const { email, name, workspaceName } = requester;
+  const who =
+    name === undefined
+      ? html`<strong>${email}</strong>`
+      : html`<strong>${name}</strong> (${email})`;
+  const where =
+    workspaceName === undefined
+      ? html``
+      : html` in the workspace <strong>${workspaceName}</strong>`;
+  const more =
+    others === 0
+      ? html``
+      : html` ${String(others)} more ${others === 1 ? "person of your organisation is" : "people of your organisation are"} waiting for the same.`;
+  return html`<p>${who} would like to connect their Outlook mailbox to Appse AI${where}.${more} In your organisation only an administrator may approve that.</p>`;
+};
+
+/** The page behind an approval link. Opening it changes nothing. */
+export const approvalRequestPage = (view: ApprovalRequestView): Page => {
+  const { permissions, consentUrl, until, supportEmail, commands, requester } = view;
+  return page(
+    "Approve Appse AI for your organisation",
+    [
+      people(view),
+      html`<p>Approving once is enough for everybody. It opens nobody’s mailbox: each person still signs in and connects their own.</p>
+<a class="button" href="${consentUrl}" rel="noreferrer">Review and approve at Microsoft</a>
+<p>You sign in at Microsoft and see the same permissions there. This link works until ${until} and gives nobody any access.</p>
+<h2>What people will be able to let Appse AI do, each with their own mailbox</h2>
+<dl>
+${permissions.map(
+  ({ scope, title, reason }) => html`<dt><strong>${title}</strong></dt>
+<dd>${reason}. Microsoft calls it <code>${scope}</code>.</dd>
+`,
+)}</dl>
+<p>Beside these it learns who signed in: name, address and account id. It asks for nothing that works without a person who has connected a mailbox.</p>
+<h2>What Appse AI keeps</h2>
+<ul>
+<li>For each connected mailbox an encrypted key from Microsoft that lets it act for that person, until they disconnect; then it is erased at once.</li>
+<li>A sealed access token, good for ninety minutes at the most.</li>
+<li>Name, address and ids of the account. No mail is stored here.</li>
+</ul>
+<h2>How to take it back</h2>
+<p>At any time, in the Microsoft Entra admin center: Enterprise applications, Appse AI, Properties or Permissions. All connections of your organisation stop working within ninety minutes.</p>
+<h2>Questions?</h2>
+<p>Ask <a href="${mailto(requester.email)}">${requester.email}</a>, or Appse AI at <a href="${mailto(supportEmail)}">${supportEmail}</a>. If you are no administrator, please pass this link on to the person who is. If you did not expect it, you can ignore it.</p>
+<details>
+<summary>For your IT: approve without this page</summary>
+<h2>The same as an address</h2>
+<pre tabindex="0">${consentUrl}</pre>
+<h2>Microsoft Graph PowerShell</h2>
+<pre tabindex="0">${commands.powerShell}</pre>
+<h2>Azure CLI</h2>
+<pre tabindex="0">${commands.azureCli}</pre>
+<p>Approved this way, it is noticed as soon as the first person connects.</p>
+</details>`,
+    ],
+    "wide",
+  );
+};

@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import * as z from "zod/mini";
+import { signIn } from "../../infra/local/microsoft/walk-sign-in.ts";
+import type { ProductClient } from "../../infra/local/product-client.ts";
+import { administratorsBrowser, buttonOn, linkIn, mailsTo, openPage } from "./administrator.ts";
+import { openScene, problemIn, type Scene, served } from "./scene.ts";
+
+let scene: Scene;
+beforeAll(async () => {
+  scene = await openScene();
+});
+afterAll(() => scene?.close());
+beforeEach(async () => {
+  scene.newDay();
+  await scene.tables.forgetApprovals();
+});
+
+const niall = "niall.byrne@aldermoor.example";
+const oona = "oona.virtanen@aldermoor.example";
+const margit = { username: "margit.solberg@aldermoor.example" };
+
+const approval = z.object({
+  status: z.string(),
+  approvalUrl: z.optional(z.url()),
+  mail: z.optional(z.object({ status: z.string(), to: z.optional(z.string()) })),
+});
+
+/** Somebody whom Microsoft tells that an administrator must approve, and who comes back without. */
+const turnedAway = async (product: ProductClient, username: string) => {
+  const { attemptId, returned } = await scene.goToMicrosoft(product, {
+    username,
+    approval: "return",
+  });
+  const answer = await product.complete(returned);
+  return { attemptId, problem: await problemIn(answer) };
+};
+
+const ask = async (product: ProductClient, body: object) => {
+  const answer = await product.call("POST", "/admin-consent-requests", body);
+  expect(answer.status, await answer.clone().text()).toBe(200);
+  return approval.parse(await answer.json());
+};
+
+const statusOf = async (product: ProductClient) =>
+  approval.parse(await (await product.call("GET", "/admin-consent-requests")).json()).status;
+
+describe("the ordinary user of a locked organisation", () => {
+  it("is blocked, asks, and connects once the administrator has approved; so do colleagues", async () => {
+    const product = await scene.signedIn("user_niall");
+    const colleague = await scene.signedIn("user_oona");
+
+    const { attemptId, problem } = await turnedAway(product, niall);
+    expect(problem).toMatchObject({ code: "admin_approval_required", actor: "tenant_admin" });
+    expect(await statusOf(product)).toBe("blocked");
+
+    const asked = await ask(product, { attemptId, adminEmail: margit.username });
+    expect(asked).toMatchObject({ status: "requested", mail: { status: "sent" } });
+    const warned = await colleague.call("POST", "/start", {});
+    expect(await warned.json()).toMatchObject({ adminApproval: { status: "requested" } });
+
+    const [mail, ...more] = await mailsTo(scene.stack, margit.username);
+    if (!mail) expect.fail("no mail came");
+    expect(more).toEqual([]);
+    const link = linkIn(mail);
+    expect(link.href).toBe(asked.approvalUrl);
+    expect(`${mail.body.text}${mail.body.html}`).toContain(niall);
+
+    const page = await openPage(link);
+    expect(page.status).toBe(200);
+    const browser = administratorsBrowser();
+    const reported = await browser.decide(buttonOn(page.html), margit);
+    expect(await statusOf(product)).toBe("reported");
+    const proved = await browser.prove(reported, margit);
+    expect(proved.status).toBe(200);
+    expect(await statusOf(product)).toBe("verified");
+    expect(await statusOf(colleague)).toBe("verified");
+
+    const connection = await scene.connect(product, { username: niall });
+    expect(served(await scene.fetchToken({ product, connection })).text).toBeDefined();
+    await scene.connect(colleague, { username: oona });
+
+    scene.stack.clock.advance(120);
+    await scene.stack.runSchedules();
+    scene.stack.clock.advance(120);
+    await scene.stack.runSchedules();
+    const told = await mailsTo(scene.stack, niall);
+    expect(told).toHaveLength(1);
+  });
+
+  it("who never comes back from Microsoft's page is probably blocked, and so is the next one warned", async () => {
+    const product = await scene.signedIn("user_niall");
+    const { attemptId, authorizationUrl } = await product.start();
+    const kept = await signIn(authorizationUrl, { username: niall });
+    expect(kept).toMatchObject({ kept: "need-admin-approval" });
+
+    scene.stack.clock.advance(601);
+    expect(await scene.attempt(product, attemptId)).toMatchObject({
+      status: "expired",
+      problem: { code: "probably_blocked" },
+    });
+
+    const colleague = await scene.signedIn("user_oona");
+    const warned = await colleague.call("POST", "/start", {});
+    expect(await warned.json()).toMatchObject({ adminApproval: { status: expect.any(String) } });
+  });
+});

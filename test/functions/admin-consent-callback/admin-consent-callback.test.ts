@@ -1,0 +1,410 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { personalAccountsTenant, tenantId } from "../../../shared/domain/ids.ts";
+import type { ProvenIdentity } from "../../../shared/domain/microsoft.ts";
+import { fail, succeed } from "../../../shared/domain/result.ts";
+import type { Organisation } from "../../../shared/domain/tenant-consent.ts";
+import type { HttpResponse } from "../../../shared/http/response.ts";
+import { captureLog } from "../../fakes/captured-log.ts";
+import { account, alice, grant, mallory, microsoftFailure } from "../../fakes/samples.ts";
+import {
+  broughtBack,
+  problemIn,
+  type ServiceInMemory,
+  type ServiceScript,
+  serviceInMemory,
+} from "../../fakes/service-in-memory.ts";
+
+const log = captureLog();
+
+const administrator = "62e90394-69f5-4237-9190-012177145e10";
+const member = "b79fbf4d-3ef9-4689-8143-76b194e85509";
+const other = tenantId("99999999-9999-4999-8999-999999999999");
+const tenant: Organisation = { kind: "tenant", tenantId: account.tenantId };
+
+const proven: ProvenIdentity = {
+  account: { ...account, displayName: "Ada Admin", username: "ada@north.example" },
+  accountType: "member",
+  roles: [member, administrator],
+};
+
+const identity = (changes: Partial<ProvenIdentity> = {}): ServiceScript => ({
+  proveIdentity: async () => succeed({ ...proven, ...changes }),
+});
+
+/** Somebody who was turned away and asked for a link. */
+const asked = async (script: ServiceScript = identity()) => {
+  const service = serviceInMemory(script);
+  const { attemptId } = await service.begin(alice);
+  const answer = await service.askAdministrator(alice, { attemptId });
+  const token = new URL(JSON.parse(answer.body).approvalUrl).pathname.split("/").at(-1) ?? "";
+  return { service, token, status: async () => (await service.consents.find(tenant)).status };
+};
+
+const approved = (state: string, changes: Readonly<Record<string, string>> = {}) => ({
+  admin_consent: "True",
+  tenant: account.tenantId,
+  state,
+  ...changes,
+});
+
+/** What the browser carries to Microsoft and back. */
+const taken = ({ headers, cookies = [] }: HttpResponse) => {
+  const url = new URL(headers.location ?? "about:blank");
+  return {
+    url,
+    state: url.searchParams.get("state") ?? "",
+    cookies: cookies.map((cookie) => cookie.split(";")[0] ?? ""),
+  };
+};
+
+describe("an administrator who approved", () => {
+  it("is recorded, and sent to sign in once more for nothing but who it is", async () => {
+    const { service, token, status } = await asked();
+
+    const answer = await service.approvalAnswered(approved(token));
+
+    expect(answer.statusCode).toBe(303);
+    const { url } = taken(answer);
+    expect(url.pathname).toBe(`/${account.tenantId}/oauth2/v2.0/authorize`);
+    expect(Object.fromEntries(url.searchParams)).toMatchObject({
+      redirect_uri: "https://api.example/admin-consent-callback",
+      response_mode: "form_post",
+      response_type: "code",
+      scope: "openid profile",
+      code_challenge_method: "S256",
+    });
+    expect(url.searchParams.has("prompt")).toBe(false);
+    expect(answer.cookies).toEqual([
+      expect.stringMatching(
+        /^__Host-outlook-connect-approval=[\w-]{43}; Path=\/; Max-Age=600; Secure; HttpOnly; SameSite=None$/,
+      ),
+    ]);
+    expect(await status()).toBe("reported");
+  });
+
+  it("is proved by that sign-in: everybody can connect, and the page says so", async () => {
+    const { service, token, status } = await asked();
+    const { state, cookies } = taken(await service.approvalAnswered(approved(token)));
+    service.clock.pass(30);
+
+    const answer = await service.approvalProved({ state, code: "the-code" }, cookies);
+
+    expect(answer.statusCode).toBe(200);
+    expect(answer.body).toContain("Everybody at <strong>north.example</strong> can now connect");
+    expect(await service.consents.find(tenant)).toMatchObject({
+      status: "verified",
+      proof: { kind: "administrator", roles: [administrator] },
+    });
+    expect(await status()).toBe("verified");
+    expect(service.steps.at(-1)).toEqual({
+      step: "verified",
+      organisation: `tenant/${account.tenantId}`,
+      sinceRequestedSeconds: 30,
+    });
+    expect(service.identity.proved[0]).toMatchObject({ authority: account.tenantId });
+  });
+
+  it.for(["true", "TRUE", "True"])("may come with admin_consent=%s", async (admin_consent) => {
+    const { service, token, status } = await asked();
+
+    await service.approvalAnswered(approved(token, { admin_consent }));
+
+    expect(await status()).toBe("reported");
+  });
+
+  it("of an organisation whose tenant was not known proves its tenant and its mail domain", async () => {
+    const { service, token } = await asked({ ...identity(), tenantsByDomain: {} });
+    const { state, cookies } = taken(await service.approvalAnswered(approved(token)));
+
+    await service.approvalProved({ state, code: "the-code" }, cookies);
+
+    const domain = { kind: "domain", mailDomain: "north.example" } as Organisation;
+    expect((await service.consents.find(domain)).status).toBe("verified");
+    expect((await service.consents.find(tenant)).status).toBe("verified");
+  });
+
+  it("opens the link again and is told that it is done, as is whoever answers again", async () => {
+    const { service, token } = await asked();
+    const { state, cookies } = taken(await service.approvalAnswered(approved(token)));
+    await service.approvalProved({ state, code: "the-code" }, cookies);
+
+    for (const answer of [
+      await service.openLink(token),
+      await service.approvalAnswered(approved(token)),
+    ]) {
+      expect(answer).toMatchObject({ statusCode: 200 });
+      expect(answer.body).toContain("Already approved");
+    }
+  });
+
+  it("who approves anew after the approval was lost needs a new link: the old one is spent", async () => {
+    const { service, token, status } = await asked();
+    const { state, cookies } = taken(await service.approvalAnswered(approved(token)));
+    await service.approvalProved({ state, code: "the-code" }, cookies);
+    service.clock.pass(120);
+    await service.resume();
+    await service.consents.record(tenant, { kind: "lost" }, service.clock.now());
+
+    const answer = await service.approvalAnswered(approved(token));
+
+    expect(answer.statusCode).toBe(410);
+    expect(await status()).toBe("lost");
+  });
+});
+
+describe("nothing moves beyond reported without proof:", () => {
+  let service: ServiceInMemory;
+  let token: string;
+  let status: () => Promise<string>;
+  let state: string;
+  let cookies: readonly string[];
+
+  const reported = async (script: ServiceScript) => {
+    ({ service, token, status } = await asked(script));
+    ({ state, cookies } = taken(await service.approvalAnswered(approved(token))));
+  };
+
+  it.for<readonly [string, Partial<ProvenIdentity>, status: number]>([
+    ["an ordinary member", { roles: [member] }, 200],
+    ["somebody whose roles are not told", { roles: [] }, 200],
+    [
+      "an administrator of another tenant",
+      { account: { ...proven.account, tenantId: other } },
+      403,
+    ],
+    ["a guest", { accountType: "guest" }, 403],
+  ])("%s signs in", async ([, changes, statusCode]) => {
+    await reported(identity(changes));
+
+    const answer = await service.approvalProved({ state, code: "the-code" }, cookies);
+
+    expect(answer.statusCode).toBe(statusCode);
+    expect(await status()).toBe("reported");
+  });
+
+  it("Microsoft refuses the code, cannot be asked, or the ID token is forged", async () => {
+    for (const failure of [
+      microsoftFailure("sign_in_required"),
+      microsoftFailure("temporarily_unavailable"),
+      { kind: "id_token_rejected", check: "signature" } as const,
+    ]) {
+      await reported({ proveIdentity: async () => fail(failure) });
+
+      const answer = await service.approvalProved({ state, code: "the-code" }, cookies);
+
+      expect(answer.statusCode).toBe(503);
+      expect(await status()).toBe("reported");
+    }
+  });
+
+  describe("the proof", () => {
+    beforeEach(() => reported(identity()));
+
+    it.for<readonly [string, () => readonly string[]]>([
+      ["without a cookie", () => []],
+      ["with another browser's", () => [`__Host-outlook-connect-approval=${"x".repeat(43)}`]],
+      ["with two of them", () => [...cookies, `__Host-outlook-connect-approval=${"x".repeat(43)}`]],
+      ["with one of another name", () => cookies.map((each) => each.replace("__Host-", ""))],
+    ])("comes %s, and the right browser can still bring it", async ([, brought]) => {
+      const answer = await service.approvalProved({ state, code: "the-code" }, brought());
+
+      expect(answer.statusCode).toBe(400);
+      expect(await status()).toBe("reported");
+      expect(service.identity.proved).toEqual([]);
+      await service.approvalProved({ state, code: "the-code" }, cookies);
+      expect(await status()).toBe("verified");
+    });
+
+    it("comes twice: the code is sent once", async () => {
+      await Promise.all([
+        service.approvalProved({ state, code: "the-code" }, cookies),
+        service.approvalProved({ state, code: "the-code" }, cookies),
+      ]);
+
+      expect(service.identity.proved).toHaveLength(1);
+    });
+
+    it("comes ten minutes later", async () => {
+      service.clock.pass(600);
+
+      const answer = await service.approvalProved({ state, code: "the-code" }, cookies);
+
+      expect(answer.statusCode).toBe(400);
+      expect(await status()).toBe("reported");
+    });
+
+    it("comes with a refusal", async () => {
+      const answer = await service.approvalProved({ state, error: "access_denied" }, cookies);
+
+      expect(answer.statusCode).toBe(503);
+      expect(await status()).toBe("reported");
+    });
+
+    it("comes under the state of the link, or of nothing", async () => {
+      for (const wrong of [token, "s".repeat(43)]) {
+        await service.approvalProved({ state: wrong, code: "the-code" }, cookies);
+      }
+
+      expect(await status()).toBe("reported");
+      expect(service.identity.proved).toEqual([]);
+    });
+  });
+});
+
+describe("nothing is recorded of", () => {
+  it.for<readonly [string, (state: string) => Readonly<Record<string, string>> | string, number]>([
+    ["an approval beside an error", (state) => approved(state, { error: "access_denied" }), 200],
+    ["an approval beside an odd error", (state) => approved(state, { error: "Not So!" }), 400],
+    ["admin_consent=False", (state) => approved(state, { admin_consent: "False" }), 400],
+    ["admin_consent=1", (state) => approved(state, { admin_consent: "1" }), 400],
+    ["an approval without admin_consent", (state) => ({ state, tenant: account.tenantId }), 400],
+    ["an approval without a tenant", (state) => ({ state, admin_consent: "True" }), 400],
+    ["a tenant that is no GUID", (state) => approved(state, { tenant: "north.example" }), 400],
+    ["another tenant", (state) => approved(state, { tenant: other }), 403],
+    ["personal accounts", (state) => approved(state, { tenant: personalAccountsTenant }), 400],
+    ["an unknown state", () => approved("x".repeat(43)), 400],
+    ["no state", () => ({ admin_consent: "True", tenant: account.tenantId }), 400],
+    ["a state with something added", (state) => approved(`${state}x`), 400],
+    [
+      "two tenants",
+      (state) => `${new URLSearchParams(approved(state))}&tenant=${account.tenantId}`,
+      400,
+    ],
+    ["a person who declined", (state) => declined(state), 200],
+    ["a person who is no administrator", (state) => cancelled(state), 403],
+  ])("%s", async ([, query, statusCode]) => {
+    const { service, token, status } = await asked();
+
+    const answer = await service.approvalAnswered(query(token));
+
+    expect(answer.statusCode).toBe(statusCode);
+    expect(answer.headers).not.toHaveProperty("location");
+    expect(await status()).toBe("requested");
+    const foreign = { kind: "tenant", tenantId: other } as const;
+    expect((await service.consents.find(foreign)).status).toBe("unknown");
+  });
+
+  const declined = (state: string) => ({
+    state,
+    admin_consent: "True",
+    error: "access_denied",
+    error_description: "AADSTS65004: User declined to consent.",
+  });
+  const cancelled = (state: string) => ({
+    state,
+    admin_consent: "True",
+    error: "access_denied",
+    error_subcode: "cancel",
+  });
+
+  it("an answer to a link that has expired, or was replaced", async () => {
+    const { service, token, status } = await asked();
+    service.clock.pass(7 * 24 * 3600);
+
+    expect((await service.approvalAnswered(approved(token))).statusCode).toBe(410);
+    const { attemptId } = await service.begin(alice);
+    await service.askAdministrator(alice, { attemptId });
+    expect((await service.approvalAnswered(approved(token))).statusCode).toBe(410);
+    expect(await status()).toBe("requested");
+  });
+
+  it("text that Microsoft's page could be made to carry: it is shown nowhere", async () => {
+    const { service, token } = await asked();
+
+    const answer = await service.approvalAnswered({
+      ...declined(token),
+      error_description: "<b>Call 555-0199</b> AADSTS65004",
+      planted: "<script>alert(1)</script>",
+    });
+
+    expect(answer.body).not.toContain("555-0199");
+    expect(answer.body).not.toContain("alert");
+    expect(log.lines().join("")).not.toContain("555-0199");
+  });
+
+  it("a link with parameters added", async () => {
+    const { service, token } = await asked();
+
+    const plain = await service.openLink(token);
+    const added = await service.openLink(token, "admin_consent=True&tenant=x&name=<b>");
+
+    expect(added).toEqual(plain);
+  });
+});
+
+describe("a product user who is an administrator", () => {
+  const begun = async (script: ServiceScript = {}) => {
+    const service = serviceInMemory({
+      redeemCode: async () => succeed({ ...grant, roles: [administrator] }),
+      ...script,
+    });
+    const { state, attemptId } = await service.begin(alice, { forOrganization: true });
+    return { service, state, attemptId };
+  };
+  it("approves and ends with the mailbox connected, in one go", async () => {
+    const { service, state } = await begun();
+
+    const onTheWay = await service.approvalAnswered(approved(state));
+    const { url } = taken(onTheWay);
+    expect(url.pathname).toBe(`/${account.tenantId}/oauth2/v2.0/authorize`);
+    expect(url.searchParams.get("state")).toBe(state);
+    expect(url.searchParams.get("redirect_uri")).toBe("https://api.example/callback");
+    expect(onTheWay.cookies).toBeUndefined();
+    expect((await service.consents.find(tenant)).status).toBe("unknown");
+
+    const answer = await service.complete(alice, await service.comeBack(state));
+
+    expect(answer.statusCode).toBe(200);
+    expect(await service.consents.find(tenant)).toMatchObject({
+      status: "verified",
+      proof: { kind: "administrator" },
+    });
+    expect(service.identity.redeemed[0]?.authority).toBe(account.tenantId);
+  });
+
+  it("who declines comes back to the product, and is told so", async () => {
+    const { service, state } = await begun();
+
+    const answer = await service.approvalAnswered({
+      state,
+      admin_consent: "True",
+      error: "access_denied",
+      error_description: "AADSTS65004: declined",
+    });
+
+    expect(answer.statusCode).toBe(303);
+    const completed = await service.complete(alice, broughtBack(answer));
+    expect(problemIn(completed).code).toBe("access_declined");
+    expect((await service.consents.find(tenant)).status).toBe("unknown");
+  });
+
+  it("cannot have an approval counted that another one's attempt brings", async () => {
+    const { service } = await begun();
+    const { state } = await service.begin(mallory);
+
+    const answer = await service.approvalAnswered(approved(state));
+
+    expect(answer.statusCode).toBe(400);
+    expect((await service.consents.find(tenant)).status).toBe("unknown");
+  });
+
+  it("who comes too late is sent back without a value, and told that it has expired", async () => {
+    const { service, state, attemptId } = await begun();
+    service.clock.pass(600);
+
+    const answer = await service.approvalAnswered(approved(state));
+
+    expect(broughtBack(answer)).toEqual({ attemptId, completion: "" });
+  });
+
+  it("whose approval has not spread yet is told to wait", async () => {
+    const { service, state } = await begun({
+      redeemCode: async () => fail(microsoftFailure("admin_approval_required")),
+    });
+    await service.approvalAnswered(approved(state));
+
+    const answer = await service.complete(alice, await service.comeBack(state));
+
+    expect(problemIn(answer).code).toBe("approval_spreading");
+  });
+});

@@ -1,0 +1,398 @@
+import { describe, expect, it } from "vitest";
+import { digestSeconds, mailLimits } from "../../../shared/domain/consent-request.ts";
+import {
+  hashOf,
+  type ProductUser,
+  personalAccountsTenant,
+  tenantId,
+  userId,
+  workspaceId,
+} from "../../../shared/domain/ids.ts";
+import type { MailAddress } from "../../../shared/domain/mail-address.ts";
+import { succeed } from "../../../shared/domain/result.ts";
+import type { Organisation } from "../../../shared/domain/tenant-consent.ts";
+import { captureLog } from "../../fakes/captured-log.ts";
+import { addressOf, claimNames } from "../../fakes/http-event.ts";
+import {
+  account,
+  alice,
+  alicesConnection,
+  grant,
+  mallory,
+  strangerAlice,
+} from "../../fakes/samples.ts";
+import {
+  problemIn,
+  type ServiceInMemory,
+  type ServiceScript,
+  serviceInMemory,
+} from "../../fakes/service-in-memory.ts";
+
+const log = captureLog();
+
+const tenant: Organisation = { kind: "tenant", tenantId: account.tenantId };
+const administrator = "it@north.example";
+
+/** Somebody whom Microsoft keeps on its page. */
+const blocked = async (script: ServiceScript = {}, user: ProductUser = alice) => {
+  const service = serviceInMemory(script);
+  const { attemptId } = await service.begin(user);
+  const ask = (more: object = {}) => service.askAdministrator(user, { attemptId, ...more });
+  return { service, attemptId, ask };
+};
+
+const answerOf = async (response: Promise<{ readonly body: string }>) =>
+  JSON.parse((await response).body);
+
+const tokenIn = (url: string) => new URL(url).pathname.split("/").at(-1) ?? "";
+
+describe("asking", () => {
+  it("gives the person a link to pass on, good for a week, and mails nobody", async () => {
+    const { service, ask } = await blocked();
+
+    const answer = await answerOf(ask());
+
+    expect(answer).toMatchObject({
+      status: "requested",
+      approvalUrl: expect.stringMatching(/^https:\/\/api\.example\/admin-consent\/[\w-]{43}$/),
+      expiresAt: new Date(service.clock.now().getTime() + 7 * 24 * 3600 * 1000).toISOString(),
+      mail: { status: "none" },
+    });
+    expect(service.mails).toEqual([]);
+    expect((await service.consents.find(tenant)).status).toBe("requested");
+    const linked = await service.requests.findByLink(
+      hashOf("approval_link", tokenIn(answer.approvalUrl)),
+    );
+    expect(linked).toMatchObject({
+      isCurrent: true,
+      request: { requester: { user: alice, email: "alice@north.example" } },
+    });
+  });
+
+  it("again shows the same link, and another one when it has run out", async () => {
+    const { service, ask } = await blocked();
+    const first = await answerOf(ask());
+
+    service.clock.pass(600);
+    expect((await answerOf(ask())).approvalUrl).toBe(first.approvalUrl);
+
+    service.clock.pass(7 * 24 * 3600);
+    const { attemptId } = await service.begin(alice);
+    const later = await answerOf(service.askAdministrator(alice, { attemptId }));
+    expect(later.approvalUrl).not.toBe(first.approvalUrl);
+    const old = await service.requests.findByLink(
+      hashOf("approval_link", tokenIn(first.approvalUrl)),
+    );
+    expect(old?.isCurrent).toBe(false);
+  });
+
+  it("mails the administrator once, with who asks and the link", async () => {
+    const { service, ask } = await blocked();
+
+    const answer = await answerOf(ask({ adminEmail: administrator }));
+    const repeated = await answerOf(ask({ adminEmail: administrator }));
+
+    expect(answer.mail).toMatchObject({ status: "sent", to: administrator });
+    expect(repeated).toEqual(answer);
+    expect(service.mails).toHaveLength(1);
+    expect(service.mails[0]).toMatchObject({
+      to: administrator,
+      requester: { email: "alice@north.example", name: "alice Example" },
+      others: [],
+      approvalUrl: new URL(answer.approvalUrl),
+    });
+    expect(service.steps.map(({ step }) => step)).toEqual(["requested", "mailed"]);
+  });
+
+  it("by several people in a day is one mail; the next day's names those who wait", async () => {
+    const { service, ask } = await blocked();
+    await ask({ adminEmail: administrator });
+    service.clock.pass(60);
+    const { attemptId } = await service.begin(mallory);
+
+    const second = await answerOf(
+      service.askAdministrator(mallory, { attemptId, adminEmail: administrator }),
+    );
+
+    expect(second.mail.status).toBe("joined");
+    expect(service.mails).toHaveLength(1);
+
+    service.clock.pass(digestSeconds);
+    const third = await answerOf(
+      service.askAdministrator(mallory, { attemptId, adminEmail: administrator }),
+    );
+    expect(third.mail.status).toBe("sent");
+    expect(service.mails[1]?.others.map(({ email }) => email)).toEqual(["alice@north.example"]);
+  });
+
+  it("for a connection that lost its approval asks the connection's tenant", async () => {
+    const service = serviceInMemory();
+    await service.connect(alice);
+    await service.consents.record(tenant, { kind: "lost" }, service.clock.now());
+
+    const answer = await answerOf(
+      service.askAdministrator(alice, { connectionId: alicesConnection }),
+    );
+
+    expect(answer.status).toBe("requested");
+    expect((await service.consents.find(tenant)).times).toHaveProperty("lost");
+  });
+
+  it("when the organisation has approved already needs no link", async () => {
+    const { service, ask } = await blocked();
+    await service.connect(mallory);
+
+    expect(await answerOf(ask({ adminEmail: administrator }))).toEqual({ status: "verified" });
+    expect(service.mails).toEqual([]);
+  });
+
+  it("long after an approval that does not help asks anew, rather than sending anybody in circles", async () => {
+    const { service, ask } = await blocked();
+    await service.connect(mallory);
+    service.clock.pass(599);
+    expect((await answerOf(ask())).status).toBe("verified");
+    service.clock.pass(2);
+
+    expect((await answerOf(ask())).status).toBe("requested");
+  });
+
+  it("while an approval is being proved leaves nobody waiting for a mail", async () => {
+    const { service, ask } = await blocked({
+      intercept: async (name, call) => {
+        const answer = await call();
+        if (name === "requests.open") {
+          const proof = { kind: "user_grant" } as const;
+          await service.consents.record(tenant, { kind: "verified", proof }, service.clock.now());
+        }
+        return answer;
+      },
+    });
+
+    expect(await answerOf(ask())).toEqual({ status: "verified" });
+    expect(await service.requests.waiting(tenant)).toEqual([]);
+  });
+});
+
+describe("a mail", () => {
+  it.for([
+    ["unknown", "unknown"],
+    ["refused", "not_delivered"],
+  ] as const)(
+    "whose sending is %s is said to be so, and never sent again",
+    async ([sent, status]) => {
+      const { service, ask } = await blocked({ sendMail: async () => sent });
+
+      expect((await answerOf(ask({ adminEmail: administrator }))).mail.status).toBe(status);
+      expect((await answerOf(ask({ adminEmail: administrator }))).mail.status).toBe(status);
+      expect(service.mails).toHaveLength(1);
+    },
+  );
+
+  it("that a crash interrupts is not sent again", async () => {
+    const { service, ask } = await blocked({
+      sendMail: async () => {
+        throw new Error("the process died");
+      },
+    });
+    await ask({ adminEmail: administrator });
+
+    expect((await answerOf(ask({ adminEmail: administrator }))).mail.status).toBe("sending");
+    expect(service.mails).toHaveLength(1);
+  });
+
+  it("to an address that bounced is not sent, and the person is told", async () => {
+    const { service, ask } = await blocked();
+    await service.ledger.suppress(administrator as MailAddress, "bounce", service.clock.now());
+
+    expect((await answerOf(ask({ adminEmail: administrator }))).mail.status).toBe("not_delivered");
+    expect(service.mails).toEqual([]);
+  });
+
+  it.for([
+    "it@south.example",
+    "it@mail.north.example",
+    "it@northxexample.example",
+    "IT <it@north.example>",
+    '"it"@north.example',
+    "it@north.example\nBcc: all@south.example",
+    "it@north.example, ceo@north.example",
+    "it @north.example",
+    "@north.example",
+    "it@north.example@south.example",
+    "",
+    `${"x".repeat(70)}@north.example`,
+  ])("to %j is not sent", async (adminEmail) => {
+    const { service, ask } = await blocked();
+
+    const answer = problemIn(await ask({ adminEmail }));
+
+    expect(["mail_not_allowed", "invalid_request"]).toContain(answer.code);
+    expect(service.mails).toEqual([]);
+  });
+
+  it("to a plus address or in other letters is to the same administrator", async () => {
+    const { service, ask } = await blocked();
+    await ask({ adminEmail: administrator });
+    const { attemptId } = await service.begin(mallory);
+
+    const answer = await answerOf(
+      service.askAdministrator(mallory, { attemptId, adminEmail: "IT+appse@North.example" }),
+    );
+
+    expect(answer.mail.status).toBe("joined");
+    expect(service.mails).toHaveLength(1);
+  });
+
+  it("is not sent for somebody with an address at a free provider, who still gets a link", async () => {
+    const service = serviceInMemory();
+    const claims = {
+      [claimNames.USER_CLAIM]: "alice",
+      [claimNames.WORKSPACE_CLAIM]: "ws_north",
+      [claimNames.EMAIL_CLAIM]: "alice@freemail.example",
+    };
+    const { attemptId } = await service.begin(alice);
+    const ask = (more: object) =>
+      service.askAdministrator(alice, { attemptId, ...more }, { claims });
+
+    expect(problemIn(await ask({ adminEmail: "bob@freemail.example" })).code).toBe(
+      "mail_not_allowed",
+    );
+    expect((await answerOf(ask({}))).approvalUrl).toBeDefined();
+    const everybody = { kind: "domain", mailDomain: "freemail.example" } as Organisation;
+    expect((await service.consents.find(everybody)).status).toBe("unknown");
+    expect(service.mails).toEqual([]);
+  });
+
+  it("goes to no more administrators in a day than one person may ask, and the link stays", async () => {
+    const { service, ask } = await blocked();
+    for (let index = 0; index < mailLimits.user; index += 1) {
+      expect((await ask({ adminEmail: `it${index}@north.example` })).statusCode).toBe(200);
+    }
+
+    const refused = await ask({ adminEmail: "one-more@north.example" });
+
+    expect(problemIn(refused)).toMatchObject({ statusCode: 429, code: "too_many_mails" });
+    expect(service.mails).toHaveLength(mailLimits.user);
+    expect((await answerOf(ask())).approvalUrl).toBeDefined();
+  });
+
+  it("names only people of the administrator's own mail domain", async () => {
+    const consultant: ProductUser = {
+      userId: userId("carl"),
+      workspaceId: workspaceId("ws_south"),
+    };
+    const service = serviceInMemory({
+      tenantsByDomain: { "north.example": account.tenantId, "south.example": account.tenantId },
+    });
+    const first = await service.begin(alice);
+    await service.askAdministrator(alice, first);
+    const { attemptId } = await service.begin(consultant);
+
+    await service.askAdministrator(consultant, { attemptId, adminEmail: "it@south.example" });
+
+    expect(service.mails[0]?.others).toEqual([]);
+  });
+});
+
+describe("refused, with nothing kept", () => {
+  const expectNothingKept = async (service: ServiceInMemory) => {
+    expect(await service.requests.waiting(tenant)).toEqual([]);
+    expect((await service.consents.find(tenant)).status).toBe("unknown");
+  };
+
+  it.for([
+    ["of somebody else", mallory],
+    ["of the same person in another workspace", strangerAlice],
+  ] as const)("is a request for a sign-in %s", async ([, user]) => {
+    const { service, attemptId } = await blocked();
+
+    const answer = await service.askAdministrator(user, { attemptId });
+
+    expect(problemIn(answer)).toMatchObject({ statusCode: 404, code: "attempt_unknown" });
+    await expectNothingKept(service);
+  });
+
+  it("is one for a connection of somebody else", async () => {
+    const service = serviceInMemory();
+    await service.connect(alice);
+
+    const answer = await service.askAdministrator(mallory, { connectionId: alicesConnection });
+
+    expect(problemIn(answer)).toMatchObject({ statusCode: 404, code: "not_found" });
+    expect(await service.requests.waiting(tenant)).toEqual([]);
+  });
+
+  it("is one for a personal account, which has no administrator", async () => {
+    const personal = { ...account, tenantId: personalAccountsTenant };
+    const service = serviceInMemory({
+      personalAccounts: "allowed",
+      redeemCode: async () => succeed({ ...grant, account: personal, accountType: "personal" }),
+    });
+    const { id } = JSON.parse((await service.connect(alice)).body);
+
+    const answer = await service.askAdministrator(alice, { connectionId: id });
+
+    expect(problemIn(answer).code).toBe("account_type_not_supported");
+  });
+
+  it.for<readonly [string, unknown]>([
+    ["nothing", {}],
+    ["both", { attemptId: `att_${"a".repeat(43)}`, connectionId: alicesConnection }],
+    ["more than is known", { connectionId: alicesConnection, message: "Hi!" }],
+    ["an address that is none", { connectionId: alicesConnection, adminEmail: 5 }],
+    ["no object", []],
+  ])("is one with %s", async ([, body]) => {
+    const service = serviceInMemory();
+
+    expect(problemIn(await service.askAdministrator(alice, body)).code).toBe("invalid_request");
+    await expectNothingKept(service);
+  });
+
+  it("is one from another site", async () => {
+    const { service, attemptId } = await blocked();
+
+    const answer = await service.askAdministrator(
+      alice,
+      { attemptId },
+      { headers: { "content-type": "application/json", origin: "https://evil.example" } },
+    );
+
+    expect(problemIn(answer).code).toBe("invalid_request");
+    await expectNothingKept(service);
+  });
+
+  it("is one by somebody without an address", async () => {
+    const { service, attemptId } = await blocked();
+    const claims = { [claimNames.USER_CLAIM]: "alice", [claimNames.WORKSPACE_CLAIM]: "ws_north" };
+
+    const answer = await service.askAdministrator(alice, { attemptId }, { claims });
+
+    expect(problemIn(answer).code).toBe("mail_not_allowed");
+    await expectNothingKept(service);
+  });
+});
+
+it("logs neither the link nor an address", async () => {
+  const { service, ask } = await blocked();
+  const { approvalUrl } = await answerOf(ask({ adminEmail: administrator }));
+
+  const written = log.lines().join("");
+
+  expect(written).toContain("approval requested");
+  expect(written).not.toContain(tokenIn(approvalUrl));
+  expect(written).not.toContain(administrator);
+  expect(written).not.toContain(addressOf(alice));
+  expect(service.mails).toHaveLength(1);
+});
+
+it("another tenant's approval is no help to this one", async () => {
+  const { service, ask } = await blocked();
+  const other: Organisation = {
+    kind: "tenant",
+    tenantId: tenantId("99999999-9999-4999-8999-999999999999"),
+  };
+  const proof = { kind: "user_grant" } as const;
+  await service.consents.record(other, { kind: "verified", proof }, service.clock.now());
+
+  expect((await answerOf(ask())).status).toBe("requested");
+});

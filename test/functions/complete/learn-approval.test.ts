@@ -1,0 +1,198 @@
+import { describe, expect, it } from "vitest";
+import { attemptIdOf, tenantId } from "../../../shared/domain/ids.ts";
+import type { Grant } from "../../../shared/domain/microsoft.ts";
+import { fail, succeed } from "../../../shared/domain/result.ts";
+import type { Organisation } from "../../../shared/domain/tenant-consent.ts";
+import { captureLog } from "../../fakes/captured-log.ts";
+import { account, alice, grant, mallory, microsoftFailure } from "../../fakes/samples.ts";
+import {
+  broughtBack,
+  problemIn,
+  type ServiceInMemory,
+  type ServiceScript,
+  serviceInMemory,
+} from "../../fakes/service-in-memory.ts";
+
+captureLog();
+
+const tenant: Organisation = { kind: "tenant", tenantId: account.tenantId };
+const domain = { kind: "domain", mailDomain: "north.example" } as Organisation;
+const administrator = "62e90394-69f5-4237-9190-012177145e10";
+const proof = { kind: "administrator", roles: [administrator] } as const;
+
+const statusOf = async ({ consents }: ServiceInMemory, organisation: Organisation = tenant) =>
+  (await consents.find(organisation)).status;
+
+const granting = (changes: Partial<Grant> = {}): ServiceScript => ({
+  redeemCode: async () => succeed({ ...grant, ...changes }),
+});
+
+/** A person whose browser comes back with this refusal. */
+const turnAway = async (service: ServiceInMemory, fields: Readonly<Record<string, string>>) => {
+  const { state } = await service.begin(alice);
+  return service.complete(alice, broughtBack(await service.callback({ state, ...fields })));
+};
+
+const certainRefusal = {
+  error: "access_denied",
+  error_description: "AADSTS90094: An administrator must approve.",
+};
+const bareCancel = { error: "access_denied", error_subcode: "cancel" };
+
+describe("somebody who is turned away for the want of an approval", () => {
+  it.for([
+    { what: "for certain", fields: certainRefusal, certain: true },
+    { what: "without a word", fields: bareCancel, certain: false },
+  ])("$what leaves that behind for the next of their organisation", async ({ fields, certain }) => {
+    const service = serviceInMemory();
+
+    const answer = await turnAway(service, fields);
+
+    expect(problemIn(answer)).toMatchObject({ code: "admin_approval_required" });
+    expect(await service.consents.find(tenant)).toMatchObject({
+      status: "blocked",
+      blockIsCertain: certain,
+    });
+    expect(await statusOf(service, domain)).toBe("blocked");
+    expect(service.steps).toEqual([
+      { step: "blocked", organisation: `tenant/${account.tenantId}` },
+    ]);
+  });
+
+  it("is one step, however many of them there are", async () => {
+    const service = serviceInMemory();
+
+    for (let tries = 0; tries < 3; tries += 1) await turnAway(service, certainRefusal);
+
+    expect(service.steps.filter(({ step }) => step === "blocked")).toHaveLength(1);
+  });
+
+  it("under a domain that Microsoft knows no tenant for leaves it with the domain", async () => {
+    const service = serviceInMemory({ tenantsByDomain: {} });
+
+    await turnAway(service, certainRefusal);
+
+    expect(await statusOf(service, domain)).toBe("blocked");
+    expect(await statusOf(service)).toBe("unknown");
+  });
+
+  it("is told to wait while a fresh approval is being applied, also at the token endpoint", async () => {
+    const service = serviceInMemory({
+      redeemCode: async () => fail(microsoftFailure("admin_approval_required")),
+    });
+    await service.consents.record(tenant, { kind: "verified", proof }, service.clock.now());
+    service.clock.pass(599);
+
+    for (const answer of [await turnAway(service, certainRefusal), await service.connect(alice)]) {
+      expect(problemIn(answer)).toEqual({
+        statusCode: 503,
+        code: "approval_spreading",
+        actor: "nobody",
+      });
+      expect(JSON.parse(answer.body).retryAfterSeconds).toBe(20);
+    }
+    expect(await statusOf(service)).toBe("verified");
+  });
+
+  it("ten minutes after it is told that an approval is needed, and so is the next one", async () => {
+    const service = serviceInMemory();
+    await service.consents.record(tenant, { kind: "verified", proof }, service.clock.now());
+    service.clock.pass(601);
+
+    const answer = await turnAway(service, certainRefusal);
+
+    expect(problemIn(answer).code).toBe("admin_approval_required");
+    expect(await statusOf(service)).toBe("blocked");
+  });
+
+  it("is answered all the same when it cannot be remembered", async () => {
+    const service = serviceInMemory({
+      intercept: (name, call) =>
+        name.startsWith("consents.") && name !== "consents.find"
+          ? Promise.reject(new Error("throttled"))
+          : call(),
+    });
+
+    expect(problemIn(await turnAway(service, certainRefusal)).code).toBe("admin_approval_required");
+    expect(service.reported).toEqual(["approval_not_recorded"]);
+  });
+
+  it("who only declined leaves nothing behind", async () => {
+    const service = serviceInMemory();
+
+    await turnAway(service, { error: "access_denied", error_description: "AADSTS65004: declined" });
+
+    expect(await statusOf(service)).toBe("unknown");
+    expect(await statusOf(service, domain)).toBe("unknown");
+  });
+});
+
+describe("a grant", () => {
+  it("to an ordinary user proves that the organisation has approved", async () => {
+    const service = serviceInMemory();
+    await turnAway(service, certainRefusal);
+
+    await service.connect(alice);
+
+    expect(await service.consents.find(tenant)).toMatchObject({
+      status: "verified",
+      proof: { kind: "user_grant" },
+    });
+    expect(await statusOf(service, domain)).toBe("verified");
+  });
+
+  it.for([
+    {
+      who: "an administrator, who may have agreed for themselves",
+      changes: { roles: [administrator] },
+    },
+    { who: "a guest", changes: { accountType: "guest", roles: [] } },
+    { who: "a personal account", changes: { accountType: "personal", roles: [] } },
+  ] as const)("to $who proves nothing", async ({ changes }) => {
+    const service = serviceInMemory({ ...granting(changes), personalAccounts: "allowed" });
+
+    await service.connect(alice);
+
+    expect(await statusOf(service)).toBe("unknown");
+  });
+
+  it("without all permissions proves nothing", async () => {
+    const service = serviceInMemory(granting({ scopes: ["User.Read"] }));
+
+    await service.connect(alice);
+
+    expect(await statusOf(service)).toBe("unknown");
+  });
+
+  it("to an administrator who approved on the way proves it", async () => {
+    const service = serviceInMemory(granting({ roles: [administrator] }));
+    const { state } = await service.begin(alice, { forOrganization: true });
+    await service.attempts.narrow(attemptIdOf(state), account.tenantId, service.clock.now());
+
+    await service.complete(alice, await service.comeBack(state));
+
+    expect(await service.consents.find(tenant)).toMatchObject({ status: "verified", proof });
+  });
+
+  it("to an administrator of another tenant than the approved one does not", async () => {
+    const service = serviceInMemory(granting({ roles: [administrator] }));
+    const { state } = await service.begin(alice, { forOrganization: true });
+    const other = tenantId("99999999-9999-4999-8999-999999999999");
+    await service.attempts.narrow(attemptIdOf(state), other, service.clock.now());
+
+    await service.complete(alice, await service.comeBack(state));
+
+    expect(await statusOf(service)).toBe("unknown");
+  });
+
+  it("in another tenant than that of the person's domain says nothing about the domain", async () => {
+    const other = tenantId("99999999-9999-4999-8999-999999999999");
+    const service = serviceInMemory({ tenantsByDomain: { "north.example": other } });
+    await turnAway(service, certainRefusal);
+
+    await service.connect(mallory);
+
+    expect(await statusOf(service)).toBe("verified");
+    expect(await statusOf(service, domain)).toBe("blocked");
+  });
+});

@@ -1,0 +1,31 @@
+import { expect, it } from "vitest";
+import type { Organisation } from "../../../shared/domain/tenant-consent.ts";
+import { captureLog } from "../../fakes/captured-log.ts";
+import { account, alice, alicesConnection } from "../../fakes/samples.ts";
+import { serviceInMemory } from "../../fakes/service-in-memory.ts";
+
+captureLog();
+
+const tenant: Organisation = { kind: "tenant", tenantId: account.tenantId };
+
+it("a connection of a tenant that lost its approval waits for the administrator, until it is back", async () => {
+  const service = serviceInMemory();
+  await service.connect(alice);
+  const shown = async () => [
+    JSON.parse((await service.connection(alice, alicesConnection)).body),
+    ...JSON.parse((await service.list(alice)).body).connections,
+  ];
+
+  await service.consents.record(tenant, { kind: "lost" }, service.clock.now());
+  for (const { status, problem } of await shown()) {
+    expect(status).toBe("admin_approval_required");
+    expect(problem).toMatchObject({ code: "admin_approval_required", actor: "tenant_admin" });
+  }
+
+  const proof = { kind: "user_grant" } as const;
+  await service.consents.record(tenant, { kind: "verified", proof }, service.clock.now());
+  for (const { status, problem } of await shown()) {
+    expect(status).toBe("connected");
+    expect(problem).toBeUndefined();
+  }
+});

@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { microsoftTenants } from "../../../../shared/adapters/microsoft/tenants.ts";
+import { tenantId } from "../../../../shared/domain/ids.ts";
+import type { MailDomain } from "../../../../shared/domain/mail-address.ts";
+import { fakeClock } from "../../../fakes/fake-clock.ts";
+import {
+  type Answer,
+  answerJson,
+  answerText,
+  breakOff,
+  dropConnection,
+  type ScriptedServer,
+  saySilence,
+  startScriptedServer,
+} from "../../../fakes/scripted-server.ts";
+
+let server: ScriptedServer;
+beforeAll(async () => {
+  server = await startScriptedServer();
+});
+afterAll(() => server.close());
+
+const authority = new URL("https://login.microsoftonline.com");
+const tenant = tenantId("3b0f5c1e-7a42-4d89-9e15-c2f68ab01d37");
+const domain = "north.example" as MailDomain;
+
+const metadata = (issuer: unknown) => answerJson(200, { issuer, token_endpoint: "unused" });
+const good = metadata(`${authority.origin}/${tenant}/v2.0`);
+
+const open = () => {
+  const clock = fakeClock();
+  const tenants = microsoftTenants({ authority, loginEndpoint: server.origin }, clock.now);
+  return { clock, tenants };
+};
+
+it("reads a domain's tenant from what Microsoft publishes under the domain's name", async () => {
+  server.script(good);
+
+  expect(await open().tenants.ofDomain(domain)).toBe(tenant);
+
+  expect(server.requests.at(-1)).toMatchObject({
+    method: "GET",
+    path: "/north.example/v2.0/.well-known/openid-configuration",
+  });
+});
+
+describe("knows no tenant", () => {
+  it.for<readonly [string, Answer]>([
+    ["of a domain that Microsoft does not know", answerJson(400, { error: "invalid_tenant" })],
+    [
+      "of personal accounts",
+      metadata(`${authority.origin}/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0`),
+    ],
+    ["in an issuer of another cloud", metadata(`https://login.microsoftonline.us/${tenant}/v2.0`)],
+    ["in an issuer without a tenant", metadata(`${authority.origin}/{tenantid}/v2.0`)],
+    ["in an issuer that is no address", metadata("north.example")],
+    ["in metadata without an issuer", metadata(undefined)],
+    ["in something that is no JSON", answerText(200, "<html>")],
+    ["behind a redirect", answerText(302, "", { location: "https://evil.example/" })],
+    ["when Microsoft is unwell", answerText(503, "")],
+    ["when the connection is lost", dropConnection],
+    ["when the answer breaks off", breakOff],
+  ])("%s", async ([, answer]) => {
+    server.script(answer);
+
+    expect(await open().tenants.ofDomain(domain)).toBeUndefined();
+  });
+
+  it("when Microsoft says nothing for three seconds", async () => {
+    server.script(saySilence);
+
+    expect(await open().tenants.ofDomain(domain)).toBeUndefined();
+  });
+});
+
+describe("remembers", () => {
+  it("a tenant for an hour", async () => {
+    const { clock, tenants } = open();
+    server.script(good, good);
+    const before = server.requests.length;
+
+    await tenants.ofDomain(domain);
+    clock.pass(3599);
+    await tenants.ofDomain(domain);
+    expect(server.requests.length - before).toBe(1);
+
+    clock.pass(2);
+    await tenants.ofDomain(domain);
+    expect(server.requests.length - before).toBe(2);
+  });
+
+  it("that there is none for a minute only", async () => {
+    const { clock, tenants } = open();
+    server.script(answerText(503, ""), good);
+
+    expect(await tenants.ofDomain(domain)).toBeUndefined();
+    clock.pass(61);
+
+    expect(await tenants.ofDomain(domain)).toBe(tenant);
+  });
+});
