@@ -1,4 +1,6 @@
 import { HttpMethod } from "aws-cdk-lib/aws-apigatewayv2";
+import { Rule, type RuleProps, Schedule } from "aws-cdk-lib/aws-events";
+import { LambdaFunction as LambdaTarget } from "aws-cdk-lib/aws-events-targets";
 import {
   ArnPrincipal,
   ManagedPolicy,
@@ -6,23 +8,45 @@ import {
   ServicePrincipal,
 } from "aws-cdk-lib/aws-iam";
 import { Key } from "aws-cdk-lib/aws-kms";
-import { ArnFormat, Aws, CfnOutput, RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib/core";
+import {
+  ArnFormat,
+  Aws,
+  CfnOutput,
+  Duration,
+  RemovalPolicy,
+  Stack,
+  type StackProps,
+  Validations,
+} from "aws-cdk-lib/core";
 import type { Construct } from "constructs";
+import type { AdminConsentEnv } from "../../functions/admin-consent/env.ts";
+import type { AdminConsentCallbackEnv } from "../../functions/admin-consent-callback/env.ts";
+import type { AdminConsentRequestEnv } from "../../functions/admin-consent-request/env.ts";
+import type { ApprovalStatusEnv } from "../../functions/approval-status/env.ts";
 import type { AttemptsEnv } from "../../functions/attempts/env.ts";
 import type { CallbackEnv } from "../../functions/callback/env.ts";
 import type { CompleteEnv } from "../../functions/complete/env.ts";
 import type { ConnectionsEnv } from "../../functions/connections/env.ts";
 import type { DisconnectEnv } from "../../functions/disconnect/env.ts";
+import type { MailEventsEnv } from "../../functions/mail-events/env.ts";
+import type { ResumeWaitingEnv } from "../../functions/resume-waiting/env.ts";
 import type { StartEnv } from "../../functions/start/env.ts";
 import type { TokenFetchEnv } from "../../functions/token-fetch/env.ts";
 import { Alarms } from "./constructs/alarms.ts";
+import { ApprovalMetrics } from "./constructs/approval-metrics.ts";
+import { MailService } from "./constructs/mail-service.ts";
 import { PublicApi } from "./constructs/public-api.ts";
 import { RequestFunction, type RequestFunctionProps } from "./constructs/request-function.ts";
-import { byOwner, type DataStack } from "./data-stack.ts";
+import { byNotice, byOwner, type DataStack } from "./data-stack.ts";
 import type { Stage } from "./stages.ts";
 
 /** Where Microsoft sends people back to. */
 const callbackPath = "/callback";
+/** Where it sends administrators back to, from their approval and from the sign-in that proves who they are. */
+const adminConsentCallbackPath = "/admin-consent-callback";
+
+const microsoftsBrowsers =
+  "is where Microsoft sends browsers, which carry no sign-in of the product; it trusts nothing but a state that was given out.";
 
 export interface ServiceStackProps extends StackProps {
   readonly data: DataStack;
@@ -53,6 +77,12 @@ export class ServiceStack extends Stack {
       USER_CLAIM: product.claims.user,
       WORKSPACE_CLAIM: product.claims.workspace,
     };
+    const productPerson = {
+      ...productClaims,
+      EMAIL_CLAIM: product.claims.email,
+      NAME_CLAIM: product.claims.name,
+      WORKSPACE_NAME_CLAIM: product.claims.workspaceName,
+    };
     const allowedOrigins = { ALLOWED_ORIGINS: product.origins.join(",") };
     const returnPages = { RETURN_PAGES: JSON.stringify(product.returnPages) };
     const authority = {
@@ -63,6 +93,18 @@ export class ServiceStack extends Stack {
     const personalAccounts = { PERSONAL_ACCOUNTS: microsoft.personalAccounts };
     const graph = { GRAPH_ENDPOINT: microsoft.graphEndpoint };
     const redirect = { REDIRECT_URI: `${api.url}${callbackPath}` };
+    const adminConsentRedirect = {
+      ADMIN_CONSENT_REDIRECT_URI: `${api.url}${adminConsentCallbackPath}`,
+    };
+    const apiUrl = { API_URL: api.url };
+    const client = { MICROSOFT_CLIENT_ID: microsoft.clientId };
+    const mailService = new MailService(this, "Mail", stage);
+    const mail = {
+      MAIL_FROM: mailService.from,
+      MAIL_CONFIGURATION_SET: mailService.configurationSet,
+    };
+    const support = { SUPPORT_EMAIL: product.supportEmail };
+    const tenantConsents = { TENANT_CONSENTS_TABLE: data.tenantConsents.tableName };
     const attempts = { ATTEMPTS_TABLE: data.attempts.tableName };
     const connections = { CONNECTIONS_TABLE: data.connections.tableName };
     const vaultKeys = { VAULT_KEYS_SECRET_ARN: data.vaultKeys.arn };
@@ -82,13 +124,16 @@ export class ServiceStack extends Stack {
         ...connections,
         ...authority,
         ...personalAccounts,
-        ...productClaims,
+        ...productPerson,
         ...redirect,
+        ...adminConsentRedirect,
         ...returnPages,
+        ...tenantConsents,
         ...vaultKeys,
       } satisfies StartEnv,
     });
     api.route(HttpMethod.POST, "/start", start);
+    data.tenantConsents.grant(start, "dynamodb:GetItem");
     data.attempts.grant(start, "dynamodb:PutItem");
     data.connections.grant(start, "dynamodb:GetItem");
     data.vaultKeys.grantRead(start);
@@ -97,10 +142,16 @@ export class ServiceStack extends Stack {
       name: "attempts",
       description: "GET /attempts/{attemptId}: tells a waiting page how an attempt stands",
       timeoutSeconds: 10,
-      environment: { ...attempts, ...productClaims } satisfies AttemptsEnv,
+      environment: {
+        ...attempts,
+        ...authority,
+        ...productPerson,
+        ...tenantConsents,
+      } satisfies AttemptsEnv,
     });
     api.route(HttpMethod.GET, "/attempts/{attemptId}", attempt);
     data.attempts.grant(attempt, "dynamodb:GetItem");
+    data.tenantConsents.grant(attempt, "dynamodb:GetItem", "dynamodb:PutItem");
 
     const callback = define("Callback", {
       name: "callback",
@@ -114,7 +165,13 @@ export class ServiceStack extends Stack {
       } satisfies CallbackEnv,
       ...(reservedConcurrency.callback && { reservedConcurrency: reservedConcurrency.callback }),
     });
-    api.publicRoute(HttpMethod.POST, callbackPath, callback, stage.throttling.callback);
+    api.publicRoute(
+      HttpMethod.POST,
+      callbackPath,
+      callback,
+      stage.throttling.callback,
+      microsoftsBrowsers,
+    );
     data.attempts.grant(callback, "dynamodb:GetItem", "dynamodb:UpdateItem");
     data.vaultKeys.grantRead(callback);
 
@@ -130,8 +187,9 @@ export class ServiceStack extends Stack {
         ...graph,
         ...authority,
         ...personalAccounts,
-        ...productClaims,
+        ...productPerson,
         ...redirect,
+        ...tenantConsents,
         ...tokenVault,
         ...vaultKeys,
       } satisfies CompleteEnv,
@@ -140,6 +198,7 @@ export class ServiceStack extends Stack {
     api.route(HttpMethod.POST, "/complete", complete);
     data.attempts.grant(complete, "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem");
     data.connections.grant(complete, "dynamodb:GetItem", "dynamodb:PutItem");
+    data.tenantConsents.grant(complete, "dynamodb:GetItem", "dynamodb:PutItem");
     data.vaultKeys.grantRead(complete);
     data.clientCredential.grantRead(complete);
     data.refreshTokens.grant(
@@ -152,12 +211,18 @@ export class ServiceStack extends Stack {
       name: "connections",
       description: "GET /connections: lists a user's mailboxes, or shows one",
       timeoutSeconds: 10,
-      environment: { ...connections, ...productClaims } satisfies ConnectionsEnv,
+      environment: {
+        ...client,
+        ...connections,
+        ...productClaims,
+        ...tenantConsents,
+      } satisfies ConnectionsEnv,
     });
     api.route(HttpMethod.GET, "/connections", connected);
     api.route(HttpMethod.GET, "/connections/{connectionId}", connected);
     data.connections.grant(connected, "dynamodb:GetItem");
     data.connections.grantQuery(connected, byOwner);
+    data.tenantConsents.grant(connected, "dynamodb:GetItem");
 
     const disconnect = define("Disconnect", {
       name: "disconnect",
@@ -178,6 +243,7 @@ export class ServiceStack extends Stack {
         ...connections,
         ...graph,
         ...authority,
+        ...tenantConsents,
         ...tokenVault,
         ...vaultKeys,
       } satisfies TokenFetchEnv,
@@ -186,6 +252,7 @@ export class ServiceStack extends Stack {
       }),
     });
     data.connections.grant(tokenFetch, "dynamodb:GetItem", "dynamodb:UpdateItem");
+    data.tenantConsents.grant(tokenFetch, "dynamodb:GetItem", "dynamodb:PutItem");
     data.vaultKeys.grantRead(tokenFetch);
     data.clientCredential.grantRead(tokenFetch);
     data.refreshTokens.grant(
@@ -193,6 +260,149 @@ export class ServiceStack extends Stack {
       "secretsmanager:GetSecretValue",
       "secretsmanager:PutSecretValue",
     );
+
+    const approvalRequest = define("AdminConsentRequest", {
+      name: "admin-consent-request",
+      description: "POST /admin-consent-requests: asks an administrator to approve",
+      timeoutSeconds: 20,
+      environment: {
+        ...allowedOrigins,
+        ...apiUrl,
+        ...attempts,
+        ...authority,
+        ...connections,
+        ...mail,
+        ...productPerson,
+        ...returnPages,
+        ...support,
+        ...tenantConsents,
+        ...vaultKeys,
+      } satisfies AdminConsentRequestEnv,
+    });
+    api.route(HttpMethod.POST, "/admin-consent-requests", approvalRequest);
+    data.attempts.grant(approvalRequest, "dynamodb:GetItem");
+    data.connections.grant(approvalRequest, "dynamodb:GetItem");
+    data.tenantConsents.grant(
+      approvalRequest,
+      "dynamodb:GetItem",
+      "dynamodb:PutItem",
+      "dynamodb:Query",
+      "dynamodb:UpdateItem",
+    );
+    data.vaultKeys.grantRead(approvalRequest);
+    mailService.grantSend(approvalRequest);
+
+    const approvalStatus = define("ApprovalStatus", {
+      name: "approval-status",
+      description: "GET /admin-consent-requests: tells a waiting page how an approval stands",
+      timeoutSeconds: 10,
+      environment: {
+        ...authority,
+        ...connections,
+        ...productPerson,
+        ...tenantConsents,
+      } satisfies ApprovalStatusEnv,
+    });
+    api.route(HttpMethod.GET, "/admin-consent-requests", approvalStatus);
+    data.connections.grant(approvalStatus, "dynamodb:GetItem");
+    data.tenantConsents.grant(approvalStatus, "dynamodb:GetItem");
+
+    const adminConsent = define("AdminConsent", {
+      name: "admin-consent",
+      description: "GET /admin-consent/{token}: shows an administrator what they are asked for",
+      timeoutSeconds: 10,
+      environment: {
+        ...adminConsentRedirect,
+        ...authority,
+        ...support,
+        ...tenantConsents,
+      } satisfies AdminConsentEnv,
+    });
+    api.publicRoute(
+      HttpMethod.GET,
+      "/admin-consent/{token}",
+      adminConsent,
+      stage.throttling.callback,
+      "is what an administrator opens who need not be a user of the product; it shows a request to whoever holds its link, and changes nothing.",
+    );
+    data.tenantConsents.grant(adminConsent, "dynamodb:GetItem", "dynamodb:Query");
+
+    const adminConsentCallback = define("AdminConsentCallback", {
+      name: "admin-consent-callback",
+      description: "Records what an administrator decided at Microsoft, and proves who it was",
+      timeoutSeconds: 26,
+      environment: {
+        ...adminConsentRedirect,
+        ...attempts,
+        ...authority,
+        ...clientCredential,
+        ...redirect,
+        ...returnPages,
+        ...tenantConsents,
+        ...vaultKeys,
+      } satisfies AdminConsentCallbackEnv,
+    });
+    for (const method of [HttpMethod.GET, HttpMethod.POST]) {
+      api.publicRoute(
+        method,
+        adminConsentCallbackPath,
+        adminConsentCallback,
+        stage.throttling.callback,
+        microsoftsBrowsers,
+      );
+    }
+    data.attempts.grant(adminConsentCallback, "dynamodb:GetItem", "dynamodb:UpdateItem");
+    data.tenantConsents.grant(
+      adminConsentCallback,
+      "dynamodb:GetItem",
+      "dynamodb:PutItem",
+      "dynamodb:UpdateItem",
+    );
+    data.vaultKeys.grantRead(adminConsentCallback);
+    data.clientCredential.grantRead(adminConsentCallback);
+
+    const resumeWaiting = define("ResumeWaiting", {
+      name: "resume-waiting",
+      description: "Each minute: tells those who waited that their organisation has approved",
+      timeoutSeconds: 60,
+      environment: {
+        ...client,
+        ...mail,
+        ...returnPages,
+        ...tenantConsents,
+      } satisfies ResumeWaitingEnv,
+    });
+    data.tenantConsents.grant(
+      resumeWaiting,
+      "dynamodb:GetItem",
+      "dynamodb:Query",
+      "dynamodb:UpdateItem",
+    );
+    data.tenantConsents.grantQuery(resumeWaiting, byNotice);
+    mailService.grantSend(resumeWaiting);
+    this.#invoke("EachMinute", resumeWaiting, {
+      description: "Tells those who waited for an approval that it is there.",
+      schedule: Schedule.rate(Duration.minutes(1)),
+    });
+
+    const mailEvents = define("MailEvents", {
+      name: "mail-events",
+      description: "Bounces and complaints: sends nothing more there, and lets the person know",
+      timeoutSeconds: 30,
+      environment: { ...client, ...tenantConsents } satisfies MailEventsEnv,
+      asynchronous: { retries: 2, maxEventAgeSeconds: 6 * 3600 },
+    });
+    data.tenantConsents.grant(
+      mailEvents,
+      "dynamodb:GetItem",
+      "dynamodb:PutItem",
+      "dynamodb:Query",
+      "dynamodb:UpdateItem",
+    );
+    this.#invoke("MailEventRule", mailEvents, {
+      description: "Mail that did not arrive or was not wanted.",
+      eventPattern: mailService.events,
+    });
 
     const workerInvoke = new ManagedPolicy(this, "WorkerInvokePolicy", {
       description:
@@ -213,29 +423,62 @@ export class ServiceStack extends Stack {
     }
 
     const alarms = new Alarms(this, "Alarms", { stage, topicKey: operationsKey });
-    const endpoints = [start, attempt, callback, complete, connected, disconnect];
+    const endpoints = [
+      start,
+      attempt,
+      callback,
+      complete,
+      connected,
+      disconnect,
+      approvalRequest,
+      approvalStatus,
+      adminConsent,
+      adminConsentCallback,
+    ];
+    const workers = [resumeWaiting, mailEvents];
     for (const each of endpoints) alarms.watch(each.node.id, each, { atLeast: 3 });
     alarms.watch(tokenFetch.node.id, tokenFetch, { atLeast: 1 });
+    for (const each of workers) alarms.watch(each.node.id, each, { atLeast: 1 });
     // Every function answers what it did not expect, so for Lambda it is no error: only its log line tells.
     alarms.watchFailure(
       "internal_error",
       "A request met an error nobody was to expect: its log line names the place.",
-      { of: [...endpoints, tokenFetch], atLeast: 1 },
+      { of: [...endpoints, ...workers, tokenFetch], atLeast: 1 },
     );
     alarms.watchFailure(
       "misconfigured",
       "Microsoft refuses what we ask: the app registration or a setting of the stage is wrong.",
-      { of: [complete, tokenFetch], atLeast: 1 },
+      { of: [complete, adminConsentCallback, tokenFetch], atLeast: 1 },
     );
     alarms.watchFailure(
       "id_token_rejected",
       "An ID token was not what it says: somebody tampers, or the client id is wrong.",
-      { of: [complete], atLeast: 1 },
+      { of: [complete, adminConsentCallback], atLeast: 1 },
     );
     alarms.watchFailure(
       "app_credential_rejected",
       "Microsoft refuses the app's own credential: put a new client secret into ClientCredential.",
-      { of: [complete, tokenFetch], atLeast: 1 },
+      { of: [complete, adminConsentCallback, tokenFetch], atLeast: 1 },
+    );
+    alarms.watchFailure(
+      "app_credential_fallback",
+      "The newer of our client secrets is refused and an older one works: correct it before the older one expires.",
+      { of: [complete, adminConsentCallback, tokenFetch], atLeast: 1 },
+    );
+    alarms.watchFailure(
+      "sealed_token_unreadable",
+      "A stored token does not open: a vault key is gone, or somebody has changed the table.",
+      { of: [tokenFetch], atLeast: 1 },
+    );
+    alarms.watchFailure(
+      "tenant_consent_lost",
+      "An organisation's approval is gone: its connections wait for its administrator.",
+      { of: [tokenFetch], atLeast: 1 },
+    );
+    alarms.watchFailure(
+      "mail_refused",
+      "Amazon SES refuses our mail: the sender is not verified, sending is paused, or a quota is used up.",
+      { of: [approvalRequest, resumeWaiting], atLeast: 1 },
     );
     alarms.watchFailure(
       "session_mismatch",
@@ -244,10 +487,28 @@ export class ServiceStack extends Stack {
     );
     alarms.watchKey(data.key);
 
+    new ApprovalMetrics(this, "ApprovalMetrics", {
+      stage,
+      steps: {
+        blocked: [attempt, complete, approvalRequest],
+        requested: [approvalRequest],
+        mailed: [approvalRequest],
+        opened: [adminConsent],
+        reported: [adminConsentCallback],
+        verified: [complete, adminConsentCallback, tokenFetch],
+        lost: [tokenFetch],
+        resumed: [resumeWaiting],
+      },
+    });
+
     new CfnOutput(this, "ApiUrl", { value: api.url });
     new CfnOutput(this, "RedirectUri", {
       description: "Register it at Microsoft to the letter, platform Web",
       value: redirect.REDIRECT_URI,
+    });
+    new CfnOutput(this, "AdminConsentRedirectUri", {
+      description: "Register it beside the other one",
+      value: adminConsentRedirect.ADMIN_CONSENT_REDIRECT_URI,
     });
     new CfnOutput(this, "TokenFetchFunctionName", { value: tokenFetch.lambda.functionName });
     new CfnOutput(this, "TokenFetchFunctionArn", {
@@ -256,6 +517,16 @@ export class ServiceStack extends Stack {
     });
     new CfnOutput(this, "WorkerInvokePolicyArn", { value: workerInvoke.managedPolicyArn });
     if (api.domainTarget) new CfnOutput(this, "CustomDomainTarget", { value: api.domainTarget });
+  }
+
+  /** Lets EventBridge invoke a function. It tries for a while what does not work at once. */
+  #invoke(id: string, target: RequestFunction, props: RuleProps): void {
+    const rule = new Rule(this, id, { ...props, targets: [new LambdaTarget(target.lambda)] });
+    Validations.of(rule).acknowledge({
+      id: "Serverless-EventBusDLQ",
+      reason:
+        "What is missed is made up for: by the next minute, or by Amazon SES, which sends nothing to an address that bounced. A queue would keep addresses in clear.",
+    });
   }
 
   /** Encrypts logs and alarms, which hold no secrets; apart from the key of what does. */

@@ -35,11 +35,29 @@ const stageSchema = z.strictObject({
   product: z.strictObject({
     issuer: z.url(),
     audience: text,
-    claims: z.strictObject({ user: text, workspace: text }),
+    /** Who somebody is; and, if they are there, how they are reached and called. */
+    claims: z.strictObject({
+      user: text,
+      workspace: text,
+      email: text,
+      name: text,
+      workspaceName: text,
+    }),
     /** Origins of the product's pages, which may call the API. */
     origins: z.array(origin).check(z.minLength(1)),
     /** Where a person returns to after Microsoft: key to address. The first one is the default. */
     returnPages: z.record(z.string().check(z.regex(/^[a-z][a-z0-9-]{0,31}$/)), z.url()),
+    /** Whom administrators ask about the product. */
+    supportEmail: z.email(),
+  }),
+
+  /** Sends to administrators and to those who wait for them, through Amazon SES. */
+  mail: z.strictObject({
+    fromName: z.string().check(z.regex(/^[\w .-]{1,64}$/)),
+    /** Under the identity. */
+    fromAddress: z.email(),
+    /** A domain that is verified in the Region. */
+    identity: z.string().check(z.regex(/^[a-z0-9.-]+$/)),
   }),
 
   microsoft: z.strictObject({
@@ -57,7 +75,7 @@ const stageSchema = z.strictObject({
   /** @default the custom domain, or else the address API Gateway gives */
   publicUrl: z.optional(z.url()),
   /**
-   * One for `callback`, which anybody may call, and one for the other routes, so that a flood there holds nobody up
+   * One for `callback` and the administrators' pages, which anybody may call, and one for the other routes, so that a flood there holds nobody up
    * here. The one for `callback` is for everybody together: a low one would let a stranger with a few requests a second
    * lock everybody out. What protects is that a request with an unknown state is cheap, one write that is refused and
    * one read, and that `reservedConcurrency` bounds how many run at once.
@@ -138,6 +156,9 @@ export const exampleSettings = (stage: Stage): readonly string[] => {
     ["product.audience", stage.product.audience] as const,
     ["customDomain.name", stage.customDomain?.name] as const,
     ["alarmEmail", stage.alarmEmail] as const,
+    ["product.supportEmail", stage.product.supportEmail] as const,
+    ["mail.fromAddress", stage.mail.fromAddress] as const,
+    ["mail.identity", stage.mail.identity] as const,
   ];
   const examples = names
     .filter(([, name]) => name !== undefined && exampleName.test(name))
@@ -164,6 +185,15 @@ const publicCloud = {
   graphEndpoint: "https://graph.microsoft.com",
 };
 
+/** As the product's identity provider names them. */
+const productClaims = {
+  user: "sub",
+  workspace: "workspace_id",
+  email: "email",
+  name: "name",
+  workspaceName: "workspace_name",
+};
+
 /** The one table of all that differs between deployed stages. */
 export const stages = {
   dev: {
@@ -172,9 +202,15 @@ export const stages = {
     product: {
       issuer: "https://id.dev.appse.example",
       audience: "appse-ai",
-      claims: { user: "sub", workspace: "workspace_id" },
+      claims: productClaims,
       origins: ["https://app.dev.appse.example"],
       returnPages: { connections: "https://app.dev.appse.example/settings/connections" },
+      supportEmail: "support@appse.example",
+    },
+    mail: {
+      fromName: "Appse AI",
+      fromAddress: "approvals@mail.dev.appse.example",
+      identity: "mail.dev.appse.example",
     },
     microsoft: {
       ...publicCloud,
@@ -193,9 +229,15 @@ export const stages = {
     product: {
       issuer: "https://id.appse.example",
       audience: "appse-ai",
-      claims: { user: "sub", workspace: "workspace_id" },
+      claims: productClaims,
       origins: ["https://app.appse.example"],
       returnPages: { connections: "https://app.appse.example/settings/connections" },
+      supportEmail: "support@appse.example",
+    },
+    mail: {
+      fromName: "Appse AI",
+      fromAddress: "approvals@mail.appse.example",
+      identity: "mail.appse.example",
     },
     microsoft: {
       ...publicCloud,

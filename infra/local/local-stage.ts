@@ -13,9 +13,21 @@ export const localStage = ({ apiOrigin, product, microsoft }: LocalAddresses): S
   product: {
     issuer: product.issuer,
     audience: product.audience,
-    claims: { user: "sub", workspace: "workspace_id" },
+    claims: {
+      user: "sub",
+      workspace: "workspace_id",
+      email: "email",
+      name: "name",
+      workspaceName: "workspace_name",
+    },
     origins: [product.origin],
     returnPages: { connections: `${product.origin}/outlook/return` },
+    supportEmail: "support@appse.example",
+  },
+  mail: {
+    fromName: "Appse AI",
+    fromAddress: "approvals@mail.appse.example",
+    identity: "mail.appse.example",
   },
   microsoft: {
     ...microsoft,

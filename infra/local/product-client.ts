@@ -25,6 +25,7 @@ export interface StartRequest {
   readonly returnTo?: string;
   readonly loginHint?: string;
   readonly connectionId?: string;
+  readonly forOrganization?: boolean;
 }
 
 /** What came back in the fragment of the return page. */

@@ -13,6 +13,7 @@ import type { FunctionConfiguration } from "./gateway/execution-environment.ts";
 import { startGateway } from "./gateway/gateway.ts";
 import { startLambdaApi } from "./gateway/lambda-api.ts";
 import { LambdaService } from "./gateway/lambda-service.ts";
+import { Scheduler } from "./gateway/scheduler.ts";
 import { readData, readService } from "./gateway/template.ts";
 import { localAccountId, localRegion } from "./gateway/template-values.ts";
 import { Access } from "./iam/access.ts";
@@ -93,6 +94,8 @@ export interface LocalStack {
   readonly access: Access;
   /** All that the functions have written, oldest first. */
   readonly logs: readonly LogLine[];
+  /** Does now what EventBridge would do by the stack's clock, and waits for it; it happens within a second anyway. */
+  runSchedules(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -159,7 +162,8 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
             clock,
             clientId: client.clientId,
             clientSecrets: [client.clientSecret],
-            redirectUris: [`${apiOrigin}/callback`],
+            redirectUris: [`${apiOrigin}/callback`, `${apiOrigin}/admin-consent-callback`],
+            adminConsentRedirectUris: [`${apiOrigin}/admin-consent-callback`],
             ...kept("microsoft"),
           }),
         )
@@ -202,7 +206,7 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
     ClientCredential: JSON.stringify({ clientSecrets: [client.clientSecret] }),
   });
   const values = { apiEndpoint: apiOrigin, secretArns };
-  const { functions, api } = readService(templates, { assemblyFolder, values });
+  const { functions, api, schedules } = readService(templates, { assemblyFolder, values });
 
   const access = new Access(readRolePolicies(templates, values));
   const guarded = async (service: GuardedService, target: string) => {
@@ -231,6 +235,9 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
   const lambdaApi = started(await startLambdaApi({ port: ports.lambda ?? 0, lambda }));
   lambdaOrigin = lambdaApi.origin;
   gateway.serve(api, lambda);
+  const scheduler = started(
+    new Scheduler({ schedules, clock, invoke: (name) => lambda.invoke(name, "{}") }),
+  );
 
   const running = starting.move();
   return {
@@ -254,6 +261,7 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
     endpoints,
     access,
     logs,
+    runSchedules: () => scheduler.runDue(),
     close: async () => {
       await running.disposeAsync();
       // Time that was let pass stays passed: what was stored then must not lie in the future.

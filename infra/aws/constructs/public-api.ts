@@ -73,9 +73,6 @@ const accessLogFormat = {
   gatewayError: "$context.error.responseType",
 };
 
-const publicReason = (route: string) =>
-  `${route} is where Microsoft sends browsers, which carry no sign-in of the product; it trusts nothing but a state that was given out.`;
-
 export interface PublicApiProps {
   readonly stage: Stage;
   /** Encrypts the access log. */
@@ -159,10 +156,15 @@ export class PublicApi extends Construct {
     path: string,
     target: RequestFunction,
     throttle: Stage["throttling"]["callback"],
+    /** Why it asks for no sign-in of the product, as what follows its name. */
+    reason: string,
   ): void {
     const route = this.#add(method, path, target, new HttpNoneAuthorizer());
     const key = `${method} ${path}`;
-    Validations.of(route).acknowledge({ id: "AwsSolutions-APIG4", reason: publicReason(key) });
+    Validations.of(route).acknowledge({
+      id: "AwsSolutions-APIG4",
+      reason: `${key} ${reason}`,
+    });
     // Keys of `RouteSettings` are route keys, so the CDK passes on whatever stands below them.
     this.#apiStage.addPropertyOverride(`RouteSettings.${key}`, {
       ThrottlingRateLimit: throttle.rate,

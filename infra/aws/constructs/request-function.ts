@@ -43,6 +43,8 @@ export interface RequestFunctionProps {
   /** Encrypts its logs. */
   readonly logKey: IKey;
   readonly reservedConcurrency?: number;
+  /** For events that must not be missed. @default none: what nobody waits for is a mistake */
+  readonly asynchronous?: { readonly retries: number; readonly maxEventAgeSeconds: number };
 }
 
 /**
@@ -98,10 +100,10 @@ export class RequestFunction extends Construct implements IGrantable {
         POWERTOOLS_SERVICE_NAME: "outlook-connect",
         POWERTOOLS_LOG_LEVEL: "INFO",
       },
-      // An invocation is answered to whoever waits for it. One sent without waiting is a mistake:
-      // it is neither repeated nor kept anywhere with what it was given.
-      retryAttempts: 0,
-      maxEventAge: Duration.seconds(60),
+      // A request is answered to whoever waits for it. One sent without waiting is a mistake: it is neither
+      // repeated nor kept anywhere with what it was given.
+      retryAttempts: props.asynchronous?.retries ?? 0,
+      maxEventAge: Duration.seconds(props.asynchronous?.maxEventAgeSeconds ?? 60),
       ...(reservedConcurrency && { reservedConcurrentExecutions: reservedConcurrency }),
     });
     Validations.of(this.role).acknowledge({
@@ -111,11 +113,11 @@ export class RequestFunction extends Construct implements IGrantable {
     Validations.of(this.lambda).acknowledge(
       {
         id: "Serverless-LambdaDLQ",
-        reason: "Only invoked synchronously; a queue would keep what was sent in clear.",
+        reason: "What it is given is kept nowhere: a queue would hold it in clear.",
       },
       {
         id: "Serverless-LambdaAsyncFailureDestination",
-        reason: "Only invoked synchronously; a destination would keep what was sent in clear.",
+        reason: "What it is given is kept nowhere: a destination would hold it in clear.",
       },
     );
   }

@@ -4,6 +4,7 @@ import type { CorsConfiguration } from "./cors.ts";
 import type { FunctionConfiguration } from "./execution-environment.ts";
 import type { HttpApi, Route } from "./gateway.ts";
 import type { JwtAuthorizerConfiguration } from "./jwt-authorizer.ts";
+import type { Schedule } from "./scheduler.ts";
 import {
   localAccountId,
   localApiId,
@@ -63,15 +64,47 @@ export const readData = (
 export const readService = (
   templates: Templates,
   options: { readonly assemblyFolder: string; readonly values: RuntimeValues },
-): { readonly functions: readonly FunctionConfiguration[]; readonly api: HttpApi } => {
+): {
+  readonly functions: readonly FunctionConfiguration[];
+  readonly api: HttpApi;
+  readonly schedules: readonly Schedule[];
+} => {
   const values = new TemplateValues(templates, options.values);
   return {
     functions: values
       .resourcesOf("AWS::Lambda::Function")
       .map((each) => readFunction(values, each, options.assemblyFolder)),
     api: readApi(values),
+    schedules: readSchedules(values),
   };
 };
+
+const ruleProperties = z.object({
+  ScheduleExpression: z.optional(z.string()),
+  Targets: z._default(z.array(z.object({ Arn: z.string() })), []),
+});
+
+const secondsIn: Readonly<Record<string, number>> = { minute: 60, hour: 3600, day: 24 * 3600 };
+
+/** Rules with a fixed rate; rules that wait for events of AWS have nothing to wait for here. */
+const readSchedules = (values: TemplateValues): readonly Schedule[] =>
+  values.resourcesOf("AWS::Events::Rule").flatMap((each) => {
+    const { ScheduleExpression } = ruleProperties.parse(values.read(each, "ScheduleExpression"));
+    if (ScheduleExpression === undefined) return [];
+    const [, count, unit = ""] =
+      /^rate\((\d+) (minute|hour|day)s?\)$/.exec(ScheduleExpression) ?? [];
+    const unitSeconds = secondsIn[unit];
+    if (unitSeconds === undefined) {
+      throw new Error(`${each.path.join(".")}: ${ScheduleExpression} is not understood here`);
+    }
+    const { Targets } = ruleProperties.parse(values.read(each, "Targets"));
+    return Targets.flatMap(({ Arn }) => {
+      const [, functionName] = /:function:([^:/]+)/.exec(Arn) ?? [];
+      return functionName === undefined
+        ? []
+        : [{ functionName, everySeconds: Number(count) * unitSeconds }];
+    });
+  });
 
 const functionProperties = z.object({
   Code: z.object({ S3Key: z.string() }),

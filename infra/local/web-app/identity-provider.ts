@@ -47,7 +47,12 @@ export const createIdentityProvider = async ({
 
     issueToken({ id, name, email, workspace }) {
       const issuedAt = now();
-      return new SignJWT({ workspace_id: workspace.id, email, name })
+      return new SignJWT({
+        workspace_id: workspace.id,
+        workspace_name: workspace.name,
+        email,
+        name,
+      })
         .setProtectedHeader({ alg, kid, typ: "JWT" })
         .setIssuer(issuer)
         .setAudience(audience)

@@ -14,7 +14,13 @@ export interface Person {
 const larkfield: Workspace = { id: "ws_larkfield", name: "Larkfield Logistics" };
 const juniper: Workspace = { id: "ws_juniper", name: "Juniper Street Studio" };
 
-/** Who can sign in to the demo: two people in each of two workspaces, so that borders can be tried. */
+const aldermoor: Workspace = { id: "ws_aldermoor", name: "Aldermoor Insurance" };
+const brightwater: Workspace = { id: "ws_brightwater", name: "Brightwater Clinic" };
+
+/**
+ * Who can sign in to the demo: several people in each of several workspaces, so that borders can be tried. The
+ * organisations behind the last two let only an administrator approve.
+ */
 export const people: readonly Person[] = [
   {
     id: "user_ines",
@@ -39,5 +45,29 @@ export const people: readonly Person[] = [
     name: "Leo Okafor",
     email: "leo.okafor@juniper.example",
     workspace: juniper,
+  },
+  {
+    id: "user_niall",
+    name: "Niall Byrne",
+    email: "niall.byrne@aldermoor.example",
+    workspace: aldermoor,
+  },
+  {
+    id: "user_oona",
+    name: "Oona Virtanen",
+    email: "oona.virtanen@aldermoor.example",
+    workspace: aldermoor,
+  },
+  {
+    id: "user_margit",
+    name: "Margit Solberg",
+    email: "margit.solberg@aldermoor.example",
+    workspace: aldermoor,
+  },
+  {
+    id: "user_quentin",
+    name: "Quentin Marsh",
+    email: "quentin.marsh@brightwater.example",
+    workspace: brightwater,
   },
 ];
