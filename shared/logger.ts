@@ -56,9 +56,12 @@ export interface LogFields {
 const tokenLike =
   /eyJ[\w-]+(?:\.[\w-]*){1,4}|\b[01M]\.[A-Z][\w.!*$-]{20,}|\bEw[\w+/]{40,}={0,2}|[\w.~]{3}\dQ~[\w.~-]{31,}|[\w-]{40,}/g;
 
+/** Our own functions, whose names are long enough to look like a token. */
+const ourNames = new Set(["function_name", "function_arn"]);
+
 /** The second net. The first one is that {@link LogFields} has no place for a secret. */
-const maskTokens = (_key: string, value: unknown): unknown =>
-  typeof value === "string" ? value.replaceAll(tokenLike, "[masked]") : value;
+const maskTokens = (key: string, value: unknown): unknown =>
+  typeof value === "string" && !ourNames.has(key) ? value.replaceAll(tokenLike, "[masked]") : value;
 
 const powertools = new Logger({ jsonReplacerFn: maskTokens });
 

@@ -14,7 +14,9 @@ import {
   approvalExpiredPage,
   approvalNeedsAdministratorPage,
   approvalOtherOrganisationPage,
+  approvalProofOverPage,
   approvalReplacedPage,
+  approvalSpreadingPage,
   approvalUnavailablePage,
   approvalUnconfirmedPage,
   approvalUnknownPage,
@@ -66,10 +68,20 @@ const pageOfNotRecorded = (failure: NotRecorded): HttpResponse => {
   }
 };
 
-const pageOfNotProved = ({ kind }: NotProved): HttpResponse => {
+const pageOfNotProved = (failure: NotProved): HttpResponse => {
+  const { kind } = failure;
   switch (kind) {
+    case "spreading": {
+      // The answer of Microsoft's approval page once more: it begins another proof.
+      const answer = new URLSearchParams({
+        admin_consent: "True",
+        tenant: failure.tenantId,
+        state: failure.linkToken.reveal(),
+      });
+      return page(200, approvalSpreadingPage(`/admin-consent-callback?${answer}`));
+    }
     case "unknown":
-      return page(400, approvalUnknownPage);
+      return page(400, approvalProofOverPage);
     case "not_signed_in":
       return page(503, approvalUnavailablePage);
     case "other_account":
@@ -142,7 +154,7 @@ const prove = async (
   const browser = oneTimeValue.safeParse(cookieOf(request, cookieName));
   if (!answer || !browser.success) {
     logger.warn("proof not understood", { failure: "invalid_request" });
-    return page(400, approvalUnknownPage);
+    return page(400, approvalProofOverPage);
   }
   const proved = await proveAdministrator({ ...answer, browser: new Secret(browser.data) }, ports);
   if (proved.ok) return page(200, approvalVerifiedPage(proved.value.organisation));

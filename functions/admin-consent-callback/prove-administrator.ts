@@ -1,6 +1,6 @@
-import type { ConsentProofs } from "../../shared/domain/consent-proof.ts";
+import type { ConsentProofs, PendingProof } from "../../shared/domain/consent-proof.ts";
 import type { ConsentRequests } from "../../shared/domain/consent-request.ts";
-import { hashOf } from "../../shared/domain/ids.ts";
+import { hashOf, type TenantId } from "../../shared/domain/ids.ts";
 import { domainOf } from "../../shared/domain/mail-address.ts";
 import {
   approvingRoles,
@@ -14,11 +14,13 @@ import { fail, type Result, succeed } from "../../shared/domain/result.ts";
 import type { Sealer } from "../../shared/domain/sealer.ts";
 import type { Secret } from "../../shared/domain/secret.ts";
 import {
+  isSpreading,
   organisationKey,
   type RecordPorts,
   recordEvent,
+  type TenantConsents,
 } from "../../shared/domain/tenant-consent.ts";
-import { codeVerifierAndNonce } from "./sign-in-secrets.ts";
+import { codeVerifierAndNonce, linkTokenIn } from "./sign-in-secrets.ts";
 
 export interface ProofAnswer extends MicrosoftAnswer {
   /** From the cookie of the browser that brings it. */
@@ -33,17 +35,31 @@ export type NotProved =
       readonly kind: "not_signed_in";
       readonly why: MicrosoftFailure | IdTokenRejected | GrantIncomplete | undefined;
     }
+  /** Microsoft does not know of the approval everywhere yet: the same works in a while. */
+  | { readonly kind: "spreading"; readonly tenantId: TenantId; readonly linkToken: Secret }
   /** Somebody else's tenant, or a guest of it. */
   | { readonly kind: "other_account" }
   /** No role that we can see lets this account approve. */
   | { readonly kind: "no_role" };
 
-export interface ProveAdministratorPorts extends RecordPorts {
+export interface ProveAdministratorPorts extends Omit<RecordPorts, "consents"> {
+  readonly consents: Pick<TenantConsents, "find" | "record">;
   readonly requests: Pick<ConsentRequests, "findByLink">;
   readonly proofs: Pick<ConsentProofs, "take">;
   readonly identity: Pick<MicrosoftIdentity, "proveIdentity">;
   readonly sealer: Pick<Sealer, "open">;
 }
+
+/** Whether the approval was reported so recently that Microsoft may still be applying it. */
+const isFresh = async (
+  { tokenHash }: PendingProof,
+  { requests, consents, now }: ProveAdministratorPorts,
+): Promise<boolean> => {
+  const linked = await requests.findByLink(tokenHash);
+  return (
+    linked !== undefined && isSpreading(await consents.find(linked.request.organisation), now())
+  );
+};
 
 /**
  * Verifies an approval: the ID token of a sign-in that this browser was sent to names the tenant, and a role of it that
@@ -67,7 +83,12 @@ export const proveAdministrator = async (
     code: outcome.code,
     ...codeVerifierAndNonce(opened),
   });
-  if (!proven.ok) return fail({ kind: "not_signed_in", why: proven.failure });
+  if (!proven.ok) {
+    const { failure } = proven;
+    const isMissing = failure.kind === "admin_approval_required" && (await isFresh(proof, ports));
+    if (isMissing) return fail({ kind: "spreading", tenantId, linkToken: linkTokenIn(opened) });
+    return fail({ kind: "not_signed_in", why: failure });
+  }
   const { account, accountType, roles } = proven.value;
   if (account.tenantId !== tenantId || accountType !== "member") {
     return fail({ kind: "other_account" });

@@ -91,10 +91,13 @@ export const recordAnswer = async (
     tenantId,
     tokenHash,
     browserHash: hashOf("browser", browser),
-    sealedSecrets: await ports.sealer.seal(new Secret(JSON.stringify({ codeVerifier, nonce })), {
-      purpose: "proof_secrets",
-      state: id,
-    }),
+    sealedSecrets: await ports.sealer.seal(
+      new Secret(JSON.stringify({ codeVerifier, nonce, linkToken: state.reveal() })),
+      {
+        purpose: "proof_secrets",
+        state: id,
+      },
+    ),
     expiresAt: new Date(now().getTime() + proofLifetimeSeconds * 1000),
   });
   const url = ports.proofUrl({

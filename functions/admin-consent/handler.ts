@@ -45,10 +45,13 @@ export const adminConsentHandler = (
                 workspaceName: plainName(requester.workspaceName),
               },
               others: link.others,
+              isReported: link.isReported,
               permissions: graphScopes.map((scope) => ({ scope, ...permissionReasons[scope] })),
               consentUrl: link.consentUrl.href,
               until: day(expiresAt),
               supportEmail: SUPPORT_EMAIL,
+              applicationId: MICROSOFT_CLIENT_ID,
+              tenantId: tenant,
               commands: consentCommands(MICROSOFT_CLIENT_ID, tenant),
             }),
           );

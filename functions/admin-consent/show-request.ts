@@ -15,6 +15,8 @@ export type ApprovalLink =
       readonly request: ConsentRequest;
       /** How many others of the organisation wait. */
       readonly others: number;
+      /** A browser said that it is approved, and nobody has proved it. */
+      readonly isReported: boolean;
       readonly consentUrl: URL;
     }
   | { readonly kind: "approved" }
@@ -55,6 +57,7 @@ export const showRequest = async (
     kind: "open",
     request,
     others: waiting.filter((each) => ownerKeyOf(each.requester.user) !== self).length,
+    isReported: status === "reported",
     consentUrl: adminConsentUrl({
       tenant: organisation.kind === "tenant" ? organisation.tenantId : undefined,
       state: token,

@@ -20,12 +20,17 @@ const mailer = sesMailer(openSes(), { from, configurationSet }, logMailNotSent);
 /** Ten mails a second at the most; an account out of the sandbox may send fourteen. */
 const pauseMilliseconds = 100;
 
-/** The page that the person came from, or the first one if it is no longer listed. */
+/**
+ * The page that the person came from, or the first one if it is no longer listed, with word of why they come: in the
+ * fragment, which stays in the browser.
+ */
 const productUrl = (returnTo: string): URL => {
   const [firstPage] = Object.values(env.RETURN_PAGES);
   const page = env.RETURN_PAGES[returnTo] ?? firstPage;
   if (!page) throw new Error("no return page is listed");
-  return page;
+  const url = new URL(page);
+  url.hash = "approval=granted";
+  return url;
 };
 
 export const handler = resumeWaitingHandler({

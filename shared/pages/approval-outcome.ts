@@ -10,6 +10,19 @@ export const approvalVerifiedPage = (organisation: string): Page =>
 <p>Microsoft can take a few minutes to apply an approval everywhere. If somebody still sees “Need admin approval”, they only have to wait a little and try again. ${closing}</p>`,
   ]);
 
+/**
+ * While Microsoft applies an approval. It does not go on by itself: a page that does leaves behind whoever reads slowly
+ * or has it read to them. WCAG 2.2.1
+ *
+ * @param again where the proof is tried again, of our own making
+ */
+export const approvalSpreadingPage = (again: string): Page =>
+  page("Approved, and being applied", [
+    html`<p>Microsoft is applying your approval, which takes a minute or two. Then one more step confirms it, so that everybody who waits is told.</p>
+<a class="button" href="${again}">Confirm the approval</a>
+<p>If you close this page instead, it is confirmed as soon as the first person of your organisation connects.</p>`,
+  ]);
+
 export const approvalDonePage = constantPage({
   title: "Already approved",
   paragraphs: [
@@ -71,6 +84,15 @@ export const approvalUnconfirmedPage = constantPage({
   paragraphs: [
     "Microsoft reported that you approved Appse AI, and this account did not prove that it may do so for the organisation. Roles that are custom or not activated are not visible to us.",
     `If you approved it, nothing more is needed: it is confirmed as soon as the first person of your organisation connects. ${closing}`,
+  ],
+});
+
+/** For an answer that was brought before, too late, or by another browser. */
+export const approvalProofOverPage = constantPage({
+  title: "This step is over",
+  paragraphs: [
+    "It can be taken once, within ten minutes, in the browser in which it began. Nothing was changed just now, and what you approved at Microsoft stands.",
+    `If you saw “Approved. Thank you” before, there is nothing left to do. Otherwise open the link from the mail again: it shows how things stand. ${closing}`,
   ],
 });
 

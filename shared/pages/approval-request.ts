@@ -10,6 +10,8 @@ export interface ApprovalRequestView {
   };
   /** How many others wait as well. */
   readonly others: number;
+  /** Somebody came from Microsoft and said that it is approved; nobody has proved it. */
+  readonly isReported: boolean;
   readonly permissions: readonly {
     /** As Microsoft calls it. */
     readonly scope: string;
@@ -20,6 +22,10 @@ export interface ApprovalRequestView {
   /** A day, in words. */
   readonly until: string;
   readonly supportEmail: string;
+  /** What Microsoft's page and logs call the app, for comparing. */
+  readonly applicationId: string;
+  /** The Microsoft tenant it is about, if it is known. */
+  readonly tenantId: string | undefined;
   /** The same approval, given by commands. */
   readonly commands: { readonly powerShell: string; readonly azureCli: string };
 }
@@ -27,6 +33,8 @@ export interface ApprovalRequestView {
 /** RFC 6068 §2: everything in an address but the @ may mean something else in a URL. */
 const mailto = (address: string): string =>
   `mailto:${encodeURIComponent(address).replaceAll("%40", "@")}`;
+
+const sentence = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
 
 const people = ({ requester, others }: ApprovalRequestView): Html => {
   const { email, name, workspaceName } = requester;
@@ -45,6 +53,9 @@ const people = ({ requester, others }: ApprovalRequestView): Html => {
   return html`<p>${who} would like to connect their Outlook mailbox to Appse AI${where}.${more} In your organisation only an administrator may approve that.</p>`;
 };
 
+const reported = html`<p class="notice">An approval was reported, but it is not confirmed yet. If you gave it, nothing more is needed: it is confirmed as soon as the first person of your organisation connects. You can also confirm it now by going through Microsoft’s page once more.</p>
+`;
+
 /** The page behind an approval link. Opening it changes nothing. */
 export const approvalRequestPage = (view: ApprovalRequestView): Page => {
   const { permissions, consentUrl, until, supportEmail, commands, requester } = view;
@@ -52,25 +63,55 @@ export const approvalRequestPage = (view: ApprovalRequestView): Page => {
     "Approve Appse AI for your organisation",
     [
       people(view),
-      html`<p>Approving once is enough for everybody. It opens nobody’s mailbox: each person still signs in and connects their own.</p>
-<a class="button" href="${consentUrl}" rel="noreferrer">Review and approve at Microsoft</a>
-<p>You sign in at Microsoft and see the same permissions there. This link works until ${until} and gives nobody any access.</p>
+      html`
+${view.isReported && reported}<a class="button" href="${consentUrl}" rel="noreferrer">Review and approve at Microsoft</a>
+<p class="small">You sign in at Microsoft and see the same permissions there; nothing is approved before you accept. It takes a Global, Privileged Role, Cloud Application or Application Administrator. This link works until ${until} and gives nobody any access.</p>
+<div class="pair">
+<div>
+<h2>Approving</h2>
+<ul>
+<li>is needed once, for everybody in your organisation</li>
+<li>lets each person connect their own mailbox, by signing in themselves</li>
+</ul>
+</div>
+<div>
+<h2>Approving does not</h2>
+<ul>
+<li>open anybody’s mailbox: that takes the person it belongs to</li>
+<li>let Appse AI act without a person who has connected</li>
+</ul>
+</div>
+</div>
 <h2>What people will be able to let Appse AI do, each with their own mailbox</h2>
 <dl>
 ${permissions.map(
   ({ scope, title, reason }) => html`<dt><strong>${title}</strong></dt>
-<dd>${reason}. Microsoft calls it <code>${scope}</code>.</dd>
+<dd>${sentence(reason)}. Microsoft calls it <code>${scope}</code>.</dd>
 `,
 )}</dl>
-<p>Beside these it learns who signed in: name, address and account id. It asks for nothing that works without a person who has connected a mailbox.</p>
-<h2>What Appse AI keeps</h2>
+<p class="small">Beside these it asks to learn who signed in: name, address and account id.</p>
+<h2>What Appse AI keeps to do this</h2>
 <ul>
-<li>For each connected mailbox an encrypted key from Microsoft that lets it act for that person, until they disconnect; then it is erased at once.</li>
-<li>A sealed access token, good for ninety minutes at the most.</li>
+<li>For each connected mailbox an encrypted key from Microsoft (a refresh token) that lets it act for that person. It is erased when they disconnect.</li>
+<li>An access token, sealed, and good for ninety minutes at the most.</li>
 <li>Name, address and ids of the account. No mail is stored here.</li>
 </ul>
+<h2>What to compare at Microsoft</h2>
+<dl class="facts">
+<dt>App</dt>
+<dd>Appse AI</dd>
+<dt>Publisher</dt>
+<dd>Appse AI</dd>
+<dt>Application ID</dt>
+<dd><code>${view.applicationId}</code></dd>
+${
+  view.tenantId !== undefined &&
+  html`<dt>Your tenant</dt>
+<dd><code>${view.tenantId}</code></dd>
+`
+}</dl>
 <h2>How to take it back</h2>
-<p>At any time, in the Microsoft Entra admin center: Enterprise applications, Appse AI, Properties or Permissions. All connections of your organisation stop working within ninety minutes.</p>
+<p>At any time, in the Microsoft Entra admin center: Enterprise applications, Appse AI, then Properties or Permissions. All connections of your organisation stop working within ninety minutes.</p>
 <h2>Questions?</h2>
 <p>Ask <a href="${mailto(requester.email)}">${requester.email}</a>, or Appse AI at <a href="${mailto(supportEmail)}">${supportEmail}</a>. If you are no administrator, please pass this link on to the person who is. If you did not expect it, you can ignore it.</p>
 <details>
@@ -81,7 +122,7 @@ ${permissions.map(
 <pre tabindex="0">${commands.powerShell}</pre>
 <h2>Azure CLI</h2>
 <pre tabindex="0">${commands.azureCli}</pre>
-<p>Approved this way, it is noticed as soon as the first person connects.</p>
+<p>Approved by a command, it is noticed as soon as the first person connects.</p>
 </details>`,
     ],
     "wide",

@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import { signIn } from "../../infra/local/microsoft/walk-sign-in.ts";
 import type { ProductClient } from "../../infra/local/product-client.ts";
 import { administratorsBrowser, buttonOn, linkIn, mailsTo, openPage } from "./administrator.ts";
+import { forgetApprovals } from "./forget-approvals.ts";
 import { openScene, problemIn, type Scene, served } from "./scene.ts";
 
 let scene: Scene;
@@ -12,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => scene?.close());
 beforeEach(async () => {
   scene.newDay();
-  await scene.tables.forgetApprovals();
+  await forgetApprovals(scene.stack);
 });
 
 const niall = "niall.byrne@aldermoor.example";

@@ -1,9 +1,4 @@
-import {
-  DeleteItemCommand,
-  DynamoDBClient,
-  PutItemCommand,
-  ScanCommand,
-} from "@aws-sdk/client-dynamodb";
+import { DynamoDBClient, PutItemCommand, ScanCommand } from "@aws-sdk/client-dynamodb";
 import { InvokeCommand } from "@aws-sdk/client-lambda";
 import {
   GetSecretValueCommand,
@@ -155,8 +150,6 @@ export interface Scene {
     ): Promise<readonly Record<string, unknown>[]>;
     connection(id: string): Promise<Record<string, unknown>>;
     putConnection(item: Record<string, unknown>): Promise<void>;
-    /** Nothing is known of any organisation's approval, and nobody waits for one. */
-    forgetApprovals(): Promise<void>;
   };
   /** What the functions have logged of this failure. A line reaches us a moment after the answer: poll. */
   failuresLogged(failure: string): readonly Record<string, unknown>[];
@@ -314,16 +307,6 @@ export const openScene = async (): Promise<Scene> => {
         const item = (await scan("CONNECTIONS_TABLE")).find((candidate) => candidate.id === id);
         if (!item) expect.fail("there is no such item");
         return item;
-      },
-      forgetApprovals: async () => {
-        for (const { pk, sk } of await scan("TENANT_CONSENTS_TABLE")) {
-          await dynamoDb.send(
-            new DeleteItemCommand({
-              TableName: setting("TENANT_CONSENTS_TABLE"),
-              Key: marshall({ pk, sk }),
-            }),
-          );
-        }
       },
       putConnection: async (item) => {
         await dynamoDb.send(

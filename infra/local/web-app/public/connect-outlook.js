@@ -7,6 +7,7 @@
  *       const outcome = await outlook.connect({ mode: "popup" });   // first thing in the click
  *       if (outcome.status === "connected") show(outcome.connection);
  *       if (outcome.status === "blocked") offer(() => outlook.connect({ mode: "redirect" }));
+ *       if (outcome.status === "approval_needed") offer(() => outlook.requestApproval(outcome));
  *       if (outcome.status === "failed") explain(outcome.problem);
  *     };
  *
@@ -59,14 +60,20 @@
 /**
  * How an attempt to connect ended.
  *
+ * - `approval_needed`: the person's organisation lets only an administrator approve, and has not approved.
+ *   Either Microsoft said so, or it told somebody before and the person was not sent there again; call
+ *   `connect` with `anyway` if they want to try all the same.
  * - `closed`: the window is gone, without an end. Not a failure. Should it have been cut off rather than
  *   closed, its end still comes to the listeners of `onEnded`.
+ * - `approved`: no sign-in ended here; the person comes from the mail that says that they can connect now.
  * - `blocked`: the browser did not let the window open. Offer `mode: "redirect"`.
  * - `redirecting`: this page is about to be left.
  *
  * @typedef {{status: "connected", connection: Connection}
- *   | {status: "failed", problem: Problem}
- *   | {status: "closed"}
+ *   | {status: "failed", problem: Problem, attemptId?: string}
+ *   | {status: "approval_needed", attemptId: string, problem?: Problem, approval?: Approval["status"]}
+ *   | {status: "approved"}
+ *   | {status: "closed", attemptId?: string}
  *   | {status: "blocked"}
  *   | {status: "redirecting"}} Outcome
  */
@@ -86,6 +93,22 @@
  */
 
 /**
+ * How the approval of the person's organisation stands, and what became of their mail to an administrator.
+ *
+ * @typedef {object} Approval
+ * @property {"unknown" | "blocked" | "requested" | "reported" | "verified" | "lost"} status
+ * @property {string} [approvalUrl] what an administrator must open
+ * @property {string} [expiresAt] ISO 8601
+ * @property {{status: "none" | "sending" | "sent" | "unknown" | "not_delivered" | "joined", to?: string, at?: string}} [mail]
+ */
+
+/**
+ * What an approval is asked for: a sign-in that was turned away, or a connection that waits for it.
+ *
+ * @typedef {{attemptId: string} | {connectionId: string}} ApprovalFor
+ */
+
+/**
  * @typedef {object} ConnectOutlookOptions
  * @property {string | (() => Promise<string>)} apiUrl without a slash at its end; or a function that finds it
  * @property {() => Promise<string | undefined>} getAccessToken the product's JWT for the API; `undefined`
@@ -99,6 +122,8 @@
  *   windows for a person, not for a page
  * @property {string} [connectionId] renews this connection
  * @property {string} [loginHint] the address to propose at Microsoft
+ * @property {boolean} [anyway] goes to Microsoft although the organisation is known not to have approved
+ * @property {boolean} [forOrganization] the person is an administrator: they approve for everybody first
  * @property {AbortSignal} [signal] gives up waiting, and closes the window
  */
 
@@ -108,6 +133,9 @@ const requestTimeoutMs = 30_000;
 
 /** Redeeming takes seconds; the API itself declares it interrupted after a minute. */
 const completingTimeoutMs = 75_000;
+
+/** Microsoft applies an approval within minutes. */
+const spreadingTimeoutMs = 12 * 60_000;
 
 /** An attempt lives for ten minutes. The API says when it is over; this is for when it cannot. */
 const waitingTimeoutMs = 15 * 60_000;
@@ -159,6 +187,43 @@ export const createConnectOutlook = ({ apiUrl, getAccessToken, returnTo }) => {
   const disconnect = (id) => request("DELETE", `/connections/${encodeURIComponent(id)}`);
 
   /**
+   * Asks for an approval: gives the link for an administrator, and mails it to one if the person names them.
+   * Asking again is safe: the link stays the same, and nobody is mailed twice in a day.
+   *
+   * @param {ApprovalFor} what
+   * @param {string} [adminEmail] an address at the person's own mail domain
+   * @returns {Promise<Result<Approval>>}
+   */
+  const requestApproval = (what, adminEmail) => {
+    const asked =
+      "attemptId" in what ? { attemptId: what.attemptId } : { connectionId: what.connectionId };
+    return request("POST", "/admin-consent-requests", { ...asked, adminEmail });
+  };
+
+  /**
+   * Tells how the approval stands until it is there, less and less often.
+   *
+   * @param {{connectionId?: string, onChange: (approval: Approval) => void, signal: AbortSignal}} options
+   */
+  const watchApproval = async ({ connectionId, onChange, signal }) => {
+    const path = connectionId
+      ? `/admin-consent-requests?connectionId=${encodeURIComponent(connectionId)}`
+      : "/admin-consent-requests";
+    for (let pauseMs = 4_000; !signal.aborted; pauseMs = Math.min(pauseMs * 1.1, 60_000)) {
+      await pause(pauseMs, signal);
+      if (signal.aborted) return;
+      const asked = await request("GET", path);
+      if (signal.aborted) return;
+      if (!asked.ok) {
+        if (isPassing(asked.problem)) continue;
+        return;
+      }
+      onChange(asked.value);
+      if (asked.value.status === "verified") return;
+    }
+  };
+
+  /**
    * @param {Attempt} attempt
    * @returns {Promise<Outcome | undefined>} `undefined` while it has not ended
    */
@@ -169,9 +234,11 @@ export const createConnectOutlook = ({ apiUrl, getAccessToken, returnTo }) => {
         return got.ok ? { status: "connected", connection: got.value } : failed(got.problem);
       }
       case "failed":
-        return failed(describeProblem(attempt.problem));
       case "expired":
-        return failed(localProblem("attempt_expired"));
+        return failed(
+          attempt.problem ? describeProblem(attempt.problem) : localProblem("attempt_expired"),
+          attempt.attemptId,
+        );
       default:
         return undefined;
     }
@@ -180,7 +247,7 @@ export const createConnectOutlook = ({ apiUrl, getAccessToken, returnTo }) => {
   /**
    * Asks until the attempt ends, or the window is gone for good.
    *
-   * @param {string} attemptId
+   * @param {() => string} attemptId of the sign-in that the window is at: a fresh approval may need several
    * @param {Window} popup
    * @param {AbortSignal} signal
    * @returns {Promise<Outcome>}
@@ -189,6 +256,7 @@ export const createConnectOutlook = ({ apiUrl, getAccessToken, returnTo }) => {
     const startedAt = performance.now();
     let pauseMs = 2_000;
     let timesSeenClosed = 0;
+    const first = attemptId();
     while (!signal.aborted && performance.now() - startedAt < waitingTimeoutMs) {
       await pause(popup.closed ? 1_000 : pauseMs, signal);
       pauseMs = Math.min(pauseMs * 1.2, 6_000);
@@ -197,18 +265,23 @@ export const createConnectOutlook = ({ apiUrl, getAccessToken, returnTo }) => {
       const looksClosed = popup.closed && document.hasFocus();
       timesSeenClosed = looksClosed ? timesSeenClosed + 1 : 0;
 
-      const asked = await getAttempt(attemptId);
+      const asked = await getAttempt(attemptId());
       if (!asked.ok) {
         if (isPassing(asked.problem)) continue;
         return failed(asked.problem);
       }
       const outcome = await outcomeOf(asked.value);
-      if (outcome) return outcome;
-      // After the return from Microsoft the other page is at work, which may take it a minute.
-      const patience = asked.value.status === "pending" ? 3 : 60;
-      if (timesSeenClosed >= patience) return { status: "closed" };
+      const goesOn = outcome && isSpreading(outcome);
+      if (outcome && !goesOn) return outcome;
+      // After the return from Microsoft the other page is at work, which may take it a minute; and once it has
+      // been there, it looks closed from here wherever it goes.
+      const isFirst = asked.value.status === "pending" && attemptId() === first;
+      const patience = isFirst ? 3 : 60;
+      if (timesSeenClosed >= patience) return { status: "closed", attemptId: attemptId() };
     }
-    return signal.aborted ? { status: "closed" } : failed(localProblem("attempt_expired"));
+    return signal.aborted
+      ? { status: "closed", attemptId: attemptId() }
+      : failed(localProblem("attempt_expired"), attemptId());
   };
 
   /**
@@ -220,18 +293,20 @@ export const createConnectOutlook = ({ apiUrl, getAccessToken, returnTo }) => {
   const waitForPopup = async (attemptId, popup, signal) => {
     const channel = new BroadcastChannel(channelName);
     const polling = new AbortController();
+    let current = attemptId;
     /** @type {Promise<Outcome>} */
     const told = new Promise((resolve) => {
       channel.onmessage = ({ data }) => {
-        if (data?.type === "ended" && data.attemptId === attemptId) resolve(data.outcome);
+        if (data?.type === "continued" && data.from === current) current = data.to;
+        if (data?.type === "ended" && data.attemptId === current) resolve(data.outcome);
       };
     });
     try {
       const until = signal ? AbortSignal.any([signal, polling.signal]) : polling.signal;
-      const outcome = await Promise.race([told, pollUntilEnded(attemptId, popup, until)]);
+      const outcome = await Promise.race([told, pollUntilEnded(() => current, popup, until)]);
       if (signal?.aborted) popup.close();
       // The window may close: what it has to say is shown here.
-      else channel.postMessage({ type: "seen", attemptId });
+      else channel.postMessage({ type: "seen", attemptId: current });
       return outcome;
     } finally {
       polling.abort();
@@ -245,12 +320,18 @@ export const createConnectOutlook = ({ apiUrl, getAccessToken, returnTo }) => {
    * @param {ConnectOptions} options
    * @returns {Promise<Outcome>}
    */
-  const connect = async ({ mode, connectionId, loginHint, signal }) => {
+  const connect = async (options) => {
+    const { mode, connectionId, loginHint, anyway, forOrganization, signal } = options;
     // Before the first `await`: after it the browser no longer sees a click, and blocks the window.
     const popup = mode === "popup" ? openPopup() : undefined;
     if (popup === null) return { status: "blocked" };
 
-    const started = await request("POST", "/start", { returnTo, connectionId, loginHint });
+    const started = await request("POST", "/start", {
+      returnTo,
+      connectionId,
+      loginHint,
+      forOrganization,
+    });
     if (signal?.aborted) {
       popup?.close();
       return { status: "closed" };
@@ -260,12 +341,16 @@ export const createConnectOutlook = ({ apiUrl, getAccessToken, returnTo }) => {
       return failed(started.problem);
     }
 
-    const { attemptId, authorizationUrl } = started.value;
+    const { attemptId, authorizationUrl, adminApproval } = started.value;
+    if (adminApproval && !anyway) {
+      popup?.close();
+      return { status: "approval_needed", attemptId, approval: adminApproval.status };
+    }
     if (!popup) {
       window.location.assign(webAddress(authorizationUrl));
       return { status: "redirecting" };
     }
-    if (popup.closed) return { status: "closed" };
+    if (popup.closed) return { status: "closed", attemptId };
     popup.location.replace(webAddress(authorizationUrl));
     return waitForPopup(attemptId, popup, signal);
   };
@@ -303,7 +388,7 @@ export const createConnectOutlook = ({ apiUrl, getAccessToken, returnTo }) => {
     for (let sending = 1; ; sending += 1) {
       const completed = await request("POST", "/complete", { attemptId, completion });
       if (completed.ok) return { status: "connected", connection: completed.value };
-      if (!endIsUnknown.has(completed.problem.code)) return failed(completed.problem);
+      if (!endIsUnknown.has(completed.problem.code)) return failed(completed.problem, attemptId);
       const ended = await askHowItEnded(attemptId);
       const arrived = ended.status !== "failed" || ended.problem.code !== "not_finished";
       if (sending === 3 || (arrived && !isLost(ended))) return ended;
@@ -312,14 +397,48 @@ export const createConnectOutlook = ({ apiUrl, getAccessToken, returnTo }) => {
   };
 
   /**
+   * An administrator approved, and Microsoft is still applying it: waits, and goes there again in this window.
+   *
+   * @param {string} attemptId
+   * @param {Problem} problem
+   * @param {ReturnOptions} options
+   * @returns {Promise<Outcome>}
+   */
+  const goThereAgain = async (attemptId, problem, { loginHint, onWaiting }) => {
+    const since = Number(sessionStorage.getItem(spreadingSince)) || Date.now();
+    if (Date.now() - since > spreadingTimeoutMs) return failed(problem, attemptId);
+    sessionStorage.setItem(spreadingSince, String(since));
+    onWaiting?.(problem);
+    await pause((problem.retryAfterSeconds ?? 20) * 1_000);
+    const hint = await loginHint?.();
+    const started = await request("POST", "/start", { returnTo, loginHint: hint });
+    if (!started.ok) return failed(started.problem);
+    const channel = new BroadcastChannel(channelName);
+    channel.postMessage({ type: "continued", from: attemptId, to: started.value.attemptId });
+    channel.close();
+    window.location.replace(webAddress(started.value.authorizationUrl));
+    return { status: "redirecting" };
+  };
+
+  /**
+   * @typedef {object} ReturnOptions
+   * @property {() => Promise<string | undefined>} [loginHint] the person's own address, proposed at Microsoft
+   *   when they have to go there again
+   * @property {(problem: Problem) => void} [onWaiting] told that an approval is being applied, and that this
+   *   page goes on by itself
+   */
+
+  /**
    * Finishes the connection on the page to which people return. Call it once, as soon as the page has loaded,
    * and show the outcome: in a window that `connect` opened, it is closed when the page that waits has heard.
    *
    * @param {Location} location
+   * @param {ReturnOptions} [options]
    * @returns {Promise<Outcome>}
    */
-  const handleReturn = async (location) => {
+  const handleReturn = async (location, options = {}) => {
     const fragment = new URLSearchParams(location.hash.slice(1));
+    if (fragment.get("approval") === "granted") return { status: "approved" };
     const completion = fragment.get("completion");
     const attemptId = fragment.get("attemptId") ?? history.state?.outlookAttemptId;
     // Before any request: the one-time value must not stay in the address, the history or a screenshot.
@@ -341,6 +460,10 @@ export const createConnectOutlook = ({ apiUrl, getAccessToken, returnTo }) => {
     const outcome = completion
       ? await complete(attemptId, completion)
       : await askHowItEnded(attemptId);
+    if (outcome.status === "failed" && isSpreading(outcome)) {
+      return goThereAgain(attemptId, outcome.problem, options);
+    }
+    sessionStorage.removeItem(spreadingSince);
     channel.postMessage({ type: "ended", attemptId, outcome });
     return outcome;
   };
@@ -359,7 +482,16 @@ export const createConnectOutlook = ({ apiUrl, getAccessToken, returnTo }) => {
     return () => channel.close();
   };
 
-  return { connect, handleReturn, list, get, disconnect, onEnded };
+  return {
+    connect,
+    handleReturn,
+    requestApproval,
+    watchApproval,
+    list,
+    get,
+    disconnect,
+    onEnded,
+  };
 };
 
 /** @returns {Window | null} `null` if the browser blocked it */
@@ -414,8 +546,23 @@ const pause = (milliseconds, signal) =>
     });
   });
 
-/** @param {Problem} problem @returns {Outcome} */
-const failed = (problem) => ({ status: "failed", problem });
+/** Only an administrator can help, as far as anybody knows. */
+const needsApproval = new Set(["admin_approval_required", "probably_blocked"]);
+
+/** @param {Problem} problem @param {string} [attemptId] @returns {Outcome} */
+const failed = (problem, attemptId) => {
+  if (attemptId === undefined) return { status: "failed", problem };
+  return needsApproval.has(problem.code)
+    ? { status: "approval_needed", attemptId, problem }
+    : { status: "failed", problem, attemptId };
+};
+
+/** @param {Outcome} outcome whether an approval is being applied, so that the same thing works shortly */
+const isSpreading = (outcome) =>
+  outcome.status === "failed" && outcome.problem.code === "approval_spreading";
+
+/** Since when this window has been sent to Microsoft again and again; kept while it is open. */
+const spreadingSince = "outlook-approval-since";
 
 /** Failures after which the request may nevertheless have been carried out, or somebody else's was. */
 const endIsUnknown = new Set([
@@ -480,18 +627,21 @@ const titles = {
   account_type_not_supported: "This kind of account cannot be connected",
   admin_approval_required: "Your administrator must approve this first",
   admin_consent_required: "Your administrator must approve this first",
+  approval_spreading: "The approval is being applied",
   already_completed: "This sign-in is finished",
   attempt_expired: "This sign-in has expired",
   attempt_interrupted: "This sign-in was interrupted",
   attempt_unknown: "This sign-in is not known",
   disconnected_since: "Disconnected meanwhile",
   in_progress: "This sign-in is being finished",
+  mail_not_allowed: "This address cannot be mailed",
   mailbox_not_available: "There is no mailbox to connect",
   no_answer: "No answer",
   not_finished: "Not finished",
   not_found: "Not found",
   nothing_to_finish: "Nothing to finish",
   offline: "You are offline",
+  probably_blocked: "Your administrator must probably approve this first",
   permissions_missing: "Some permissions are missing",
   reauthorization_required: "Sign in to Microsoft again",
   session_mismatch: "Somebody else began this sign-in",
@@ -502,6 +652,7 @@ const titles = {
   throttled: "Microsoft is busy",
   timed_out: "No answer",
   too_many_attempts: "Too many sign-ins at once",
+  too_many_mails: "Enough mails for today",
   too_many_requests: "Too many requests",
 };
 

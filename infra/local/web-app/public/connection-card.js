@@ -10,6 +10,7 @@ import { inWords, permissionsInWords, statusWords } from "./words.js";
  * @typedef {object} CardActions
  * @property {(connection: Connection, button: HTMLButtonElement) => void} run
  * @property {(connection: Connection, button: HTMLButtonElement) => void} reconnect
+ * @property {(connection: Connection, button: HTMLButtonElement) => void} ask asks an administrator
  * @property {(connection: Connection, button: HTMLButtonElement) => void} disconnect
  */
 
@@ -25,9 +26,10 @@ export const connectionCard = (connection, actions) => {
   const { words, tone } = statusWords[status];
   const headingId = `name-${id}`;
   const needsSignIn = status === "reauthorization_required";
+  const needsApproval = status === "admin_approval_required";
 
   /**
-   * @param {"run" | "reconnect" | "disconnect"} action
+   * @param {"run" | "reconnect" | "ask" | "disconnect"} action
    * @param {string} text
    * @param {string} look
    * @param {SVGElement} [sign]
@@ -68,7 +70,7 @@ export const connectionCard = (connection, actions) => {
           words,
         ),
       ),
-      problem && status !== "connected" ? problemMessage(describeProblem(problem)) : undefined,
+      problem ? problemMessage(describeProblem(problem)) : undefined,
       element(
         "dl",
         { class: "facts" },
@@ -82,6 +84,7 @@ export const connectionCard = (connection, actions) => {
       element(
         "div",
         { class: "actions" },
+        needsApproval ? button("ask", "Ask an administrator", "primary") : undefined,
         ...(needsSignIn
           ? [button("reconnect", "Reconnect", "primary"), button("run", "Run workflow", "")]
           : [

@@ -1,3 +1,4 @@
+import { approvalPanel } from "./approval-panel.js";
 import { createConnectOutlook } from "./connect-outlook.js";
 import { connectionCard } from "./connection-card.js";
 import { byId, element } from "./element.js";
@@ -15,7 +16,7 @@ import { inWords } from "./words.js";
 import { workflowResult } from "./workflow-result.js";
 
 /**
- * @import { Connection, Outcome, Problem } from "./connect-outlook.js"
+ * @import { ApprovalFor, Connection, Outcome, Problem } from "./connect-outlook.js"
  * @import { CardActions } from "./connection-card.js"
  * @import { Person } from "./session.js"
  * @import { Run } from "./workflow-result.js"
@@ -24,6 +25,8 @@ import { workflowResult } from "./workflow-result.js";
 const outlook = createConnectOutlook({ apiUrl, getAccessToken });
 
 const notice = byId("notice", HTMLElement);
+/** Not a part of the notice: every change of that is read out as a whole. */
+const approval = byId("approval", HTMLElement);
 const cards = byId("cards", HTMLUListElement);
 const empty = byId("empty", HTMLElement);
 const connectButton = byId("connect", HTMLButtonElement);
@@ -32,8 +35,13 @@ const dialog = byId("disconnect-dialog", HTMLDialogElement);
 
 byId("empty-sign", HTMLElement).append(icon("mail"));
 
+/** Ends the panel that waits for an approval, if one is shown. */
+let approving = new AbortController();
+
 /** @param {Element[]} content shown above the list, and read out */
 const tell = (...content) => {
+  approving.abort();
+  approval.replaceChildren();
   const hadFocus = notice.contains(document.activeElement);
   notice.replaceChildren(...content);
   if (hadFocus) notice.focus();
@@ -73,6 +81,40 @@ const tellProblem = (problem, again) => {
         ? button("Try again", "", again)
         : undefined;
   tell(next ? problemMessage(problem, next) : problemMessage(problem));
+};
+
+/**
+ * Shows what a person can do whose organisation lets only an administrator approve.
+ *
+ * @param {ApprovalFor} what
+ * @param {{connectionId?: string, loginHint?: string}} how
+ * @param {{problem?: Problem, approval?: string}} [known]
+ */
+const askAdministrator = (what, how, { problem, approval: status } = {}) => {
+  tell();
+  approving = new AbortController();
+  const panel = approvalPanel({
+    outlook,
+    what,
+    ...(problem && { problem }),
+    wasAsked: status === "requested",
+    email: person?.email ?? "",
+    tryAnyway: () => connect({ ...how, mode: "popup", anyway: true }),
+    approveNow: () => connect({ ...how, mode: "popup", forOrganization: true }),
+    goOn: () => connect({ ...how, mode: "redirect", anyway: true }),
+    worksAgain: () => {
+      tell(
+        goodMessage(
+          "Approved",
+          "Your organisation has approved Appse AI again. The mailbox works again within ten minutes, without you.",
+        ),
+      );
+      showList();
+    },
+    signal: approving.signal,
+  });
+  approval.replaceChildren(panel);
+  panel.querySelector("h2")?.focus();
 };
 
 // The list
@@ -118,7 +160,8 @@ let waiting;
 /**
  * Must be called in the click itself, or the browser blocks the window.
  *
- * @param {{mode: "popup" | "redirect", connectionId?: string, loginHint?: string}} how
+ * @param {{mode: "popup" | "redirect", connectionId?: string, loginHint?: string, anyway?: boolean,
+ *   forOrganization?: boolean}} how
  */
 const connect = async (how) => {
   waiting?.abort();
@@ -138,7 +181,11 @@ const connect = async (how) => {
   // Another attempt may have been begun in between: its news count now.
   if (waiting !== mine) return;
   waiting = undefined;
-  showOutcome(end, how);
+  const { connectionId, loginHint } = how;
+  showOutcome(end, {
+    ...(connectionId !== undefined && { connectionId }),
+    ...(loginHint !== undefined && { loginHint }),
+  });
 };
 
 /**
@@ -156,15 +203,45 @@ const showOutcome = (outcome, how) => {
           : goodMessage("Mailbox reconnected", `Your workflows can use ${username} again.`),
       );
     }
-    case "failed":
-      return tellProblem(outcome.problem, () => connect({ ...how, mode: "popup" }));
-    case "closed":
+    case "approval_needed":
+      return askAdministrator(
+        how.connectionId === undefined
+          ? { attemptId: outcome.attemptId }
+          : { connectionId: how.connectionId },
+        how,
+        outcome,
+      );
+    case "failed": {
+      const { problem, attemptId } = outcome;
+      const again = () => connect({ ...how, mode: "popup" });
+      // Microsoft's answer is the same whether the person said no or nobody but an administrator could say yes.
+      if (problem.code !== "access_declined" || attemptId === undefined) {
+        return tellProblem(problem, again);
+      }
+      return tell(
+        problemMessage(
+          problem,
+          button("Try again", "", again),
+          button("Ask an administrator", "", () => askAdministrator({ attemptId }, how)),
+        ),
+      );
+    }
+    case "closed": {
+      const { attemptId } = outcome;
       return tell(
         plainMessage(
           "The Microsoft window is closed",
           "Nothing was changed. If you are still signing in somewhere, carry on: the mailbox appears here.",
+          ...(attemptId === undefined
+            ? []
+            : [
+                button("Microsoft asked for an administrator", "", () =>
+                  askAdministrator({ attemptId }, how),
+                ),
+              ]),
         ),
       );
+    }
     case "blocked":
       return tell(
         plainMessage(
@@ -173,6 +250,7 @@ const showOutcome = (outcome, how) => {
           button("Continue in this window", "primary", () => connect({ ...how, mode: "redirect" })),
         ),
       );
+    case "approved":
     case "redirecting":
       return undefined;
     default:
@@ -211,11 +289,17 @@ const cardActions = {
       const headingId = `result-${connection.id}`;
       card?.append(workflowResult(run, headingId));
       document.getElementById(headingId)?.focus();
-      if (run.status === "failed") await refreshCard(connection, run);
+      // A run may also be the first to learn that all is well again.
+      if (run.status === "failed" || connection.status !== "connected") {
+        await refreshCard(connection, run);
+      }
     }),
 
   reconnect: ({ id, account }) =>
     connect({ mode: "popup", connectionId: id, loginHint: account.username }),
+
+  ask: ({ id, account }) =>
+    askAdministrator({ connectionId: id }, { connectionId: id, loginHint: account.username }),
 
   disconnect: (connection, pressed) => {
     byId("disconnect-title", HTMLElement).textContent =
@@ -348,6 +432,12 @@ if (person) {
   byId("person-name", HTMLElement).textContent = person.name;
   byId("workspace-name", HTMLElement).textContent = person.workspace.name;
   await showList();
+  // From the page of return, where a sign-in was turned away.
+  const attemptId = new URLSearchParams(window.location.search).get("approval");
+  if (attemptId) {
+    history.replaceState(null, "", "/");
+    askAdministrator({ attemptId }, {});
+  }
 } else {
   window.location.replace("/sign-in");
 }

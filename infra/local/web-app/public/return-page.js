@@ -1,10 +1,10 @@
 import { createConnectOutlook } from "./connect-outlook.js";
 import { byId, element } from "./element.js";
 import { icon } from "./icons.js";
-import { apiUrl, getAccessToken } from "./session.js";
+import { apiUrl, getAccessToken, signedInPerson } from "./session.js";
 import { whoMustAct } from "./words.js";
 
-/** @import { Outcome } from "./connect-outlook.js" */
+/** @import { Outcome, Problem } from "./connect-outlook.js" */
 
 /**
  * @param {"good" | "warn"} tone
@@ -36,6 +36,20 @@ const showOutcome = (outcome) => {
       [element("p", {}, text)],
       linkTo("/", "Back to your connections"),
     );
+  } else if (outcome.status === "approved") {
+    const text = "Your organisation has approved Appse AI. You can connect your mailbox now.";
+    show("good", "Approved", [element("p", {}, text)], linkTo("/", "Connect your mailbox"));
+  } else if (outcome.status === "approval_needed") {
+    const { attemptId, problem } = outcome;
+    show(
+      "warn",
+      "Admin approval is required",
+      [
+        element("p", {}, problem?.message ?? ""),
+        element("p", { class: "who" }, whoMustAct.tenant_admin),
+      ],
+      linkTo(`/?approval=${encodeURIComponent(attemptId)}`, "Ask an administrator"),
+    );
   } else if (outcome.status === "failed") {
     const { code, actor, title, message } = outcome.problem;
     const next =
@@ -47,4 +61,21 @@ const showOutcome = (outcome) => {
   }
 };
 
-showOutcome(await createConnectOutlook({ apiUrl, getAccessToken }).handleReturn(window.location));
+/** @param {Problem} problem an approval is being applied */
+const showWaiting = ({ title, message }) => {
+  document.title = `${title} – Appse AI`;
+  byId("end", HTMLElement).replaceChildren(
+    element("span", { class: "spinner" }),
+    element("h1", {}, title),
+    element("p", { class: "muted" }, message),
+    element("p", { class: "muted" }, "This page goes on by itself. Please keep it open."),
+  );
+};
+
+const outlook = createConnectOutlook({ apiUrl, getAccessToken });
+showOutcome(
+  await outlook.handleReturn(window.location, {
+    loginHint: async () => (await signedInPerson())?.email,
+    onWaiting: showWaiting,
+  }),
+);

@@ -1,0 +1,262 @@
+import { element } from "./element.js";
+import { icon } from "./icons.js";
+import { inWords } from "./words.js";
+
+/**
+ * @import { Approval, ApprovalFor, Problem, createConnectOutlook } from "./connect-outlook.js"
+ */
+
+/**
+ * @typedef {object} ApprovalPanelOptions
+ * @property {ReturnType<typeof createConnectOutlook>} outlook
+ * @property {ApprovalFor} what
+ * @property {Problem} [problem] what Microsoft said, if it was asked
+ * @property {boolean} wasAsked somebody of the organisation has asked an administrator before
+ * @property {string} email the person's own address: administrators are mailed at its domain only
+ * @property {() => void} [tryAnyway]
+ * @property {() => void} approveNow for a person who is an administrator
+ * @property {() => void} goOn once it is approved; without a click, so in this window
+ * @property {() => void} worksAgain the same for a connection, which needs no sign-in
+ * @property {AbortSignal} signal ends it
+ */
+
+/** How long a person has to stop the page from going on by itself. */
+const countdownSeconds = 5;
+
+/** @type {Readonly<Record<NonNullable<Approval["mail"]>["status"], (to: string) => string>>} */
+const mailWords = {
+  none: () => "",
+  sending: (to) =>
+    `The mail to ${to} is on its way, as far as we know. If nothing arrives, send the link yourself.`,
+  sent: (to) => `We have mailed ${to}. You will get a mail when it is approved.`,
+  unknown: (to) =>
+    `We cannot tell whether the mail to ${to} was sent, and do not send it twice. Please send the link yourself.`,
+  not_delivered: (to) =>
+    `The mail to ${to} could not be delivered. Please check the address, or send the link yourself.`,
+  joined: (to) =>
+    `${to} was already mailed for your organisation today. Your request is on the page that the mail leads to.`,
+};
+
+/** @type {Readonly<Partial<Record<Approval["status"], string>>>} */
+const statusSentences = {
+  requested: "This page notices by itself when an administrator approves.",
+  reported: "An administrator has approved it. It is being confirmed.",
+};
+
+/** @param {Approval["mail"]} mail */
+const mailSentence = (mail) => (mail?.to ? mailWords[mail.status](mail.to) : "");
+
+/**
+ * Tells a person that only an administrator can help, gives them what an administrator needs, and waits with them.
+ *
+ * @param {ApprovalPanelOptions} options
+ * @returns {HTMLElement}
+ */
+export const approvalPanel = (options) => {
+  const {
+    outlook,
+    what,
+    problem,
+    wasAsked,
+    email,
+    tryAnyway,
+    approveNow,
+    goOn,
+    worksAgain,
+    signal,
+  } = options;
+  const domain = email.slice(email.lastIndexOf("@") + 1);
+  const said = element("p", { class: "muted", role: "status" });
+  const body = element("div", { class: "stack" });
+  const panel = element(
+    "section",
+    { class: "message approval", "aria-labelledby": "approval-title" },
+    icon("alert"),
+    element(
+      "div",
+      { class: "stack" },
+      element("h2", { id: "approval-title", tabindex: "-1" }, "Admin approval is required"),
+      problem ? element("p", {}, problem.message) : undefined,
+      element(
+        "p",
+        { class: "muted" },
+        "In your organisation only an administrator may approve apps that work with mail. One approval is enough for everybody; each person still connects only their own mailbox.",
+      ),
+      wasAsked
+        ? element(
+            "p",
+            {},
+            "An administrator has already been asked. You can ask again, or wait here.",
+          )
+        : undefined,
+      body,
+      said,
+    ),
+  );
+
+  /** @param {string} text @param {string} look @param {() => void} click */
+  const button = (text, look, click) =>
+    element("button", { type: "button", class: look, click }, text);
+
+  const others = () =>
+    element(
+      "div",
+      { class: "actions" },
+      tryAnyway ? button("Try anyway", "", tryAnyway) : undefined,
+      button("I am an administrator: approve now", "quiet", approveNow),
+    );
+
+  const showApproved = () => {
+    if ("connectionId" in what) return worksAgain();
+    let left = countdownSeconds;
+    const countdown = element("p", { class: "muted" });
+    const stop = () => {
+      clearInterval(timer);
+      countdown.textContent = "Your organisation has approved Appse AI. Connect whenever you like.";
+    };
+    const count = () => {
+      if (signal.aborted) return clearInterval(timer);
+      countdown.textContent = `Your organisation has approved Appse AI. Continuing in ${left} seconds…`;
+      if (left === 0) {
+        clearInterval(timer);
+        goOn();
+      }
+      left -= 1;
+    };
+    const timer = setInterval(count, 1_000);
+    count();
+    const approved = element(
+      "section",
+      { class: "message good", "aria-labelledby": "approval-title" },
+      icon("check"),
+      element(
+        "div",
+        { class: "stack" },
+        element("h2", { id: "approval-title", tabindex: "-1" }, "Approved"),
+        countdown,
+        element(
+          "div",
+          { class: "actions" },
+          button("Continue now", "primary", () => {
+            clearInterval(timer);
+            goOn();
+          }),
+          button("Not now", "", stop),
+        ),
+      ),
+    );
+    const hadFocus = panel.contains(document.activeElement);
+    panel.replaceWith(approved);
+    if (hadFocus) approved.querySelector("h2")?.focus();
+  };
+
+  /** @param {Approval} approval */
+  const showStatus = ({ status, mail }) => {
+    said.textContent = [statusSentences[status], mailSentence(mail)].filter(Boolean).join(" ");
+  };
+
+  const form = (/** @type {string} */ approvalUrl, /** @type {string} */ until) => {
+    const url = element("input", {
+      id: "approval-url",
+      type: "text",
+      readonly: "",
+      value: approvalUrl,
+    });
+    url.addEventListener("focus", () => url.select());
+    const copied = element("span", { class: "muted", role: "status" });
+    const copy = button("Copy link", "", async () => {
+      try {
+        await navigator.clipboard.writeText(approvalUrl);
+        copied.textContent = "Copied.";
+      } catch {
+        url.select();
+        copied.textContent = "Press Ctrl+C to copy it.";
+      }
+    });
+
+    const mail = element("input", {
+      id: "approval-email",
+      type: "email",
+      name: "email",
+      autocomplete: "off",
+      "aria-describedby": "approval-hint approval-error",
+      required: "",
+    });
+    const error = element("p", { id: "approval-error", class: "field-error" });
+    const send = element("button", { type: "submit" }, "Send");
+    const mailForm = element(
+      "form",
+      { class: "field", novalidate: "" },
+      element("label", { for: "approval-email" }, "Or e-mail it to your administrator"),
+      element("div", { class: "field-row" }, mail, send),
+      element("p", { id: "approval-hint", class: "muted" }, `An address that ends in @${domain}`),
+      error,
+    );
+    /** @param {string} text */
+    const complain = (text) => {
+      error.textContent = text;
+      if (text) mail.setAttribute("aria-invalid", "true");
+      else mail.removeAttribute("aria-invalid");
+      if (text) mail.focus();
+    };
+    mailForm.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      if (send.ariaDisabled === "true") return;
+      if (!mail.value.trim()) return complain("Please enter the address of an administrator.");
+      complain("");
+      send.ariaDisabled = "true";
+      const asked = await outlook.requestApproval(what, mail.value.trim());
+      send.ariaDisabled = null;
+      if (signal.aborted) return;
+      if (!asked.ok) return complain(asked.problem.message);
+      if (asked.value.status === "verified") return showApproved();
+      mail.value = "";
+      showStatus(asked.value);
+    });
+
+    return [
+      element(
+        "div",
+        { class: "field" },
+        element("label", { for: "approval-url" }, "Send this link to your administrator"),
+        element("div", { class: "field-row" }, url, copy),
+        element(
+          "p",
+          { class: "muted" },
+          `It shows who asks and for what, and works until ${inWords(until)}. `,
+          copied,
+        ),
+      ),
+      mailForm,
+      others(),
+    ];
+  };
+
+  const open = async () => {
+    body.replaceChildren(element("p", { class: "muted" }, "Getting the link…"));
+    const asked = await outlook.requestApproval(what);
+    if (signal.aborted) return;
+    if (!asked.ok) {
+      body.replaceChildren(
+        element("p", {}, asked.problem.message),
+        element("div", { class: "actions" }, button("Try again", "", open)),
+        others(),
+      );
+      return;
+    }
+    const { status, approvalUrl, expiresAt } = asked.value;
+    if (status === "verified" || !approvalUrl || !expiresAt) return showApproved();
+    body.replaceChildren(...form(approvalUrl, expiresAt));
+    showStatus(asked.value);
+    outlook.watchApproval({
+      ...("connectionId" in what && { connectionId: what.connectionId }),
+      signal,
+      onChange: (approval) => {
+        if (approval.status === "verified") showApproved();
+        else showStatus(approval);
+      },
+    });
+  };
+  open();
+  return panel;
+};

@@ -1,0 +1,296 @@
+import type { Page } from "playwright-core";
+import { expect, it } from "vitest";
+import { mailsTo } from "../e2e/administrator.ts";
+import { forgetApprovals } from "../e2e/forget-approvals.ts";
+import { accept, decline, signInAtMicrosoft } from "./microsoft-pages.ts";
+import { card, opensMicrosoft, sees, seesNoLonger } from "./sees.ts";
+import { type Scene, stories } from "./stories.ts";
+
+const niall = "niall.byrne@aldermoor.example";
+const oona = "oona.virtanen@aldermoor.example";
+const margit = "margit.solberg@aldermoor.example";
+
+const panel = (page: Page) => page.getByRole("region", { name: "Admin approval is required" });
+
+/** The person is turned away at Microsoft, and sent back to the product. */
+const turnedAway = async (page: Page, username: string) => {
+  const microsoft = await opensMicrosoft(page, "Connect Outlook");
+  await signInAtMicrosoft(microsoft, username);
+  await sees(microsoft.getByRole("heading", { name: "Need admin approval" }));
+  await microsoft
+    .getByRole("button", { name: "Return to the application without granting consent" })
+    .click();
+  await sees(panel(page));
+};
+
+/** An administrator's browser, on the page that the newest mail leads to. */
+const openedMail = async (scene: Scene): Promise<Page> => {
+  const page = await (await scene.newBrowser()).newPage();
+  await page.goto(scene.stack.origins.mail);
+  await page.getByRole("button", { name: "Toggle HTML view" }).first().click();
+  const link = page
+    .frameLocator("iframe")
+    .first()
+    .getByRole("link", { name: "Review and approve" });
+  await page.goto((await link.getAttribute("href")) ?? "about:blank");
+  await sees(page.getByRole("heading", { name: "Approve Appse AI for your organisation" }));
+  return page;
+};
+
+const askByMail = async (page: Page, administrator = margit) => {
+  await page.getByLabel("Or e-mail it to your administrator").fill(administrator);
+  await page.getByRole("button", { name: "Send" }).click();
+};
+
+stories("an organisation in which only an administrator may approve", (scene) => {
+  const fresh = () => forgetApprovals(scene.stack);
+
+  it("is approved once, and then the waiting page goes on and ends connected, as do colleagues", async () => {
+    await fresh();
+    const page = await scene.signIn("user_niall");
+    await turnedAway(page, niall);
+    await sees(page.getByLabel("Send this link to your administrator"));
+    await scene.inspect(page, "connections-approval-needed");
+
+    await askByMail(page);
+    await sees(panel(page).getByText(`We have mailed ${margit}.`));
+    await scene.inspect(page, "connections-approval-mailed");
+
+    const administrator = await openedMail(scene);
+    await sees(administrator.getByText(niall).first());
+    await scene.inspect(administrator, "approval-request");
+    await administrator.getByText("For your IT: approve without this page").click();
+    await scene.inspect(administrator, "approval-request-it");
+    await administrator.getByRole("link", { name: "Review and approve at Microsoft" }).click();
+    await signInAtMicrosoft(administrator, margit);
+    await accept(administrator);
+    await sees(administrator.getByRole("heading", { name: "Approved. Thank you" }));
+    await scene.inspect(administrator, "approval-verified");
+
+    await sees(page.getByRole("heading", { name: "Approved" }));
+    await scene.inspect(page, "connections-approval-granted");
+    await page.getByRole("button", { name: niall }).click();
+    await sees(page.getByRole("heading", { name: "Mailbox connected" }));
+
+    const colleague = await scene.signIn("user_oona");
+    const microsoft = await opensMicrosoft(colleague, "Connect Outlook");
+    await signInAtMicrosoft(microsoft, oona);
+    await sees(card(colleague, oona).getByText("Connected", { exact: true }).first());
+  });
+
+  it("says so also to a person who closes Microsoft's page, and to the next one beforehand", async () => {
+    await fresh();
+    const page = await scene.signIn("user_niall");
+    const microsoft = await opensMicrosoft(page, "Connect Outlook");
+    await signInAtMicrosoft(microsoft, niall);
+    await sees(microsoft.getByRole("heading", { name: "Need admin approval" }));
+    await microsoft.close();
+
+    await page.getByRole("button", { name: "Microsoft asked for an administrator" }).click();
+    await sees(panel(page));
+    await askByMail(page);
+    await sees(panel(page).getByText("We have mailed"));
+
+    const colleague = await scene.signIn("user_oona");
+    await colleague.getByRole("button", { name: "Connect Outlook" }).click();
+    await sees(panel(colleague));
+    await sees(panel(colleague).getByText("An administrator has already been asked."));
+    await scene.inspect(colleague, "connections-approval-known");
+
+    const anyway = await opensMicrosoft(colleague, "Try anyway");
+    await signInAtMicrosoft(anyway, oona);
+    await sees(anyway.getByRole("heading", { name: "Need admin approval" }));
+  });
+
+  it("is approved by an administrator who uses the product, and ends with a mailbox, in one go", async () => {
+    await fresh();
+    const first = await scene.signIn("user_niall");
+    await turnedAway(first, niall);
+    const page = await scene.signIn("user_margit");
+    await page.getByRole("button", { name: "Connect Outlook" }).click();
+    await sees(panel(page));
+
+    const microsoft = await opensMicrosoft(page, "I am an administrator: approve now");
+    await signInAtMicrosoft(microsoft, margit);
+    await accept(microsoft);
+
+    await sees(card(page, margit).getByText("Connected", { exact: true }).first());
+    await sees(first.getByRole("heading", { name: "Approved" }));
+    await first.getByRole("button", { name: "Not now" }).click();
+    await sees(first.getByText("Connect whenever you like."));
+  });
+
+  it("stays as it is when the administrator declines", async () => {
+    await fresh();
+    const page = await scene.signIn("user_niall");
+    await turnedAway(page, niall);
+    await askByMail(page);
+    await sees(panel(page).getByText("We have mailed"));
+
+    const administrator = await openedMail(scene);
+    await administrator.getByRole("link", { name: "Review and approve at Microsoft" }).click();
+    await signInAtMicrosoft(administrator, margit);
+    await decline(administrator);
+
+    await sees(administrator.getByRole("heading", { name: "Not approved" }));
+    await scene.inspect(administrator, "approval-declined");
+    await sees(panel(page));
+  });
+
+  it("cannot be approved by somebody who is no administrator and opens the link", async () => {
+    await fresh();
+    const page = await scene.signIn("user_niall");
+    await turnedAway(page, niall);
+    const link = await page.getByLabel("Send this link to your administrator").inputValue();
+
+    const other = await (await scene.newBrowser()).newPage();
+    await other.goto(link);
+    await other.getByRole("link", { name: "Review and approve at Microsoft" }).click();
+    await signInAtMicrosoft(other, oona);
+    await other
+      .getByRole("button", { name: "Return to the application without granting consent" })
+      .click();
+
+    await sees(other.getByRole("heading", { name: "Only an administrator can approve this" }));
+    await scene.inspect(other, "approval-no-administrator");
+  });
+
+  it("is not approved by the administrator of another organisation", async () => {
+    await fresh();
+    const page = await scene.signIn("user_niall");
+    await turnedAway(page, niall);
+    const link = await page.getByLabel("Send this link to your administrator").inputValue();
+
+    const other = await (await scene.newBrowser()).newPage();
+    await other.goto(link);
+    const consent = await other
+      .getByRole("link", { name: "Review and approve at Microsoft" })
+      .getAttribute("href");
+    // Microsoft itself keeps strangers out of this tenant's page, so that they need to write their own address.
+    await other.goto(
+      (consent ?? "").replace(
+        /\/[0-9a-f-]{36}\/v2\.0\/adminconsent/,
+        "/organizations/v2.0/adminconsent",
+      ),
+    );
+    await signInAtMicrosoft(other, "ada.whitlock@larkfield.example");
+    await accept(other);
+
+    await sees(other.getByRole("heading", { name: "That was another organisation" }));
+    await scene.inspect(other, "approval-other-organisation");
+    await sees(panel(page));
+  });
+
+  it("may have a workflow of its own for requests at Microsoft", async () => {
+    await fresh();
+    const quentin = "quentin.marsh@brightwater.example";
+    const page = await scene.signIn("user_quentin");
+    const microsoft = await opensMicrosoft(page, "Connect Outlook");
+    await signInAtMicrosoft(microsoft, quentin);
+    await microsoft.getByRole("button", { name: "Request approval" }).click();
+    await microsoft.getByRole("button", { name: "Back to app" }).click();
+
+    await sees(page.getByText("Nothing was connected"));
+    await page.getByRole("button", { name: "Ask an administrator" }).click();
+    await sees(panel(page));
+  });
+
+  it("is waited for while Microsoft applies the approval, for a minute and a half", async () => {
+    await fresh();
+    scene.microsoft.setPropagation({ seconds: 90 });
+    const page = await scene.signIn("user_niall");
+    await turnedAway(page, niall);
+    await askByMail(page);
+    await sees(panel(page).getByText("We have mailed"));
+    const administrator = await openedMail(scene);
+    await administrator.getByRole("link", { name: "Review and approve at Microsoft" }).click();
+    await signInAtMicrosoft(administrator, margit);
+    await accept(administrator);
+    await sees(administrator.getByRole("heading", { name: "Approved, and being applied" }));
+    await scene.inspect(administrator, "approval-spreading");
+    await sees(panel(page).getByText("An administrator has approved it."));
+
+    const microsoft = await opensMicrosoft(page, "Try anyway");
+    await microsoft.getByRole("button", { name: niall }).click();
+    await sees(microsoft.getByRole("heading", { name: "The approval is being applied" }));
+    await scene.inspect(microsoft, "return-approval-spreading");
+    scene.stack.clock.advance(90);
+
+    await administrator.getByRole("link", { name: "Confirm the approval" }).click();
+    await sees(administrator.getByRole("heading", { name: "Approved. Thank you" }));
+    // The person's window goes on by itself.
+    await card(page, niall).waitFor({ timeout: 45_000 });
+  }, 120_000);
+
+  it("takes its approval back and gives it again: nobody reconnects", async () => {
+    await fresh();
+    scene.microsoft.grantTenantConsent({ tenantId: "a94d2e60-15cb-4f38-8b7a-0e6d93f1c582" });
+    const pages = new Map<string, Page>();
+    for (const [person, username] of [
+      ["user_niall", niall],
+      ["user_oona", oona],
+    ] as const) {
+      const page = await scene.signIn(person);
+      const microsoft = await opensMicrosoft(page, "Connect Outlook");
+      await signInAtMicrosoft(microsoft, username);
+      await sees(card(page, username).getByText("Connected", { exact: true }).first());
+      pages.set(username, page);
+    }
+    const page = pages.get(niall);
+    if (!page) throw new Error("nobody is there");
+
+    scene.microsoft.withdrawTenantConsent({ tenantId: "a94d2e60-15cb-4f38-8b7a-0e6d93f1c582" });
+    scene.stack.clock.advance(7_200);
+    for (const each of pages.values()) {
+      await each.getByRole("button", { name: /^Run workflow/ }).click();
+      await sees(each.getByText("Waiting for approval").first());
+    }
+    await page.getByRole("button", { name: /^Ask an administrator/ }).click();
+    await sees(panel(page));
+    await scene.inspect(page, "connections-approval-lost");
+
+    scene.microsoft.grantTenantConsent({ tenantId: "a94d2e60-15cb-4f38-8b7a-0e6d93f1c582" });
+    scene.stack.clock.advance(601);
+    await page.reload();
+    await page.getByRole("button", { name: /^Run workflow/ }).click();
+    await seesNoLonger(card(page, niall).getByText("Waiting for approval"));
+  });
+
+  it("is not asked by mail at another domain, and the reason stands at the field", async () => {
+    await fresh();
+    const page = await scene.signIn("user_niall");
+    await turnedAway(page, niall);
+
+    await askByMail(page, "boss@elsewhere.example");
+
+    const field = page.getByLabel("Or e-mail it to your administrator");
+    await sees(page.getByText("We only write to administrators at your own organisation"));
+    expect(await field.getAttribute("aria-invalid")).toBe("true");
+    await scene.inspect(page, "connections-approval-refused");
+    expect(await mailsTo(scene.stack, "boss@elsewhere.example")).toEqual([]);
+  });
+
+  it("tells those who come from the mail about it what they can do", async () => {
+    await fresh();
+    const page = await scene.signIn("user_niall");
+    await turnedAway(page, niall);
+    await sees(page.getByLabel("Send this link to your administrator"));
+    scene.microsoft.grantTenantConsent({ tenantId: "a94d2e60-15cb-4f38-8b7a-0e6d93f1c582" });
+    const colleague = await scene.signIn("user_oona");
+    await colleague.getByRole("button", { name: "Connect Outlook" }).click();
+    const microsoft = await opensMicrosoft(colleague, "Try anyway");
+    await signInAtMicrosoft(microsoft, oona);
+    await sees(card(colleague, oona).getByText("Connected", { exact: true }).first());
+    await page.close();
+
+    scene.stack.clock.advance(120);
+    await scene.stack.runSchedules();
+    const [mail] = (await mailsTo(scene.stack, niall)).slice(-1);
+    const [link = ""] = /https?:\S+/.exec(mail?.body.text ?? "") ?? [];
+    const back = await (await scene.newBrowser()).newPage();
+    await back.goto(link);
+
+    await sees(back.getByRole("heading", { name: "Approved" }));
+    await sees(back.getByRole("link", { name: "Connect your mailbox" }));
+  });
+});
