@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
 import * as z from "zod/mini";
+import {
+  administratorsBrowser,
+  buttonOn,
+  linkIn,
+  mailsTo,
+  openPage,
+} from "./administrator-client.ts";
 import { signIn } from "./microsoft/walk-sign-in.ts";
 import { type ProductClient, postCallback, signInToProduct } from "./product-client.ts";
 import { type LocalStack, startLocalStack } from "./stack.ts";
@@ -140,6 +147,64 @@ const useMailbox = async (stack: LocalStack, product: ProductClient, username: s
   }
 };
 
+const approval = z.object({ status: z.string(), approvalUrl: z.optional(z.url()) });
+
+/** The ordinary first answer in most organisations, and the way from there to everybody connected. */
+const approveOrganisation = async (stack: LocalStack) => {
+  const niall = await signInToProduct(stack.origins, "user_niall");
+  const mailbox = { username: "niall.byrne@aldermoor.example" };
+  const margit = { username: "margit.solberg@aldermoor.example" };
+
+  const attemptId = await step(
+    "user_niall is sent back by Microsoft: an administrator must approve",
+    async () => {
+      const { attemptId, authorizationUrl } = await niall.start();
+      const form = await signIn(authorizationUrl, { ...mailbox, approval: "return" });
+      assert("action" in form, "Microsoft kept the person");
+      const { returned } = await postCallback(form);
+      assert(returned);
+      const answer = await niall.complete(returned);
+      assert.equal(answer.status, 403, await answer.clone().text());
+      return attemptId;
+    },
+  );
+  const link = await step(
+    `asks for approval, and the administrator gets one mail with a link`,
+    async () => {
+      const asked = await niall.call("POST", "/admin-consent-requests", {
+        attemptId,
+        adminEmail: margit.username,
+      });
+      assert.equal(asked.status, 200, await asked.clone().text());
+      const mails = await mailsTo(stack, margit.username);
+      const mail = mails.at(-1);
+      assert(mail, "no mail came");
+      return { mail, url: linkIn(mail) };
+    },
+    ({ mail }) => `“${mail.subject}”`,
+  );
+  const browser = administratorsBrowser();
+  const reported = await step("who opens it, and approves at Microsoft", async () => {
+    const { status, html } = await openPage(link.url);
+    assert.equal(status, 200);
+    return browser.decide(buttonOn(html), margit);
+  });
+  await step("a sign-in proves that it was an administrator of that organisation", async () => {
+    const proved = await browser.prove(reported, margit);
+    assert.equal(proved.status, 200, await proved.clone().text());
+    const known = await niall.call("GET", "/admin-consent-requests");
+    assert.equal(approval.parse(await known.json()).status, "verified");
+  });
+  await step("whoever waited is told, once", async () => {
+    stack.clock.advance(120);
+    await stack.runSchedules();
+    assert.equal((await mailsTo(stack, mailbox.username)).length, 1);
+  });
+  await connect(niall, mailbox.username);
+  const oona = await signInToProduct(stack.origins, "user_oona");
+  await connect(oona, "oona.virtanen@aldermoor.example");
+};
+
 const demo = async () => {
   console.log("Outlook Connect: the whole way of a connection, on this machine.\n");
   const stack = await startLocalStack();
@@ -156,6 +221,8 @@ const demo = async () => {
       await signInToProduct(stack.origins, "user_priya"),
       "juno.hale@outlook.example",
     );
+    console.log("\nA user of an organisation in which only an administrator may approve:");
+    await approveOrganisation(stack);
     console.log(`\nAll ${steps} steps did what they should.`);
   } finally {
     await stack.close();

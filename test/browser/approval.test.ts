@@ -1,6 +1,6 @@
 import type { Page } from "playwright-core";
 import { expect, it } from "vitest";
-import { mailsTo } from "../e2e/administrator.ts";
+import { mailsTo } from "../../infra/local/administrator-client.ts";
 import { forgetApprovals } from "../e2e/forget-approvals.ts";
 import { accept, decline, signInAtMicrosoft } from "./microsoft-pages.ts";
 import { card, opensMicrosoft, sees, seesNoLonger } from "./sees.ts";

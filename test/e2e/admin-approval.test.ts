@@ -1,8 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import * as z from "zod/mini";
+import {
+  administratorsBrowser,
+  buttonOn,
+  linkIn,
+  mailsTo,
+  openPage,
+} from "../../infra/local/administrator-client.ts";
 import { signIn } from "../../infra/local/microsoft/walk-sign-in.ts";
 import type { ProductClient } from "../../infra/local/product-client.ts";
-import { administratorsBrowser, buttonOn, linkIn, mailsTo, openPage } from "./administrator.ts";
 import { forgetApprovals } from "./forget-approvals.ts";
 import { openScene, problemIn, type Scene, served } from "./scene.ts";
 

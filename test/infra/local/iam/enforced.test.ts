@@ -1,9 +1,13 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import * as z from "zod/mini";
+import {
+  administratorsBrowser,
+  buttonOn,
+  openPage,
+} from "../../../../infra/local/administrator-client.ts";
 import type { Grant } from "../../../../infra/local/iam/access.ts";
 import { type ProductClient, postCallback } from "../../../../infra/local/product-client.ts";
-import { administratorsBrowser, buttonOn, openPage } from "../../../e2e/administrator.ts";
 import { openScene, problemIn, refusedWith, type Scene, served } from "../../../e2e/scene.ts";
 
 const ben = { username: "ben.okafor@larkfield.example", consent: "accept" } as const;

@@ -1,8 +1,7 @@
-import { expect } from "vitest";
 import * as z from "zod/mini";
-import { type Person, signIn } from "../../infra/local/microsoft/walk-sign-in.ts";
-import { postCallback } from "../../infra/local/product-client.ts";
-import type { LocalStack } from "../../infra/local/stack.ts";
+import { type Arrival, type Person, signIn } from "./microsoft/walk-sign-in.ts";
+import { postCallback } from "./product-client.ts";
+import type { LocalStack } from "./stack.ts";
 
 const inbox = z.object({
   emails: z.array(
@@ -15,25 +14,28 @@ const inbox = z.object({
 });
 export type ReceivedMail = z.infer<typeof inbox>["emails"][number];
 
-/** All mails of this process's SES to an address, oldest first. */
-export const mailsTo = async ({ origins }: LocalStack, address: string) => {
+/** All mails to an address that SES has in this process, oldest first. */
+export const mailsTo = async (
+  { origins }: Pick<LocalStack, "origins">,
+  address: string,
+): Promise<readonly ReceivedMail[]> => {
   const { emails } = inbox.parse(await (await fetch(`${origins.mail}/store`)).json());
   return emails.filter(({ destination }) => destination.to.includes(address));
 };
 
-/** The one address of ours in a mail's text, and nothing else that could be followed. */
+/** The one address in a mail's text; anything else that could be followed is an error. */
 export const linkIn = ({ body }: ReceivedMail): URL => {
   const links = [...new Set((body.text ?? "").match(/https?:\/\/\S+/g))];
-  expect(links).toHaveLength(1);
+  if (links.length !== 1) throw new Error(`a mail with ${links.length} addresses`);
   return new URL(links[0] ?? "");
 };
 
 const unescaped = (text: string) => text.replaceAll("&amp;", "&");
 
-/** Where the approval page's button leads; the page says so to whoever opens it. */
+/** Where the approval page's button leads. */
 export const buttonOn = (html: string): URL => {
   const [, href] = /href="([^"]*\/v2\.0\/adminconsent\?[^"]*)"/.exec(html) ?? [];
-  if (href === undefined) expect.fail(`no way to Microsoft on this page: ${html}`);
+  if (href === undefined) throw new Error("there is no way to Microsoft on this page");
   return new URL(unescaped(href));
 };
 
@@ -42,34 +44,41 @@ export const openPage = async (url: URL) => {
   return { status: response.status, html: await response.text() };
 };
 
-/** A browser that goes from page to page with our cookie and Microsoft's. */
+/**
+ * An administrator's browser without a browser: it goes from Microsoft's pages to ours and back with the cookies
+ * of both. For the demo that runs by itself, and for tests.
+ */
 export const administratorsBrowser = () => {
   const microsoftCookies = new Map<string, string>();
-  const ours = new Map<string, string>();
+  const ourCookies = new Map<string, string>();
 
-  const send = async (url: URL, body?: URLSearchParams) => {
+  const send = async (url: URL, body?: URLSearchParams): Promise<Response> => {
     const response = await fetch(url, {
       redirect: "manual",
-      headers: { cookie: [...ours].map(([name, value]) => `${name}=${value}`).join("; ") },
+      headers: { cookie: [...ourCookies].map(([name, value]) => `${name}=${value}`).join("; ") },
       ...(body && { method: "POST", body }),
     });
     for (const cookie of response.headers.getSetCookie()) {
       const [, name, value] = /^([^=]+)=([^;]*)/.exec(cookie) ?? [];
-      if (name !== undefined && value !== undefined) ours.set(name, value);
+      if (name !== undefined && value !== undefined) ourCookies.set(name, value);
     }
     return response;
   };
 
-  const atMicrosoft = async (url: URL, person: Person) => {
+  const atMicrosoft = async (url: URL, person: Person): Promise<Arrival> => {
     const arrived = await signIn(url, { ...person, cookies: microsoftCookies });
-    if (!("action" in arrived)) expect.fail(`Microsoft kept the person on ${arrived.kept}`);
+    if (!("action" in arrived)) throw new Error(`Microsoft kept the person on ${arrived.kept}`);
     return arrived;
   };
 
-  return {
-    ours,
+  const locationOf = ({ status, headers }: Response): URL => {
+    const location = headers.get("location");
+    if (status !== 303 || location === null) throw new Error(`it leads nowhere: ${status}`);
+    return new URL(location);
+  };
 
-    /** At Microsoft's approval page, and back to our callback. @returns what our callback answered */
+  return {
+    /** At Microsoft's approval page, and back to our callback. @returns what our callback answers */
     decide: async (consentUrl: URL, person: Person): Promise<Response> => {
       const { action, fields } = await atMicrosoft(consentUrl, person);
       const callback = new URL(action);
@@ -77,20 +86,13 @@ export const administratorsBrowser = () => {
       return send(callback);
     },
 
-    get: send,
-
     /** Follows the callback to the sign-in to the administrator's own mailbox. @returns what `/callback` answers */
-    signInAfter: async (answered: Response, person: Person) => {
-      expect(answered.status).toBe(303);
-      const location = new URL(answered.headers.get("location") ?? "");
-      return postCallback(await atMicrosoft(location, person));
-    },
+    signInAfter: async (answered: Response, person: Person) =>
+      postCallback(await atMicrosoft(locationOf(answered), person)),
 
     /** Follows the callback to the sign-in that proves who it is. @returns the last page */
     prove: async (answered: Response, person: Person): Promise<Response> => {
-      expect(answered.status).toBe(303);
-      const location = new URL(answered.headers.get("location") ?? "");
-      const { action, fields } = await atMicrosoft(location, person);
+      const { action, fields } = await atMicrosoft(locationOf(answered), person);
       return send(action, fields);
     },
   };
