@@ -7,6 +7,7 @@ import type { RefreshConnection, RefreshOutcome } from "./refresh-connection.ts"
 import { timeBudget } from "./time-budget.ts";
 import type { TokenCache } from "./token-cache.ts";
 import {
+  brokenHere,
   livesTooShort,
   notFound,
   refreshedElsewhere,
@@ -100,10 +101,11 @@ export const fetchToken = async (
   let unreadable: string | undefined;
   const isReadable = ({ sealedAccessToken }: StoredConnection) => sealedAccessToken !== unreadable;
 
+  /** @returns `undefined` if the stored token does not open. */
   const serve = async (
     connection: StoredConnection,
     how: Pick<ServedToken, "degraded" | "notRenewed" | "source">,
-  ): Promise<Result<ServedToken, TokenFailure>> => {
+  ): Promise<ServedToken | undefined> => {
     let accessToken: Secret;
     try {
       accessToken = await sealer.open(connection.sealedAccessToken, {
@@ -115,13 +117,13 @@ export const fetchToken = async (
       if (!(error instanceof SealedTextRefused)) throw error;
       onUnreadable(connection);
       unreadable = connection.sealedAccessToken;
-      return fail(tokenUnreadable);
+      return undefined;
     }
     const { accessTokenExpiresAt: expiresAt, scopes } = connection;
     if (!how.degraded) {
       cache.set({ connectionId, workspaceId }, { accessToken, expiresAt, scopes }, now());
     }
-    return succeed({ accessToken, expiresAt, scopes, ...how });
+    return { accessToken, expiresAt, scopes, ...how };
   };
 
   const isFresh = (connection: StoredConnection) =>
@@ -132,48 +134,54 @@ export const fetchToken = async (
   const seen = await connections.findForWorkspace(connectionId, workspaceId, { consistent: false });
   if (seen && isFresh(seen)) {
     const served = await serve(seen, { degraded: false, source: "table" });
-    if (served.ok) return served;
+    if (served) return succeed(served);
   }
 
   const givesUpAt = Math.min(
     now().getTime() + timeBudget.longestWait * 1000,
     deadline.getTime() - timeBudget.refresh * 1000,
   );
+  let isOvertaken = false;
   for (let poll = shortestPollMilliseconds; ; poll = Math.min(poll * 2, longestPollMilliseconds)) {
     const stored = await connections.findForWorkspace(connectionId, workspaceId, {
       consistent: true,
     });
     if (!stored) return fail(notFound);
-    if (isFresh(stored)) {
+    const isJustEnough = isReadable(stored) && isJustRenewed(stored, now());
+    if (isJustEnough && !satisfies(stored, minTtlSeconds, now())) return fail(livesTooShort);
+    if (isJustEnough || isFresh(stored)) {
       const served = await serve(stored, { degraded: false, source: "table" });
-      if (served.ok) return served;
+      if (served) return succeed(served);
     }
+    // Microsoft was asked once; that what others stored meanwhile does not open either is for the operator.
+    if (isOvertaken && !isReadable(stored)) return fail(tokenUnreadable);
 
     const isGoodEnough = isReadable(stored) && satisfies(stored, minTtlSeconds, now());
-    if (isReadable(stored) && isJustRenewed(stored, now())) {
-      return isGoodEnough
-        ? serve(stored, { degraded: false, source: "table" })
-        : fail(livesTooShort);
-    }
-    // When there is no time left for a refresh, only what the table holds counts.
-    const outcome: RefreshOutcome =
-      now().getTime() > givesUpAt
-        ? { kind: "elsewhere" }
-        : await renew(stored, isGoodEnough, ports);
+    const hasTime = now().getTime() <= givesUpAt;
+    const outcome = await renew(stored, { isGoodEnough, hasTime, deadline }, ports);
     switch (outcome.kind) {
-      case "refreshed":
+      case "refreshed": {
         if (!satisfies(outcome.connection, minTtlSeconds, now())) return fail(livesTooShort);
-        return serve(outcome.connection, { degraded: false, source: "refresh" });
-      case "refused":
-        if (!isGoodEnough) return fail(outcome.failure);
-        return serve(stored, { degraded: true, notRenewed: outcome.failure, source: "table" });
-      case "elsewhere":
-        if (isGoodEnough) return serve(stored, { degraded: false, source: "table" });
+        const served = await serve(outcome.connection, { degraded: false, source: "refresh" });
+        return served ? succeed(served) : fail(tokenUnreadable);
+      }
+      case "refused": {
+        const { failure } = outcome;
+        const how = { degraded: true, notRenewed: failure, source: "table" } as const;
+        const served = isGoodEnough ? await serve(stored, how) : undefined;
+        return served ? succeed(served) : fail(failure);
+      }
+      case "elsewhere": {
+        const how = { degraded: false, source: "table" } as const;
+        const served = isGoodEnough ? await serve(stored, how) : undefined;
+        if (served) return succeed(served);
         if (now().getTime() + poll > givesUpAt) return fail(refreshedElsewhere);
         await wait(poll * (0.5 + random()));
         break;
+      }
       case "overtaken":
         // Another writer was first; what it wrote is read in the next round.
+        isOvertaken = true;
         break;
       default:
         return outcome satisfies never;
@@ -181,22 +189,31 @@ export const fetchToken = async (
   }
 };
 
+interface RenewalTerms {
+  /** The stored token satisfies the caller. */
+  readonly isGoodEnough: boolean;
+  readonly hasTime: boolean;
+  readonly deadline: Date;
+}
+
 /** Renews the stored token, unless something that was just read already tells the outcome. */
 const renew = async (
   stored: StoredConnection,
-  isGoodEnough: boolean,
+  { isGoodEnough, hasTime, deadline }: RenewalTerms,
   { loadRefresh, now, report }: FetchTokenPorts,
 ): Promise<RefreshOutcome> => {
   const failure = rememberedRefusal(stored, now());
   if (failure) return { kind: "refused", failure };
+  // Without the time for a refresh, only what others store counts.
+  if (!hasTime) return { kind: "elsewhere" };
   // Reading that the lease is held is cheaper than a write that is refused.
   if (stored.lease && stored.lease.expiresAt > now()) return { kind: "elsewhere" };
   try {
     const refresh = await loadRefresh();
-    return await refresh(stored);
+    return await refresh(stored, deadline);
   } catch (error) {
     if (!isGoodEnough) throw error;
     report(error);
-    return { kind: "refused", failure: refreshedElsewhere };
+    return { kind: "refused", failure: brokenHere };
   }
 };

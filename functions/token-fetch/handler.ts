@@ -4,7 +4,7 @@ import { connectionId, workspaceId } from "../../shared/domain/ids.ts";
 import { connectionIdText } from "../../shared/http/api-ids.ts";
 import { errorFields, type LogFields, logger } from "../../shared/logger.ts";
 import { defaultMinTtlSeconds, type FetchTokenPorts, fetchToken } from "./fetch-token.ts";
-import type { TokenFailure } from "./token-failure.ts";
+import { brokenHere, type TokenFailure } from "./token-failure.ts";
 
 /** Microsoft's access tokens live at least an hour by default; ten minutes are left for the refresh. */
 const largestMinTtlSeconds = 3_000;
@@ -46,14 +46,6 @@ const invalidRequest: TokenFailure = {
   actor: "operator",
   retryable: false,
   message: `The payload must be {connectionId, workspaceId, minTtlSeconds?, run: {workflowId, runId}}, with minTtlSeconds between 0 and ${largestMinTtlSeconds}, and nothing else.`,
-};
-
-const broken: TokenFailure = {
-  code: "temporarily_unavailable",
-  actor: "operator",
-  retryable: true,
-  retryAfterSeconds: 10,
-  message: "Something went wrong on our side. We have been alerted.",
 };
 
 const failureFields = ({ code, actor, retryable, cause }: TokenFailure): LogFields => ({
@@ -114,6 +106,6 @@ export const tokenFetchHandler =
         failure: "internal_error",
         error: errorFields(error),
       });
-      return refuse(broken);
+      return refuse(brokenHere);
     }
   };

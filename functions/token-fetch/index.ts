@@ -13,10 +13,11 @@ import { inMemoryTokenCache } from "./token-cache.ts";
 
 const env = readEnv(tokenFetchEnv);
 const now = () => new Date();
-const readSecret = openSecretReader();
 const dynamoDb = openDynamoDb();
 const connections = dynamoDbConnections(dynamoDb, env.CONNECTIONS_TABLE);
-const sealer = joseSealer(secretsManagerVaultKeys(readSecret, env.VAULT_KEYS_SECRET_ARN, now));
+const sealer = joseSealer(
+  secretsManagerVaultKeys(openSecretReader(), env.VAULT_KEYS_SECRET_ARN, now),
+);
 
 const report = (error: unknown) => {
   logger.error("token not renewed", { failure: "internal_error", error: errorFields(error) });
@@ -31,7 +32,7 @@ export const handler = tokenFetchHandler(env.GRAPH_ENDPOINT, {
   loadRefresh: () => {
     // A bundle of its own: msal and the vault's client are loaded by a refresh, and by nothing else.
     refresh ??= import("./refresh.ts").then(({ openRefresh }) =>
-      openRefresh({ env, dynamoDb, connections, sealer, readSecret, now, report }),
+      openRefresh({ env, dynamoDb, connections, sealer, now, report }),
     );
     return refresh;
   },

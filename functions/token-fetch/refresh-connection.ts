@@ -8,8 +8,8 @@ import { missingScopes, requestedScopes } from "../../shared/domain/permissions.
 import type { Problem } from "../../shared/domain/problem.ts";
 import type { Sealer } from "../../shared/domain/sealer.ts";
 import type { TokenVault } from "../../shared/domain/token-vault.ts";
-import { setbackOf, tokenFailureOf, withoutVerdict } from "./refresh-failures.ts";
-import { timeBudget } from "./time-budget.ts";
+import { afterOutage, setbackOf, tokenFailureOf } from "./refresh-failures.ts";
+import { stepLimits, timeBudget } from "./time-budget.ts";
 import { heldUp, type TokenFailure } from "./token-failure.ts";
 
 /** Microsoft leaves an old refresh token valid, so the stored one is replaced only when it is this old. */
@@ -23,7 +23,11 @@ export type RefreshOutcome =
   /** Somebody else wrote first; whatever this call got is dropped. */
   | { readonly kind: "overtaken" };
 
-export type RefreshConnection = (connection: StoredConnection) => Promise<RefreshOutcome>;
+/** @param deadline when the invocation ends: Microsoft is not asked when it could answer too late for it */
+export type RefreshConnection = (
+  connection: StoredConnection,
+  deadline: Date,
+) => Promise<RefreshOutcome>;
 
 export interface RefreshConnectionPorts {
   readonly connections: Pick<Connections, "acquireLease" | "saveRefreshed" | "recordSetback">;
@@ -40,7 +44,7 @@ export interface RefreshConnectionPorts {
     /** A connection that was refused for that is renewed again. */
     readonly returned: (connection: StoredConnection) => Promise<void>;
   };
-  /** Told of permissions that a connection has no longer, when they go. */
+  /** Told of all permissions that a connection lacks, when one of them has gone. */
   readonly onNarrowed: (connection: StoredConnection, missing: readonly string[]) => void;
   /** Told of an error that the caller does not notice. */
   readonly report: (error: unknown) => void;
@@ -68,7 +72,7 @@ const ownerOf = ({ id, owner, account }: StoredConnection) => ({
  */
 export const refreshConnection =
   (ports: RefreshConnectionPorts): RefreshConnection =>
-  async (connection) => {
+  async (connection, deadline) => {
     const { connections, now, leaseOwner } = ports;
     const { id, version } = connection;
     const held: HeldLease = { owner: leaseOwner(), version };
@@ -78,21 +82,29 @@ export const refreshConnection =
     };
     const acquired = await connections.acquireLease(id, version, lease, now());
     if (!acquired) return { kind: "elsewhere" };
+    const savedBy = earlier(lease.expiresAt, secondsBefore(deadline, timeBudget.note));
     try {
-      return await refreshUnderLease(connection, held, lease.expiresAt, ports);
+      return await refreshUnderLease(connection, held, savedBy, ports);
     } catch (error) {
       // An outage of ours says nothing about the connection. Letting go of the lease is a courtesy: it
       // runs out by itself.
-      const setback = withoutVerdict(connection, now());
-      await Promise.allSettled([connections.recordSetback(id, held, setback)]);
+      if (now() <= secondsBefore(savedBy, stepLimits.table)) {
+        const setback = afterOutage(connection, now());
+        await Promise.allSettled([connections.recordSetback(id, held, setback)]);
+      }
       throw error;
     }
   };
 
+const earlier = (one: Date, other: Date) => (one < other ? one : other);
+
+const secondsBefore = (instant: Date, seconds: number) =>
+  new Date(instant.getTime() - seconds * 1000);
+
 const refreshUnderLease = async (
   connection: StoredConnection,
   held: HeldLease,
-  leaseExpiresAt: Date,
+  savedBy: Date,
   ports: RefreshConnectionPorts,
 ): Promise<RefreshOutcome> => {
   const { connections, identity, vault, approval, now, report } = ports;
@@ -107,19 +119,20 @@ const refreshUnderLease = async (
 
   const refreshToken = await vault.read(connection.vaultEntry, ownerOf(connection));
   if (!refreshToken) return refused(lostRefreshToken);
+  const until = secondsBefore(savedBy, timeBudget.save);
   const refreshed = await identity.refresh({
     refreshToken,
     account: connection.account,
     scopes: requestedScopes,
-    until: new Date(leaseExpiresAt.getTime() - timeBudget.save * 1000),
+    until,
   });
   if (!refreshed.ok) {
     const { failure } = refreshed;
     if (failure.evidence.error !== "out_of_time") return refused(failure);
-    // Nothing was asked, so nothing is known, and the lease is about to end by itself.
+    // Nothing was learnt, so nothing is written: the lease ends by itself, whoever holds it by now.
     return { kind: "refused", failure: heldUp };
   }
-  const outcome = await save(refreshed.value, connection, held, ports);
+  const outcome = await save(refreshed.value, connection, held, until, ports);
   if (outcome.kind === "refreshed" && connection.problem?.actor === "tenant_admin") {
     await learn(() => approval.returned(connection), report);
   }
@@ -141,19 +154,23 @@ const permissionsMissing: Problem = {
   code: "permissions_missing",
   actor: "user",
   message:
-    "Microsoft no longer grants all permissions that workflows need, so some of them may fail. Please reconnect the mailbox and accept all of them.",
+    "Microsoft does not grant all permissions that workflows need, so some of them may fail. Please reconnect the mailbox and accept all of them.",
 };
 
 const save = async (
   { accessToken, accessTokenExpiresAt, refreshToken, scopes }: RefreshedTokens,
   connection: StoredConnection,
   held: HeldLease,
+  /** When the sealing and the write must begin at the latest. */
+  begunBy: Date,
   { connections, sealer, vault, now, onNarrowed, report }: RefreshConnectionPorts,
 ): Promise<RefreshOutcome> => {
   const { id, owner, vaultEntry } = connection;
   const age = (now().getTime() - connection.refreshTokenStoredAt.getTime()) / 1000;
   let { refreshTokenStoredAt } = connection;
-  if (refreshToken && age > replaceAfterSeconds) {
+  // Left to the next refresh when there is no time for it: the stored one still works.
+  const hasTime = now() <= secondsBefore(begunBy, stepLimits.secret);
+  if (refreshToken && age > replaceAfterSeconds && hasTime) {
     try {
       await vault.replace(vaultEntry, ownerOf(connection), refreshToken);
       refreshTokenStoredAt = now();
@@ -173,7 +190,6 @@ const save = async (
   };
   const missing = missingScopes(tokens.scopes);
   const problem = missing.length > 0 ? permissionsMissing : undefined;
-  if (problem && connection.problem?.code !== problem.code) onNarrowed(connection, missing);
   const saved = await connections.saveRefreshed(id, held, {
     ...tokens,
     refreshTokenStoredAt,
@@ -181,6 +197,9 @@ const save = async (
     now: now(),
   });
   if (!saved) return { kind: "overtaken" };
+  const missingBefore = missingScopes(connection.scopes);
+  const isNarrower = missing.some((scope) => !missingBefore.includes(scope));
+  if (isNarrower) onNarrowed(connection, missing);
   return {
     kind: "refreshed",
     connection: {

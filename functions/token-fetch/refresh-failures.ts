@@ -1,7 +1,7 @@
-import type { Setback, StoredConnection } from "../../shared/domain/connection.ts";
+import type { Pause, Setback, StoredConnection } from "../../shared/domain/connection.ts";
 import type { MicrosoftFailure } from "../../shared/domain/microsoft.ts";
 import type { Problem } from "../../shared/domain/problem.ts";
-import type { TokenFailure, TokenFailureCode } from "./token-failure.ts";
+import { brokenHere, type TokenFailure, type TokenFailureCode } from "./token-failure.ts";
 
 /** How long Microsoft is left alone when it does not say. */
 const pauses = {
@@ -64,13 +64,26 @@ const problemOf = ({ kind, actor, message }: MicrosoftFailure): Problem => ({
 });
 
 /** Nothing new is known of the connection; it is tried again shortly. */
-export const withoutVerdict = (connection: StoredConnection, now: Date): Setback => ({
+const withoutVerdict = (connection: StoredConnection, now: Date): Setback => ({
   status: connection.status,
   problem: connection.problem,
   refreshNotBefore: new Date(now.getTime() + pauses.outageSeconds * 1000),
   pause: undefined,
   firstRefusedAt: connection.firstRefusedAt,
   pendingClaims: connection.pendingClaims,
+});
+
+const pauseOf = ({ code, actor, retryable, message }: TokenFailure): Pause => ({
+  code,
+  actor,
+  retryable,
+  message,
+});
+
+/** What an outage of ours means: nothing for the connection, and a short rest for what has failed. */
+export const afterOutage = (connection: StoredConnection, now: Date): Setback => ({
+  ...withoutVerdict(connection, now),
+  pause: pauseOf(brokenHere),
 });
 
 /** What a refusal means for the connection, and what workers are told until Microsoft is asked again. */
@@ -81,8 +94,7 @@ export const setbackOf = (
 ): Setback => {
   const setback = consequencesOf(failure, connection, now);
   if (!setback.refreshNotBefore) return setback;
-  const { code, actor, retryable, message } = tokenFailureOf(failure, setback);
-  return { ...setback, pause: { code, actor, retryable, message } };
+  return { ...setback, pause: pauseOf(tokenFailureOf(failure, setback)) };
 };
 
 /** What a refusal means for the connection. Only a definite refusal of its own grant ends it. */

@@ -6,22 +6,23 @@ import { msalExchange } from "../../shared/adapters/microsoft/msal-exchange.ts";
 import { msalRefresh } from "../../shared/adapters/microsoft/refresh.ts";
 import { openSecretsManager } from "../../shared/adapters/secrets-manager/client.ts";
 import { secretsManagerClientCredential } from "../../shared/adapters/secrets-manager/client-credential.ts";
-import type { ReadSecret } from "../../shared/adapters/secrets-manager/read-secret.ts";
+import { openSecretReader } from "../../shared/adapters/secrets-manager/read-secret.ts";
 import { secretsManagerTokenVault } from "../../shared/adapters/secrets-manager/token-vault.ts";
 import type { Connections } from "../../shared/domain/connection.ts";
 import { requestedScopeSet } from "../../shared/domain/permissions.ts";
 import type { Sealer } from "../../shared/domain/sealer.ts";
 import { logApprovalStep, logCredentialFallback, logger } from "../../shared/logger.ts";
 import type { tokenFetchEnv } from "./env.ts";
+import { inTime } from "./in-time.ts";
 import { type RefreshConnection, refreshConnection } from "./refresh-connection.ts";
 import { tenantApproval } from "./tenant-approval.ts";
+import { stepLimits, timeBudget } from "./time-budget.ts";
 
 export interface RefreshWiring {
   readonly env: z.output<typeof tokenFetchEnv>;
   readonly dynamoDb: DynamoDBClient;
   readonly connections: Connections;
   readonly sealer: Sealer;
-  readonly readSecret: ReadSecret;
   readonly now: () => Date;
   readonly report: (error: unknown) => void;
 }
@@ -32,13 +33,45 @@ export const openRefresh = ({
   dynamoDb,
   connections,
   sealer,
-  readSecret,
   now,
   report,
-}: RefreshWiring): RefreshConnection =>
-  refreshConnection({
-    connections,
-    sealer,
+}: RefreshWiring): RefreshConnection => {
+  const bounds = {
+    tries: stepLimits.secretTries,
+    tryMilliseconds: stepLimits.secretTry * 1000,
+  };
+  const vault = secretsManagerTokenVault(openSecretsManager(bounds), {
+    prefix: env.TOKEN_VAULT_PREFIX,
+    kmsKeyArn: env.TOKEN_VAULT_KEY_ARN,
+  });
+  const approval = tenantApproval({
+    consents: dynamoDbTenantConsents(dynamoDb, env.TENANT_CONSENTS_TABLE, {
+      clientId: env.MICROSOFT_CLIENT_ID,
+      scopeSet: requestedScopeSet,
+    }),
+    noteStep: logApprovalStep,
+    onLost: ({ account }) => {
+      logger.error("an organisation lost its approval", {
+        failure: "tenant_consent_lost",
+        actor: "tenant_admin",
+        tenantId: account.tenantId,
+      });
+    },
+    now,
+  });
+  const { table, secret, tokenCall } = stepLimits;
+  return refreshConnection({
+    connections: {
+      acquireLease: inTime(table, connections.acquireLease),
+      saveRefreshed: inTime(table, connections.saveRefreshed),
+      recordSetback: inTime(table, connections.recordSetback),
+    },
+    sealer: { seal: inTime(secret, sealer.seal) },
+    vault: { read: inTime(secret, vault.read), replace: inTime(secret, vault.replace) },
+    approval: {
+      lost: inTime(timeBudget.note, approval.lost),
+      returned: inTime(timeBudget.note, approval.returned),
+    },
     now,
     report,
     leaseOwner: randomUUID,
@@ -50,37 +83,23 @@ export const openRefresh = ({
             loginEndpoint: env.MICROSOFT_LOGIN_ENDPOINT,
             clientId: env.MICROSOFT_CLIENT_ID,
           },
-          secretsManagerClientCredential(readSecret, env.CLIENT_CREDENTIAL_SECRET_ARN, now),
-          { now, onFallback: logCredentialFallback },
+          secretsManagerClientCredential(
+            openSecretReader(process.env, bounds),
+            env.CLIENT_CREDENTIAL_SECRET_ARN,
+            now,
+          ),
+          { now, onFallback: logCredentialFallback, callMilliseconds: tokenCall * 1000 },
         ),
         now,
       }),
     },
-    approval: tenantApproval({
-      consents: dynamoDbTenantConsents(dynamoDb, env.TENANT_CONSENTS_TABLE, {
-        clientId: env.MICROSOFT_CLIENT_ID,
-        scopeSet: requestedScopeSet,
-      }),
-      noteStep: logApprovalStep,
-      onLost: ({ account }) => {
-        logger.error("an organisation lost its approval", {
-          failure: "tenant_consent_lost",
-          actor: "tenant_admin",
-          tenantId: account.tenantId,
-        });
-      },
-      now,
-    }),
     onNarrowed: ({ id, owner }, missing) => {
       logger.warn("a connection lost permissions", {
-        failure: "permissions_missing",
+        failure: "scopes_narrowed",
         connectionId: id,
         workspaceId: owner.workspaceId,
         missing,
       });
     },
-    vault: secretsManagerTokenVault(openSecretsManager(), {
-      prefix: env.TOKEN_VAULT_PREFIX,
-      kmsKeyArn: env.TOKEN_VAULT_KEY_ARN,
-    }),
   });
+};

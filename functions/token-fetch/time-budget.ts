@@ -1,16 +1,37 @@
+/** The longest that a step of a refresh may take, in seconds. Whoever waits longer gives up. */
+export const stepLimits = {
+  /** One call of the table. */
+  table: 2,
+  /** One call of Secrets Manager: two tries of a second each, and the pause between them. */
+  secret: 2.2,
+  secretTries: 2,
+  secretTry: 1,
+  /** Shorter than for a code, which is sent once: a refresh can be repeated. */
+  tokenCall: 6,
+} as const;
+
+const { table, secret, tokenCall } = stepLimits;
+
+/** Kept of the lease for what must follow Microsoft's answer: the sealing, whose key may be read for it, and the item. */
+const save = secret + table;
+
+/** What a refresh tells of its tenant, when the lease has ended. */
+const note = table;
+
 /**
- * How the time of one invocation is shared out, in seconds. A refresh is begun only while all of it fits, and Microsoft is
- * asked only while the answer comes within the lease: whoever is later than that gives up, and the next one does it.
+ * How the time of one invocation is shared out, in seconds. A refresh is begun only while all of it fits, and Microsoft
+ * is asked only while its answer can still be stored within the lease and the invocation: whoever was held up for
+ * longer gives up, and the next one does it.
  */
 export const timeBudget = {
   /** Lambda ends the function after this. */
   invocation: 25,
-  /** How long a caller waits for somebody else's refresh, in all. */
-  longestWait: 12,
-  /** From the lease to the answer. */
-  refresh: 13,
   /** Nobody else refreshes the connection for so long. */
   lease: 15,
-  /** Kept of the lease for what follows Microsoft's answer: a new secret, and the item. */
-  save: 3,
+  save,
+  note,
+  /** From the lease to the answer: the refresh token, the app's credential, Microsoft, and what follows. */
+  refresh: secret + secret + tokenCall + save + note,
+  /** How long a caller waits for somebody else's refresh, in all. */
+  longestWait: 8,
 } as const;

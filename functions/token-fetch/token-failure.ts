@@ -32,6 +32,15 @@ export const notFound: TokenFailure = {
   message: "There is no such connection in this workspace. It may have been disconnected.",
 };
 
+/** An outage of ours. */
+export const brokenHere: TokenFailure = {
+  code: "temporarily_unavailable",
+  actor: "operator",
+  retryable: true,
+  retryAfterSeconds: 10,
+  message: "Something went wrong on our side. We have been alerted.",
+};
+
 export const refreshedElsewhere: TokenFailure = {
   code: "temporarily_unavailable",
   actor: "nobody",
@@ -41,7 +50,7 @@ export const refreshedElsewhere: TokenFailure = {
   cause: { kind: "refreshed_elsewhere" },
 };
 
-/** This call was held up for so long that its lease was about to end; another one does it. */
+/** This call was held up for so long that Microsoft's answer would come too late; another one does it. */
 export const heldUp: TokenFailure = {
   code: "temporarily_unavailable",
   actor: "nobody",

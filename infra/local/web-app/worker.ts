@@ -1,6 +1,32 @@
 import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import * as z from "zod/mini";
-import { Secret } from "../../../shared/domain/secret.ts";
+
+// This file is made to be copied: it needs the two packages above, and nothing else of this repository.
+
+/** A token that logs, formats and serializes as `[token]`. `reveal()` is the only way in. */
+export class AccessToken {
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  reveal(): string {
+    return this.#text;
+  }
+
+  toString(): string {
+    return "[token]";
+  }
+
+  toJSON(): string {
+    return "[token]";
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return "[token]";
+  }
+}
 
 /** What a workflow worker says when it needs a mailbox. */
 export interface TokenRequest {
@@ -18,7 +44,7 @@ export type TokenAnswer =
   | {
       readonly ok: true;
       /** For the `Authorization` header, and nowhere else: never log it, never store it. */
-      readonly accessToken: Secret;
+      readonly accessToken: AccessToken;
       readonly expiresAt: Date;
       readonly scopes: readonly string[];
       /** Where Microsoft Graph is, with its version: `https://graph.microsoft.com/v1.0` */
@@ -47,7 +73,7 @@ const answerOfFunction = z.discriminatedUnion("ok", [
     ok: z.literal(true),
     accessToken: z.pipe(
       z.string().check(z.minLength(1)),
-      z.transform((text) => new Secret(text)),
+      z.transform((text) => new AccessToken(text)),
     ),
     tokenType: z.literal("Bearer"),
     expiresAt: z.pipe(
@@ -71,6 +97,15 @@ const answerOfFunction = z.discriminatedUnion("ok", [
   }),
 ]);
 
+/** The parser's own message quotes what it cannot read, which may be the beginning of a token. */
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error("token-fetch answered no JSON");
+  }
+};
+
 export interface TokenFunction {
   readonly lambda: Pick<LambdaClient, "send">;
   readonly functionName: string;
@@ -93,7 +128,7 @@ export const fetchToken = async (
   // The payload of a broken function is a stack trace: it goes into no message and no log.
   if (FunctionError !== undefined) throw new Error(`token-fetch broke (${FunctionError})`);
   if (Payload === undefined) throw new Error("token-fetch answered nothing");
-  return answerOfFunction.parse(JSON.parse(new TextDecoder().decode(Payload)));
+  return answerOfFunction.parse(parseJson(new TextDecoder().decode(Payload)));
 };
 
 /** A client for {@link fetchToken}. Deployed, region and credentials come from the worker's role. */

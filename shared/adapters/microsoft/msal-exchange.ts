@@ -28,6 +28,8 @@ export interface ExchangeWatch {
   readonly now: () => Date;
   /** Told when an older secret works and a newer one is refused, once for each reading of the credential. */
   readonly onFallback: () => void;
+  /** When a token request is given up. */
+  readonly callMilliseconds?: number;
 }
 
 /**
@@ -59,7 +61,7 @@ const outOfTime: ExchangeOutcome = {
 export const msalExchange = (
   settings: MsalSettings,
   credential: ClientCredential,
-  { now, onFallback }: ExchangeWatch,
+  { now, onFallback, callMilliseconds = tokenCallMilliseconds }: ExchangeWatch,
 ): Exchange => {
   const { authority, loginEndpoint, clientId } = settings;
   /** Of the secrets as they were read last, the one that works although it is not the first. */
@@ -74,7 +76,7 @@ export const msalExchange = (
     tenant: Authority,
     send: (client: ConfidentialClientApplication) => Promise<unknown>,
   ): Promise<ExchangeOutcome> => {
-    const exchange = new TokenExchange(loginEndpoint.origin);
+    const exchange = new TokenExchange(loginEndpoint.origin, callMilliseconds);
     const client = new ConfidentialClientApplication({
       auth: {
         clientId,
@@ -113,14 +115,16 @@ export const msalExchange = (
       const secrets = await credential.secrets({ fresh });
       for (const secret of inOrder(secrets)) {
         if (tried.has(secret.reveal())) continue;
-        if (until && now().getTime() + tokenCallMilliseconds > until.getTime()) return outOfTime;
+        if (until && now().getTime() + callMilliseconds > until.getTime()) return outOfTime;
         tried.add(secret.reveal());
         outcome = await exchangeWith(secret, tenant, send);
         const isRejected =
           outcome.kind === "refused" &&
           classifyRefusal(outcome.refusal).kind === "app_credential_rejected";
         if (isRejected) continue;
-        if (secret !== secrets[0] && working?.secret !== secret) {
+        // Only a token proves that a secret works: an outage says nothing about it.
+        const isProven = outcome.kind === "answered";
+        if (isProven && secret !== secrets[0] && working?.secret !== secret) {
           working = { of: secrets, secret };
           onFallback();
         }

@@ -5,7 +5,7 @@ import { evidenceInDescription } from "../../domain/microsoft-evidence.ts";
 import { type BoundedAnswer, boundedRequest, NoAnswer } from "../https/bounded-request.ts";
 import type { MicrosoftRefusal } from "./failure-table.ts";
 
-/** Below the lease of a refresh and the limits of every function that waits for it. */
+/** Below the limits of every function that waits for it; a refresh has less. */
 export const tokenCallMilliseconds = 8_000;
 const largestTokenAnswerBytes = 256 * 1024;
 
@@ -132,9 +132,11 @@ const outcomeOf = (received: BoundedAnswer): ExchangeOutcome => {
 export class TokenExchange implements INetworkModule {
   #outcome: ExchangeOutcome | undefined;
   readonly #origin: string;
+  readonly #milliseconds: number;
 
-  constructor(origin: string) {
+  constructor(origin: string, milliseconds: number = tokenCallMilliseconds) {
     this.#origin = origin;
+    this.#milliseconds = milliseconds;
   }
 
   /** `undefined` if msal never got as far as a request. */
@@ -160,7 +162,7 @@ export class TokenExchange implements INetworkModule {
           body: options?.body ?? "",
         },
         {
-          milliseconds: tokenCallMilliseconds,
+          milliseconds: this.#milliseconds,
           largestAnswerBytes: largestTokenAnswerBytes,
           origin: this.#origin,
         },

@@ -1,12 +1,16 @@
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import type { SecretBounds } from "./read-secret.ts";
 
 /** One client per execution environment. `requestTimeout` alone would only warn. */
-export const openSecretsManager = (): SecretsManagerClient =>
+export const openSecretsManager = ({
+  tries = 3,
+  tryMilliseconds = 3_000,
+}: SecretBounds = {}): SecretsManagerClient =>
   new SecretsManagerClient({
-    maxAttempts: 3,
+    maxAttempts: tries,
     requestHandler: {
       connectionTimeout: 1_000,
-      requestTimeout: 3_000,
+      requestTimeout: tryMilliseconds,
       throwOnRequestTimeout: true,
     },
   });

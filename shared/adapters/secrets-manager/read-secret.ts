@@ -31,8 +31,11 @@ const refusal = z.object({ __type: z.string() });
 /** More than Secrets Manager's largest secret, 65,536 bytes, takes when every byte is escaped. */
 const largestAnswerBytes = 512 * 1024;
 
-const tries = 3;
-const tryMilliseconds = 2_000;
+/** How long a caller can wait for Secrets Manager, where it cannot wait as long as others can. */
+export interface SecretBounds {
+  readonly tries?: number;
+  readonly tryMilliseconds?: number;
+}
 
 /** Why a try failed, such as `AccessDeniedException`, and whether another one may succeed. */
 interface FailedTry {
@@ -58,7 +61,10 @@ const failureIn = ({ status, body }: BoundedAnswer): FailedTry => {
  *
  * @see https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
  */
-export const openSecretReader = (environment: NodeJS.ProcessEnv = process.env): ReadSecret => {
+export const openSecretReader = (
+  environment: NodeJS.ProcessEnv = process.env,
+  { tries = 3, tryMilliseconds = 2_000 }: SecretBounds = {},
+): ReadSecret => {
   const region = environment.AWS_REGION ?? "";
   const endpoint = new URL(
     environment.AWS_ENDPOINT_URL_SECRETS_MANAGER ??
@@ -116,6 +122,9 @@ export const openSecretReader = (environment: NodeJS.ProcessEnv = process.env): 
       if (read.ok) return read.value;
       const { kind, isPassing } = read.failure;
       if (kind.endsWith("ResourceNotFoundException")) throw new SecretNotFound(kind);
+      // The version id is all that varies, and one that Secrets Manager never gives out names no version.
+      const isNoVersionId = versionId !== undefined && /Validation|InvalidParameter/.test(kind);
+      if (isNoVersionId) throw new SecretNotFound(kind);
       if (!isPassing || attempt === tries) {
         throw new Error(`Secrets Manager did not hand out a secret: ${kind}`);
       }

@@ -31,25 +31,27 @@ export const secretsManagerVaultKeys = (
     return key;
   };
 
-  return {
-    current() {
-      if (!current || now().getTime() - current.readAt > currentKeptMilliseconds) {
-        const previous = current?.key;
-        const key = readSecret(secretArn)
-          .then(keyOf)
-          .then(remember)
-          .catch((error: unknown) => {
-            // During an outage the last one known still seals.
-            if (!previous) throw error;
-            return previous;
-          });
-        current = { key, readAt: now().getTime() };
-        key.catch(() => {
-          current = undefined;
+  const currentKey = () => {
+    if (!current || now().getTime() - current.readAt > currentKeptMilliseconds) {
+      const previous = current?.key;
+      const key = readSecret(secretArn)
+        .then(keyOf)
+        .then(remember)
+        .catch((error: unknown) => {
+          // During an outage the last one known still seals.
+          if (!previous) throw error;
+          return previous;
         });
-      }
-      return current.key;
-    },
+      current = { key, readAt: now().getTime() };
+      key.catch(() => {
+        current = undefined;
+      });
+    }
+    return current.key;
+  };
+
+  return {
+    current: currentKey,
 
     async byId(id) {
       let key = known.get(id);
@@ -61,8 +63,10 @@ export const secretsManagerVaultKeys = (
       try {
         return await key;
       } catch (error) {
-        if (error instanceof SecretNotFound) return undefined;
-        throw error;
+        if (!(error instanceof SecretNotFound)) throw error;
+        // That the whole secret is gone says nothing about one version of it.
+        await currentKey();
+        return undefined;
       }
     },
   };

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { setbackOf } from "../../../functions/token-fetch/refresh-failures.ts";
+import { stepLimits, timeBudget } from "../../../functions/token-fetch/time-budget.ts";
 import { fail, succeed } from "../../../shared/domain/result.ts";
 import { Secret } from "../../../shared/domain/secret.ts";
 import { type Intercept, neverSettles } from "../../fakes/intercepted.ts";
@@ -22,12 +24,13 @@ const expired = async (script: TokenFetchScript = {}) => {
   return {
     ...rig,
     id,
-    renew: async (intercept?: Intercept) => {
-      const { ports, reported, calls } = rig.environment(intercept);
+    renew: async (intercept?: Intercept, remainingSeconds: number = timeBudget.invocation) => {
+      const { ports, reported, calls, narrowed } = rig.environment(intercept);
+      const deadline = secondsAfter(rig.clock.now(), remainingSeconds);
       const stored = await rig.stored();
       if (!stored) throw new Error("not connected");
       const refresh = await ports.loadRefresh();
-      return { renewing: refresh(stored), reported, calls };
+      return { renewing: refresh(stored, deadline), reported, calls, narrowed };
     },
     tokenInVault: async () => {
       const entry = (await rig.stored())?.vaultEntry ?? "";
@@ -97,6 +100,28 @@ describe("the refresh token", () => {
       "sealer.seal",
       "connections.saveRefreshed",
     ]);
+  });
+
+  it.for([
+    ["as long as there is time", 0, "refresh-token-2"],
+    [
+      "not when Microsoft answered late, so that the access token is stored in time",
+      0.001,
+      "stored-refresh-token",
+    ],
+  ] as const)("is replaced %s", async ([, late, token]) => {
+    const { renew, clock, tokenInVault } = await expired();
+    clock.pass(2 * day);
+    const answersAfter = timeBudget.lease - timeBudget.save - stepLimits.secret + late;
+
+    const { renewing, reported } = await renew(async (name, call) => {
+      if (name === "identity.refresh") clock.pass(answersAfter);
+      return call();
+    });
+
+    expect((await renewing).kind).toBe("refreshed");
+    expect(await tokenInVault()).toBe(token);
+    expect(reported).toEqual([]);
   });
 
   it("that is gone ends the connection, and Microsoft is not asked", async () => {
@@ -282,6 +307,20 @@ describe("when our side fails", () => {
     },
   );
 
+  it("after so long that the lease is about to end, it is left to end by itself", async () => {
+    const { renew, clock, stored } = await expired();
+
+    const { renewing, calls } = await renew(async (name, call) => {
+      if (name !== "connections.saveRefreshed") return call();
+      clock.pass(timeBudget.lease - stepLimits.table + 0.001);
+      throw new Error("no answer");
+    });
+
+    await expect(renewing).rejects.toThrow("no answer");
+    expect(calls).not.toContain("connections.recordSetback");
+    expect((await stored())?.lease).toBeDefined();
+  });
+
   it("in acquiring the lease, nothing is asked and nothing is written", async () => {
     const { renew, stored, identity } = await expired();
     const before = await stored();
@@ -318,6 +357,78 @@ describe("when our side fails", () => {
     await expect(renewing).rejects.toThrow();
     expect(await environment().fetch()).toMatchObject({ value: { source: "table" } });
     expect(identity.refreshed).toHaveLength(1);
+  });
+});
+
+describe("permissions that have gone", () => {
+  it("are told when they are stored, and not when another one wrote first", async () => {
+    const { renew, connect } = await expired({
+      refresh: async () => succeed({ ...refreshedTokens, scopes: ["User.Read"] }),
+    });
+
+    const { renewing, narrowed } = await renew(async (name, call) => {
+      const late = await call();
+      if (name === "identity.refresh") await connect();
+      return late;
+    });
+
+    expect(await renewing).toEqual({ kind: "overtaken" });
+    expect(narrowed).toEqual([]);
+  });
+
+  /** One refresh for each list of scopes, and what was told of each. */
+  const narrowing = async (...grants: readonly (readonly string[])[]) => {
+    let refreshes = 0;
+    const rig = await expired({
+      refresh: async () => {
+        const scopes = grants[refreshes] ?? [];
+        refreshes += 1;
+        return succeed({ ...refreshedTokens, scopes });
+      },
+    });
+    return {
+      ...rig,
+      told: async () => {
+        const { renewing, narrowed } = await rig.renew();
+        await renewing;
+        return narrowed;
+      },
+    };
+  };
+
+  it("are told again when more of them go, and not when they were never there", async () => {
+    const { told } = await narrowing(
+      ["https://graph.microsoft.com/mail.send", "User.Read"],
+      ["User.Read", "Mail.ReadWrite"],
+      ["User.Read"],
+    );
+
+    expect(await told()).toEqual([]); // the sample has nothing but Mail.Send
+    expect(await told()).toEqual([["Mail.Send"]]);
+    expect(await told()).toEqual([["Mail.ReadWrite", "Mail.Send"]]);
+  });
+
+  it("are told once, and their owner sees it also after another problem is over", async () => {
+    const { told, stored, connections, id, clock } = await narrowing(["User.Read"], ["User.Read"]);
+    const first = await told();
+    const narrowed = await stored();
+    if (!narrowed) throw new Error("not connected");
+    const lease = { owner: "other", expiresAt: secondsAfter(clock.now(), 15) };
+    await connections.acquireLease(id, narrowed.version, lease, clock.now());
+    await connections.recordSetback(
+      id,
+      { owner: "other", version: narrowed.version },
+      setbackOf(microsoftFailure("tenant_blocked"), narrowed, clock.now()),
+    );
+
+    const second = await told();
+
+    expect(first).toEqual([["Mail.ReadWrite", "Mail.Send"]]);
+    expect(second).toEqual([]);
+    expect(await stored()).toMatchObject({
+      status: "connected",
+      problem: { code: "permissions_missing", actor: "user" },
+    });
   });
 });
 

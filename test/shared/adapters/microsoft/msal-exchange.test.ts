@@ -1,6 +1,9 @@
 import { inspect } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { msalExchange } from "../../../../shared/adapters/microsoft/msal-exchange.ts";
+import {
+  type ExchangeWatch,
+  msalExchange,
+} from "../../../../shared/adapters/microsoft/msal-exchange.ts";
 import type { ClientCredential } from "../../../../shared/adapters/secrets-manager/client-credential.ts";
 import { Secret } from "../../../../shared/domain/secret.ts";
 import { authority, clientId } from "../../../fakes/id-tokens.ts";
@@ -10,6 +13,7 @@ import {
   answerText,
   dropConnection,
   type ScriptedServer,
+  saySilence,
   startScriptedServer,
 } from "../../../fakes/scripted-server.ts";
 
@@ -38,12 +42,13 @@ beforeEach(() => {
 
 const began = new Date("2026-11-20T09:00:00Z");
 
-const exchangeWith = (credential: ClientCredential) =>
+const exchangeWith = (credential: ClientCredential, watch: Partial<ExchangeWatch> = {}) =>
   msalExchange({ authority, loginEndpoint: server.origin, clientId }, credential, {
     now: () => began,
     onFallback: () => {
       fallbacks += 1;
     },
+    ...watch,
   });
 
 const refresh = (credential: ClientCredential, refreshToken = "the-refresh-token") =>
@@ -210,6 +215,20 @@ it("sends one POST to the tenant's token endpoint and asks nothing else", async 
   ]);
 });
 
+it("gives up an answer that takes longer than its caller may wait", async () => {
+  server.script(saySilence);
+  const exchange = exchangeWith(credentialOf(["secret"]).credential, { callMilliseconds: 100 });
+
+  const outcome = await exchange("organizations", (client) =>
+    client.acquireTokenByRefreshToken({ refreshToken: "rt", scopes: ["User.Read"] }),
+  );
+
+  expect(outcome).toMatchObject({
+    kind: "unknown",
+    refusal: { evidence: { error: "no_answer" } },
+  });
+});
+
 it("throws what happens before a request, without the secret", async () => {
   const exchange = exchangeWith(credentialOf(["planted-secret"]).credential);
 
@@ -255,6 +274,55 @@ describe("a newer secret that is refused beside an older one that works", () => 
 
     expect(fallbacks).toBe(0);
   });
+
+  it.for<readonly [string, Answer]>([
+    ["throttled", answerJson(429, { error: "temporarily_unavailable" })],
+    ["unwell", answerText(502, "<html>")],
+    ["silent", dropConnection],
+    ["refusing the grant", answerJson(400, { error: "invalid_grant" })],
+  ])(
+    "is not told while Microsoft is %s for the older one: that proves nothing",
+    async ([, answer]) => {
+      const stored = ["new-secret", "old-secret"].map((secret) => new Secret(secret));
+      const exchange = exchangeWith({ secrets: async () => stored });
+      const ask = () =>
+        exchange("organizations", (client) =>
+          client.acquireTokenByRefreshToken({ refreshToken: "rt", scopes: ["User.Read"] }),
+        );
+      server.script(rejected(), answer, rejected(), tokens("one"));
+
+      await ask();
+      expect(fallbacks).toBe(0);
+
+      expect((await ask()).kind).toBe("answered");
+      expect(fallbacks).toBe(1);
+    },
+  );
+
+  it.for([
+    [6_000, ["new-secret", "old-secret"]],
+    [6_001, ["new-secret"]],
+  ] as const)(
+    "is followed by the older one only while that can answer in time: refused with %i ms gone",
+    async ([gone, sent]) => {
+      let now = began;
+      const { credential } = credentialOf(["new-secret", "old-secret"]);
+      server.script((response, request) => {
+        now = new Date(began.getTime() + gone);
+        rejected()(response, request);
+      }, tokens("one"));
+
+      const outcome = await exchangeWith(credential, { now: () => now, callMilliseconds: 4_000 })(
+        "organizations",
+        (client) => client.acquireTokenByRefreshToken({ refreshToken: "r", scopes: ["User.Read"] }),
+        new Date(began.getTime() + 10_000),
+      );
+
+      expect(secretsSent()).toEqual(sent);
+      expect(outcome.kind).toBe(sent.length === 2 ? "answered" : "unknown");
+      expect(fallbacks).toBe(sent.length - 1);
+    },
+  );
 
   it("is not followed by the older one when there is no time left for it", async () => {
     const { credential } = credentialOf(["new-secret", "old-secret"]);

@@ -9,7 +9,10 @@ import {
   type RunningSecretsManager,
   startSecretsManager,
 } from "../../../../infra/local/secrets-manager/start-secrets-manager.ts";
-import { openSecretReader } from "../../../../shared/adapters/secrets-manager/read-secret.ts";
+import {
+  openSecretReader,
+  SecretNotFound,
+} from "../../../../shared/adapters/secrets-manager/read-secret.ts";
 import { Secret } from "../../../../shared/domain/secret.ts";
 import {
   type Answer,
@@ -128,6 +131,40 @@ describe("from Secrets Manager", () => {
     await expect(readerOf(secretsManager.origin)(arn)).rejects.toThrow("AccessDeniedException");
 
     expect(callsSince(before)).toBe(1);
+  });
+
+  it.for(["short", "x".repeat(65)])("knows no version under an id like %s", async (versionId) => {
+    const { arn } = await createSecret("one");
+    const before = secretsManager.calls();
+
+    await expect(readerOf(secretsManager.origin)(arn, versionId)).rejects.toThrow(SecretNotFound);
+
+    expect(callsSince(before)).toBe(1);
+  });
+
+  it("does not take for gone what it may not read", async () => {
+    const { arn, versionId } = await createSecret("one");
+    secretsManager.faults.refuse("GetSecretValue", { code: "AccessDeniedException" });
+
+    await expect(readerOf(secretsManager.origin)(arn, versionId)).rejects.not.toThrow(
+      SecretNotFound,
+    );
+  });
+
+  it("tries no more often, and waits no longer, than its caller can", async () => {
+    const timeout = vi.spyOn(AbortSignal, "timeout");
+    const { arn } = await createSecret("one");
+    secretsManager.faults.loseAnswer("GetSecretValue", 9);
+    const before = secretsManager.calls();
+    const read = openSecretReader(
+      { AWS_REGION: "eu-west-1", AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.origin },
+      { tries: 2, tryMilliseconds: 1_000 },
+    );
+
+    await expect(read(arn)).rejects.toThrow("no answer");
+
+    expect(callsSince(before)).toBe(2);
+    expect(timeout.mock.calls).toEqual([[1_000], [1_000]]);
   });
 
   it("names a version that is gone", async () => {

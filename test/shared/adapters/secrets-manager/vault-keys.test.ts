@@ -118,3 +118,13 @@ it("goes on sealing with the last key it knew while Secrets Manager fails", asyn
   state.now += 6 * minutes;
   expect((await keys.current()).id).toBe("v2");
 });
+
+it("takes no key for gone while the whole secret is", async () => {
+  const { keys, state } = vault();
+  state.versions.clear();
+
+  await expect(keys.byId("v1")).rejects.toThrow("ResourceNotFoundException");
+
+  state.versions.set("v1", "first value");
+  expect((await keys.byId("v1"))?.id).toBe("v1");
+});

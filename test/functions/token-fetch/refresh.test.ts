@@ -1,0 +1,205 @@
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { CreateSecretCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import * as z from "zod/mini";
+import { tokenFetchEnv } from "../../../functions/token-fetch/env.ts";
+import { TookTooLong } from "../../../functions/token-fetch/in-time.ts";
+import { openRefresh } from "../../../functions/token-fetch/refresh.ts";
+import { stepLimits } from "../../../functions/token-fetch/time-budget.ts";
+import {
+  type RunningSecretsManager,
+  startSecretsManager,
+} from "../../../infra/local/secrets-manager/start-secrets-manager.ts";
+import { secretsManagerTokenVault } from "../../../shared/adapters/secrets-manager/token-vault.ts";
+import type { Connections } from "../../../shared/domain/connection.ts";
+import { Secret } from "../../../shared/domain/secret.ts";
+import { captureLog } from "../../fakes/captured-log.ts";
+import { neverSettles } from "../../fakes/intercepted.ts";
+import { memoryConnections } from "../../fakes/memory-connections.ts";
+import { plainSealer } from "../../fakes/plain-sealer.ts";
+import { account, alice, alicesConnection, secondsAfter } from "../../fakes/samples.ts";
+import {
+  answerJson,
+  type ScriptedServer,
+  saySilence,
+  startScriptedServer,
+} from "../../fakes/scripted-server.ts";
+
+const vaultSettings = {
+  prefix: "outlook",
+  kmsKeyArn: "arn:aws:kms:eu-west-1:1:key/00000000-0000-4000-8000-000000000000",
+};
+
+let secretsManager: RunningSecretsManager;
+let microsoft: ScriptedServer;
+let client: SecretsManagerClient;
+beforeAll(async () => {
+  secretsManager = await startSecretsManager();
+  microsoft = await startScriptedServer();
+  client = new SecretsManagerClient({
+    endpoint: secretsManager.origin,
+    region: "eu-west-1",
+    credentials: { accessKeyId: "local", secretAccessKey: "local" },
+  });
+});
+afterAll(async () => {
+  client.destroy();
+  await Promise.all([secretsManager.close(), microsoft.close()]);
+});
+beforeEach(() => {
+  vi.stubEnv("AWS_REGION", "eu-west-1");
+  vi.stubEnv("AWS_ACCESS_KEY_ID", "local");
+  vi.stubEnv("AWS_SECRET_ACCESS_KEY", "local");
+  vi.stubEnv("AWS_ENDPOINT_URL_SECRETS_MANAGER", secretsManager.origin);
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+  secretsManager.faults.clear();
+});
+const { lines } = captureLog();
+
+const failuresLogged = () =>
+  lines().flatMap((line) => /"failure":"([a-z_]+)"/.exec(line)?.[1] ?? []);
+
+let created = 0;
+
+/** A connection whose token has run out, and the refresh path as it is deployed, beside a table in memory. */
+const expired = async (changes: Partial<Connections> = {}) => {
+  created += 1;
+  const { ARN } = await client.send(
+    new CreateSecretCommand({
+      Name: `credential-${created}`,
+      SecretString: JSON.stringify({ clientSecrets: ["new-secret", "old-secret"] }),
+    }),
+  );
+  const vaultEntry = await secretsManagerTokenVault(client, vaultSettings).create(
+    {
+      connectionId: alicesConnection,
+      workspaceId: alice.workspaceId,
+      tenantId: account.tenantId,
+      objectId: account.objectId,
+    },
+    new Secret("the-refresh-token"),
+  );
+  const connections = memoryConnections();
+  const now = new Date();
+  await connections.connect({
+    id: alicesConnection,
+    owner: alice,
+    account,
+    vaultEntry,
+    sealedAccessToken: "sealed",
+    accessTokenExpiresAt: now,
+    scopes: ["User.Read", "Mail.ReadWrite", "Mail.Send"],
+    startedAt: now,
+    now,
+  });
+  const stored = await connections.findForWorkspace(alicesConnection, alice.workspaceId, {
+    consistent: true,
+  });
+  if (!stored) throw new Error("not connected");
+  const refresh = openRefresh({
+    env: z.parse(tokenFetchEnv, {
+      CLIENT_CREDENTIAL_SECRET_ARN: ARN,
+      CONNECTIONS_TABLE: "connections",
+      GRAPH_ENDPOINT: "https://graph.microsoft.com",
+      MICROSOFT_AUTHORITY: "https://login.microsoftonline.com",
+      MICROSOFT_CLIENT_ID: "c1e27000-0000-4000-8000-00000000a001",
+      MICROSOFT_LOGIN_ENDPOINT: microsoft.origin.href,
+      TENANT_CONSENTS_TABLE: "tenant-consents",
+      TOKEN_VAULT_KEY_ARN: vaultSettings.kmsKeyArn,
+      TOKEN_VAULT_PREFIX: vaultSettings.prefix,
+      VAULT_KEYS_SECRET_ARN: "arn:aws:secretsmanager:eu-west-1:1:secret:keys",
+    }),
+    dynamoDb: new DynamoDBClient({ region: "eu-west-1" }),
+    connections: { ...connections, ...changes },
+    sealer: plainSealer,
+    now: () => new Date(),
+    report: (error) => expect.fail(String(error)),
+  });
+  return { renew: () => refresh(stored, secondsAfter(new Date(), 25)) };
+};
+
+const rejected = answerJson(401, { error: "invalid_client", error_codes: [7000215] });
+const tokens = (scope: string) =>
+  answerJson(200, { token_type: "Bearer", expires_in: 3599, access_token: "a-token", scope });
+const all = tokens("User.Read Mail.ReadWrite Mail.Send");
+
+it("logs nothing when all is well", async () => {
+  const { renew } = await expired();
+  microsoft.script(all);
+
+  expect((await renew()).kind).toBe("refreshed");
+
+  expect(lines()).toEqual([]);
+});
+
+it("logs which permissions have gone", async () => {
+  const { renew } = await expired();
+  microsoft.script(tokens("User.Read Mail.ReadWrite"));
+
+  expect((await renew()).kind).toBe("refreshed");
+
+  expect(lines().map((line) => JSON.parse(line))).toEqual([
+    expect.objectContaining({
+      level: "WARN",
+      failure: "scopes_narrowed",
+      connectionId: alicesConnection,
+      missing: ["Mail.Send"],
+    }),
+  ]);
+});
+
+it("logs that an older client secret works and the newer one does not", async () => {
+  const { renew } = await expired();
+  microsoft.script(rejected, all);
+
+  expect((await renew()).kind).toBe("refreshed");
+
+  expect(failuresLogged()).toEqual(["app_credential_fallback"]);
+  expect(lines().join()).not.toMatch(/new-secret|old-secret/);
+});
+
+it.for(["acquireLease", "saveRefreshed"] as const)(
+  "waits no longer for %s than a call of the table may take",
+  async (method) => {
+    const { renew } = await expired({ [method]: neverSettles });
+    microsoft.script(all);
+    const began = performance.now();
+
+    await expect(renew()).rejects.toThrow(TookTooLong);
+
+    expect((performance.now() - began) / 1000).toBeLessThan(stepLimits.table + 1);
+  },
+);
+
+it("waits no longer for the refresh token than a call of Secrets Manager may take, and tries it twice", async () => {
+  vi.stubEnv("AWS_ENDPOINT_URL_SECRETS_MANAGER", microsoft.origin.origin);
+  const { renew } = await expired();
+  microsoft.script(saySilence);
+  const began = performance.now();
+
+  await expect(renew()).rejects.toThrow();
+
+  expect((performance.now() - began) / 1000).toBeLessThan(stepLimits.secret + 1);
+  expect(microsoft.requests).toHaveLength(stepLimits.secretTries);
+});
+
+it("waits no longer for Microsoft than a refresh may, although a code may have longer", async () => {
+  const { renew } = await expired();
+  microsoft.script(saySilence);
+  const limits: number[] = [];
+  const timeout = AbortSignal.timeout.bind(AbortSignal);
+  vi.spyOn(AbortSignal, "timeout").mockImplementation((milliseconds) => {
+    limits.push(milliseconds);
+    return timeout(milliseconds === stepLimits.tokenCall * 1000 ? 50 : milliseconds);
+  });
+
+  expect(await renew()).toMatchObject({
+    kind: "refused",
+    failure: { code: "temporarily_unavailable", retryable: true },
+  });
+
+  expect(limits).toContain(stepLimits.tokenCall * 1000);
+  expect(limits).toContain(stepLimits.secretTry * 1000);
+});
