@@ -2,6 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { EndpointHandler } from "../../shared/http/endpoint.ts";
 import type { HttpResponse } from "../../shared/http/response.ts";
+import { approvalUnavailablePage } from "../../shared/pages/approval-outcome.ts";
+import type { Page } from "../../shared/pages/page.ts";
 import { signInWaitingPage } from "../../shared/pages/sign-in-waiting.ts";
 import { captureLog } from "../fakes/captured-log.ts";
 import { formRequest, jsonRequest, type SampleRequest, send } from "../fakes/http-event.ts";
@@ -19,13 +21,40 @@ type Endpoint = keyof ReturnType<typeof serviceInMemory>["handlers"];
 interface Route {
   readonly endpoint: Endpoint;
   readonly request: SampleRequest;
+  /** What a browser is shown when something is down, where a program gets a problem. */
+  readonly broken?: Page;
 }
 
 /** A request of each route that gets as far as the first port. */
-const callback: Route = {
-  endpoint: "callback",
-  request: { route: "POST /callback", ...formRequest({ state: oneTimeValue, code: "c" }) },
-};
+const pageRoutes: readonly Route[] = [
+  {
+    endpoint: "callback",
+    request: { route: "POST /callback", ...formRequest({ state: oneTimeValue, code: "c" }) },
+    broken: signInWaitingPage,
+  },
+  {
+    endpoint: "adminConsent",
+    request: { route: "GET /admin-consent/{token}", pathParameters: { token: oneTimeValue } },
+    broken: approvalUnavailablePage,
+  },
+  {
+    endpoint: "adminConsentCallback",
+    request: {
+      route: "GET /admin-consent-callback",
+      query: `state=${oneTimeValue}&error=access_denied`,
+    },
+    broken: approvalUnavailablePage,
+  },
+  {
+    endpoint: "adminConsentCallback",
+    request: {
+      route: "POST /admin-consent-callback",
+      cookies: [`__Host-outlook-connect-approval=${oneTimeValue}`],
+      ...formRequest({ state: oneTimeValue, code: "c" }),
+    },
+    broken: approvalUnavailablePage,
+  },
+];
 const productRoutes: readonly Route[] = [
   { endpoint: "start", request: { route: "POST /start", ...jsonRequest({}) } },
   {
@@ -48,6 +77,11 @@ const productRoutes: readonly Route[] = [
     endpoint: "disconnect",
     request: { route: "DELETE /connections/{connectionId}", pathParameters: { connectionId } },
   },
+  {
+    endpoint: "requestApproval",
+    request: { route: "POST /admin-consent-requests", ...jsonRequest({ attemptId }) },
+  },
+  { endpoint: "approvalStatus", request: { route: "GET /admin-consent-requests" } },
 ];
 
 const opened = (endpoint: Endpoint, script: ServiceScript = {}): EndpointHandler =>
@@ -59,70 +93,72 @@ const throwing = (thrown: unknown): ServiceScript => ({
 
 const internalError = { statusCode: 500, code: "internal_error", actor: "operator" };
 
-/** A browser gets a page where a program gets a problem. */
-const expectInternalError = (answer: HttpResponse, route: string) => {
-  if (route !== callback.request.route) expect(problemIn(answer)).toEqual(internalError);
-  else expect(answer).toMatchObject({ statusCode: 503, body: signInWaitingPage.html });
+const expectInternalError = (answer: HttpResponse, broken: Page | undefined) => {
+  if (!broken) expect(problemIn(answer)).toEqual(internalError);
+  else expect(answer).toMatchObject({ statusCode: 503, body: broken.html });
 };
 
-describe.for([callback, ...productRoutes])("$request.route", ({ endpoint, request }) => {
-  const secret = "0.AXkA-a-code-of-alices";
+describe.for([...pageRoutes, ...productRoutes])(
+  "$request.route",
+  ({ endpoint, request, broken }) => {
+    const secret = "0.AXkA-a-code-of-alices";
 
-  it.for<readonly [string, unknown]>([
-    ["an error", new Error(`no table at arn:aws:dynamodb for ${secret}`)],
-    ["an error with a cause", new Error("failed", { cause: new Error(secret) })],
-    ["an error with a name", Object.assign(new Error(secret), { name: "AccessDeniedException" })],
-    ["an error with a status", Object.assign(new Error(secret), { statusCode: 418 })],
-    ["an error with a response", Object.assign(new Error(""), { response: { body: secret } })],
-    ["an error without a stack", Object.assign(new Error(secret), { stack: undefined })],
-    ["a text", secret],
-    ["an object", { body: secret, statusCode: 200 }],
-    ["nothing", undefined],
-    ["null", null],
-  ])("answers the same when %s is thrown, and logs it once", async ([, thrown]) => {
-    const sent = { ...request, user: alice };
+    it.for<readonly [string, unknown]>([
+      ["an error", new Error(`no table at arn:aws:dynamodb for ${secret}`)],
+      ["an error with a cause", new Error("failed", { cause: new Error(secret) })],
+      ["an error with a name", Object.assign(new Error(secret), { name: "AccessDeniedException" })],
+      ["an error with a status", Object.assign(new Error(secret), { statusCode: 418 })],
+      ["an error with a response", Object.assign(new Error(""), { response: { body: secret } })],
+      ["an error without a stack", Object.assign(new Error(secret), { stack: undefined })],
+      ["a text", secret],
+      ["an object", { body: secret, statusCode: 200 }],
+      ["nothing", undefined],
+      ["null", null],
+    ])("answers the same when %s is thrown, and logs it once", async ([, thrown]) => {
+      const sent = { ...request, user: alice };
 
-    const answer = await send(opened(endpoint, throwing(thrown)), sent);
+      const answer = await send(opened(endpoint, throwing(thrown)), sent);
 
-    expectInternalError(answer, request.route);
-    expect(answer).toEqual(await send(opened(endpoint, throwing(new Error("other"))), sent));
-    const written = log.lines().join("");
-    expect(written).not.toContain(secret);
-    expect(written.match(/"failure":"internal_error"/g)).toHaveLength(2);
-  });
+      expectInternalError(answer, broken);
+      expect(answer).toEqual(await send(opened(endpoint, throwing(new Error("other"))), sent));
+      const written = log.lines().join("");
+      expect(written).not.toContain(secret);
+      expect(written.match(/"failure":"internal_error"/g)).toHaveLength(2);
+    });
 
-  it("keeps the rules and knows its codes, whatever it is sent", async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.record(
-          {
-            headers: fc.dictionary(
-              fc.constantFrom("content-type", "origin", "cookie", "x-forwarded-for"),
-              fc.oneof(
-                fc.string({ maxLength: 20 }),
-                fc.constantFrom("application/json", "application/x-www-form-urlencoded"),
+    it("keeps the rules and knows its codes, whatever it is sent", async () => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.record(
+            {
+              headers: fc.dictionary(
+                fc.constantFrom("content-type", "origin", "cookie", "x-forwarded-for"),
+                fc.oneof(
+                  fc.string({ maxLength: 20 }),
+                  fc.constantFrom("application/json", "application/x-www-form-urlencoded"),
+                ),
               ),
-            ),
-            body: fc.oneof(fc.json(), fc.string({ unit: "binary", maxLength: 100 })),
-            isBase64Encoded: fc.boolean(),
-            query: fc.string({ maxLength: 20 }),
-            pathParameters: fc.dictionary(
-              fc.constantFrom("attemptId", "connectionId", "__proto__", "proxy"),
-              fc.string({ unit: "binary", maxLength: 60 }),
-            ),
-          },
-          { requiredKeys: [] },
-        ),
-        async (nonsense) => {
-          const answer = await send(opened(endpoint), { ...request, user: alice, ...nonsense });
+              body: fc.oneof(fc.json(), fc.string({ unit: "binary", maxLength: 100 })),
+              isBase64Encoded: fc.boolean(),
+              query: fc.string({ maxLength: 20 }),
+              pathParameters: fc.dictionary(
+                fc.constantFrom("attemptId", "connectionId", "token", "__proto__", "proxy"),
+                fc.string({ unit: "binary", maxLength: 60 }),
+              ),
+            },
+            { requiredKeys: [] },
+          ),
+          async (nonsense) => {
+            const answer = await send(opened(endpoint), { ...request, user: alice, ...nonsense });
 
-          expect(answer.statusCode).not.toBe(500);
-        },
-      ),
-      { numRuns: 40 },
-    );
-  });
-});
+            expect(answer.statusCode).not.toBe(500);
+          },
+        ),
+        { numRuns: 40 },
+      );
+    });
+  },
+);
 
 describe.for(productRoutes)("$request.route", ({ endpoint, request }) => {
   it.for<readonly [string, Record<string, string> | undefined]>([

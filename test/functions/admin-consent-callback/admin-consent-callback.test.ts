@@ -4,6 +4,7 @@ import type { ProvenIdentity } from "../../../shared/domain/microsoft.ts";
 import { fail, succeed } from "../../../shared/domain/result.ts";
 import type { Organisation } from "../../../shared/domain/tenant-consent.ts";
 import type { HttpResponse } from "../../../shared/http/response.ts";
+import { approvalProofOverPage } from "../../../shared/pages/approval-outcome.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
 import { account, alice, grant, mallory, microsoftFailure } from "../../fakes/samples.ts";
 import {
@@ -222,6 +223,15 @@ describe("nothing moves beyond reported without proof:", () => {
       ]);
 
       expect(service.identity.proved).toHaveLength(1);
+    });
+
+    it("comes again with a page that is reloaded, which tells that this step is over", async () => {
+      await service.approvalProved({ state, code: "the-code" }, cookies);
+
+      const answer = await service.approvalProved({ state, code: "the-code" }, cookies);
+
+      expect(answer).toMatchObject({ statusCode: 400, body: approvalProofOverPage.html });
+      expect(await status()).toBe("verified");
     });
 
     it("comes ten minutes later", async () => {
