@@ -34,7 +34,7 @@ export type NotRecorded =
   | { readonly kind: "refused"; readonly refusal: MicrosoftFailure };
 
 export interface RecordAnswerPorts extends Omit<RecordPorts, "consents">, ParkAnswerPorts {
-  readonly attempts: Pick<AuthorizationAttempts, "park" | "find" | "narrow">;
+  readonly attempts: Pick<AuthorizationAttempts, "park" | "find" | "narrow" | "noteLateAnswer">;
   readonly requests: Pick<ConsentRequests, "findByLink">;
   readonly consents: Pick<TenantConsents, "find" | "record">;
   readonly proofs: Pick<ConsentProofs, "begin">;

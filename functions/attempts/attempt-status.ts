@@ -48,8 +48,9 @@ export const attemptStatus = async (
   if (!attempt || !isTheirs) return fail({ kind: "attempt_unknown" });
 
   const state = attemptStateOf(attempt, ports.now());
-  const { isReconnect, forOrganization, completionHash } = attempt;
-  const isUnanswered = state.status === "expired" && completionHash === undefined;
+  const { isReconnect, forOrganization, completionHash, answeredLate } = attempt;
+  const wasAnswered = completionHash !== undefined || answeredLate;
+  const isUnanswered = state.status === "expired" && !wasAnswered;
   if (!isUnanswered || isReconnect || forOrganization) return succeed({ ...state, attempt });
   const organisation = await organisationOf({ user, email }, ports);
   const event = { kind: "blocked", certain: false } as const;

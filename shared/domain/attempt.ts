@@ -70,6 +70,8 @@ export interface AttemptView {
   readonly problem: Problem | undefined;
   /** Hash of the completion value, once Microsoft answered. */
   readonly completionHash: string | undefined;
+  /** Microsoft did send the person back, after the attempt had expired. */
+  readonly answeredLate: boolean;
 }
 
 export interface AuthorizationAttempts {
@@ -105,6 +107,9 @@ export interface AuthorizationAttempts {
     completionHash: string,
     now: Date,
   ): Promise<{ readonly returnTo: string } | undefined>;
+
+  /** Remembers that an answer came after the attempt had expired; changes nothing in one that was answered in time. */
+  noteLateAnswer(id: AttemptId): Promise<void>;
 
   /**
    * Takes the parked answer out and returns it, in one step: of two concurrent calls one gets it, the

@@ -25,7 +25,7 @@ export interface Return {
 }
 
 export interface ParkAnswerPorts {
-  readonly attempts: Pick<AuthorizationAttempts, "park" | "find">;
+  readonly attempts: Pick<AuthorizationAttempts, "park" | "find" | "noteLateAnswer">;
   readonly sealer: Pick<Sealer, "seal">;
   readonly now: () => Date;
 }
@@ -50,5 +50,6 @@ export const parkAnswer = async (
   }
   const known = await attempts.find(attemptId);
   if (!known) return fail({ kind: "attempt_unknown" });
+  if (known.completionHash === undefined) await attempts.noteLateAnswer(attemptId);
   return succeed({ attemptId, returnTo: known.returnTo, completion: undefined });
 };

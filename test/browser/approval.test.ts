@@ -1,7 +1,6 @@
 import type { Page } from "playwright-core";
 import { expect, it } from "vitest";
 import { mailsTo } from "../../infra/local/administrator-client.ts";
-import { forgetApprovals } from "../e2e/forget-approvals.ts";
 import { accept, decline, signInAtMicrosoft } from "./microsoft-pages.ts";
 import { card, opensMicrosoft, sees, seesNoLonger } from "./sees.ts";
 import { type Scene, stories } from "./stories.ts";
@@ -43,10 +42,7 @@ const askByMail = async (page: Page, administrator = margit) => {
 };
 
 stories("an organisation in which only an administrator may approve", (scene) => {
-  const fresh = () => forgetApprovals(scene.stack);
-
   it("is approved once, and then the waiting page goes on and ends connected, as do colleagues", async () => {
-    await fresh();
     const page = await scene.signIn("user_niall");
     await turnedAway(page, niall);
     await sees(page.getByLabel("Send this link to your administrator"));
@@ -79,7 +75,6 @@ stories("an organisation in which only an administrator may approve", (scene) =>
   });
 
   it("says so also to a person who closes Microsoft's page, and to the next one beforehand", async () => {
-    await fresh();
     const page = await scene.signIn("user_niall");
     const microsoft = await opensMicrosoft(page, "Connect Outlook");
     await signInAtMicrosoft(microsoft, niall);
@@ -103,7 +98,6 @@ stories("an organisation in which only an administrator may approve", (scene) =>
   });
 
   it("is approved by an administrator who uses the product, and ends with a mailbox, in one go", async () => {
-    await fresh();
     const first = await scene.signIn("user_niall");
     await turnedAway(first, niall);
     const page = await scene.signIn("user_margit");
@@ -121,7 +115,6 @@ stories("an organisation in which only an administrator may approve", (scene) =>
   });
 
   it("stays as it is when the administrator declines", async () => {
-    await fresh();
     const page = await scene.signIn("user_niall");
     await turnedAway(page, niall);
     await askByMail(page);
@@ -138,7 +131,6 @@ stories("an organisation in which only an administrator may approve", (scene) =>
   });
 
   it("cannot be approved by somebody who is no administrator and opens the link", async () => {
-    await fresh();
     const page = await scene.signIn("user_niall");
     await turnedAway(page, niall);
     const link = await page.getByLabel("Send this link to your administrator").inputValue();
@@ -156,7 +148,6 @@ stories("an organisation in which only an administrator may approve", (scene) =>
   });
 
   it("is not approved by the administrator of another organisation", async () => {
-    await fresh();
     const page = await scene.signIn("user_niall");
     await turnedAway(page, niall);
     const link = await page.getByLabel("Send this link to your administrator").inputValue();
@@ -182,7 +173,6 @@ stories("an organisation in which only an administrator may approve", (scene) =>
   });
 
   it("may have a workflow of its own for requests at Microsoft", async () => {
-    await fresh();
     const quentin = "quentin.marsh@brightwater.example";
     const page = await scene.signIn("user_quentin");
     const microsoft = await opensMicrosoft(page, "Connect Outlook");
@@ -196,7 +186,6 @@ stories("an organisation in which only an administrator may approve", (scene) =>
   });
 
   it("is waited for while Microsoft applies the approval, for a minute and a half", async () => {
-    await fresh();
     scene.microsoft.setPropagation({ seconds: 90 });
     const page = await scene.signIn("user_niall");
     await turnedAway(page, niall);
@@ -223,7 +212,6 @@ stories("an organisation in which only an administrator may approve", (scene) =>
   }, 120_000);
 
   it("takes its approval back and gives it again: nobody reconnects", async () => {
-    await fresh();
     scene.microsoft.grantTenantConsent({ tenantId: "a94d2e60-15cb-4f38-8b7a-0e6d93f1c582" });
     const pages = new Map<string, Page>();
     for (const [person, username] of [
@@ -257,7 +245,6 @@ stories("an organisation in which only an administrator may approve", (scene) =>
   });
 
   it("is not asked by mail at another domain, and the reason stands at the field", async () => {
-    await fresh();
     const page = await scene.signIn("user_niall");
     await turnedAway(page, niall);
 
@@ -271,7 +258,6 @@ stories("an organisation in which only an administrator may approve", (scene) =>
   });
 
   it("tells those who come from the mail about it what they can do", async () => {
-    await fresh();
     const page = await scene.signIn("user_niall");
     await turnedAway(page, niall);
     await sees(page.getByLabel("Send this link to your administrator"));

@@ -122,7 +122,7 @@ stories("connecting a mailbox", (scene) => {
     await scene.inspect(page, "microsoft-need-admin-approval");
     await page.getByRole("button", { name: "Return to the application" }).click();
 
-    await sees(page.getByRole("heading", { name: "Your administrator must approve this first" }));
+    await sees(page.getByRole("heading", { name: "Admin approval is required" }));
     await scene.inspect(page, "return-admin-approval");
   });
 

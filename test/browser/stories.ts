@@ -4,6 +4,7 @@ import * as z from "zod/mini";
 import type { SimulatorControl } from "../../infra/local/microsoft/control.ts";
 import { signInToProduct } from "../../infra/local/product-client.ts";
 import { type LocalStack, startLocalStack } from "../../infra/local/stack.ts";
+import { forgetApprovals } from "../e2e/forget-approvals.ts";
 import { chromiumIsMissing, launchChromium } from "./chromium.ts";
 import { type Barrier, inspectPage } from "./inspect-page.ts";
 import { accept, signInAtMicrosoft } from "./microsoft-pages.ts";
@@ -30,7 +31,7 @@ const listed = z.object({ connections: z.array(z.object({ id: z.string() })) });
 
 /**
  * Tells stories about the real pages in a real browser, before the whole local stack. After every story all
- * mailboxes are disconnected and Microsoft is as it was at the start.
+ * mailboxes are disconnected, no approval is known, and Microsoft is as it was at the start.
  */
 export const stories = (about: string, tell: (scene: Scene) => void): void => {
   const skipped = chromiumIsMissing !== undefined;
@@ -65,6 +66,7 @@ export const stories = (about: string, tell: (scene: Scene) => void): void => {
       contexts.clear();
       for (const personId of visitors) await disconnectAll(started(), personId);
       visitors.clear();
+      await forgetApprovals(started());
       control().reset();
       started().clock.advance(untilTheNextTestSeconds);
     });

@@ -56,6 +56,7 @@ export const memoryAttempts = (): AuthorizationAttempts => {
           connectionId: undefined,
           problem: undefined,
           completionHash: undefined,
+          answeredLate: false,
         },
       });
       return true;
@@ -81,6 +82,11 @@ export const memoryAttempts = (): AuthorizationAttempts => {
       if (found?.view.status !== "pending" || hasExpired(found, now)) return undefined;
       change(id, { status: "returned", completionHash }, answer);
       return { returnTo: found.view.returnTo };
+    },
+
+    noteLateAnswer: async (id) => {
+      const found = remembered.get(id);
+      if (found?.view.status === "pending") change(id, { answeredLate: true }, found.answer);
     },
 
     take: async (id, user, completionHash, now) => {

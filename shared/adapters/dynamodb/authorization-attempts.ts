@@ -79,6 +79,7 @@ const attemptItem = z.object({
   answer: z.optional(answerItem),
   takenAt: z.optional(fromSeconds),
   takenBy: z.optional(z.string()),
+  answeredLate: z._default(z.boolean(), false),
   connectionId: z.optional(z.string()),
   problem: z.optional(problemItem),
 });
@@ -112,6 +113,7 @@ const viewOf = (attempt: ReturnType<typeof readAttempt>): AttemptView => ({
   connectionId: attempt.connectionId === undefined ? undefined : connectionId(attempt.connectionId),
   problem: attempt.problem,
   completionHash: attempt.completionHash,
+  answeredLate: attempt.answeredLate,
 });
 
 /** Places for a person's open attempts, each an item of its own, so that taking one is one write. */
@@ -324,6 +326,21 @@ export const dynamoDbAttempts = (
       return attempt?.completionHash === completionHash
         ? { returnTo: attempt.returnTo }
         : undefined;
+    },
+
+    async noteLateAnswer(id) {
+      await unlessRefused(
+        client.send(
+          new UpdateItemCommand({
+            TableName: tableName,
+            Key: marshall({ id }),
+            UpdateExpression: "SET answeredLate = :yes",
+            ConditionExpression: "#status = :pending",
+            ExpressionAttributeNames: { "#status": "status" },
+            ExpressionAttributeValues: marshall({ ":yes": true, ":pending": "pending" }),
+          }),
+        ),
+      );
     },
 
     async take(id, user, completionHash, now): Promise<TakenAttempt | undefined> {

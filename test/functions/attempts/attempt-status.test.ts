@@ -76,3 +76,15 @@ it("a sign-in that was answered and never completed has expired and nothing else
   expect(problem.code).toBe("attempt_expired");
   expect(await statusOf(service)).toBe("unknown");
 });
+
+it("a sign-in that was answered too late has expired and nothing else", async () => {
+  const service = serviceInMemory();
+  const { attemptId, state } = await service.begin(alice);
+  service.clock.pass(600);
+  await service.comeBack(state);
+
+  const { problem } = JSON.parse((await service.attempt(alice, attemptId)).body);
+
+  expect(problem.code).toBe("attempt_expired");
+  expect(await statusOf(service)).toBe("unknown");
+});

@@ -19,6 +19,7 @@ const attempt = (changes: Partial<AttemptView>): AttemptView => ({
   connectionId: undefined,
   problem: undefined,
   completionHash: undefined,
+  answeredLate: false,
   ...changes,
 });
 

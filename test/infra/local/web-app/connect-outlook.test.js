@@ -82,6 +82,7 @@ beforeEach(() => {
     },
   };
   vi.stubGlobal("history", history);
+  vi.stubGlobal("sessionStorage", { getItem: () => null, setItem() {}, removeItem() {} });
   vi.stubGlobal("window", { close: vi.fn(), open: () => null });
   vi.stubGlobal("navigator", { onLine: true });
   vi.stubGlobal("fetch", async (/** @type {string} */ url, /** @type {RequestInit} */ init) => {
@@ -133,19 +134,33 @@ describe("the return from Microsoft", () => {
 
   it("tells why it failed in the words of the API, and who must act", async () => {
     location.hash = `#attemptId=${attemptId}&completion=once`;
-    answers["POST /complete"] = [refuse(403, "admin_approval_required", "tenant_admin")];
+    answers["POST /complete"] = [refuse(403, "access_declined", "user")];
 
     const outcome = await handleReturn();
 
     expect(outcome).toEqual({
       status: "failed",
       problem: {
-        code: "admin_approval_required",
-        actor: "tenant_admin",
-        title: "Your administrator must approve this first",
-        message: "admin_approval_required in words.",
-        canRetry: false,
+        code: "access_declined",
+        actor: "user",
+        title: "Nothing was connected",
+        message: "access_declined in words.",
+        canRetry: true,
       },
+      attemptId,
+    });
+  });
+
+  it("tells of an approval that is needed apart from other failures, for a page that can ask for it", async () => {
+    location.hash = `#attemptId=${attemptId}&completion=once`;
+    answers["POST /complete"] = [refuse(403, "admin_approval_required", "tenant_admin")];
+
+    const outcome = await handleReturn();
+
+    expect(outcome).toMatchObject({
+      status: "approval_needed",
+      attemptId,
+      problem: { code: "admin_approval_required", canRetry: false },
     });
   });
 
@@ -373,7 +388,7 @@ describe("a window for Microsoft", () => {
 
     const outcome = await whenTimePasses(connecting);
 
-    expect(outcome).toEqual({ status: "closed" });
+    expect(outcome).toEqual({ status: "closed", attemptId });
     expect(polls()).toBe(3);
   });
 
@@ -405,7 +420,7 @@ describe("a window for Microsoft", () => {
 
     giveUp.abort();
 
-    expect(await connecting).toEqual({ status: "closed" });
+    expect(await connecting).toEqual({ status: "closed", attemptId });
     expect(popup.closed).toBe(true);
   });
 

@@ -100,6 +100,7 @@ const contract = (open: () => AuthorizationAttempts) => {
         connectionId: undefined,
         problem: undefined,
         completionHash: undefined,
+        answeredLate: false,
       });
     });
 
@@ -263,6 +264,28 @@ const contract = (open: () => AuthorizationAttempts) => {
       const winners = hashes.filter((_, index) => outcomes[index]);
       expect(winners).toHaveLength(1);
       expect((await attempts.find(attempt.id))?.completionHash).toBe(winners[0]);
+    });
+
+    it("that comes too late is known to have come, and nothing else", async () => {
+      const attempts = open();
+      const attempt = newAttempt();
+      await attempts.begin(attempt);
+      const before = await attempts.find(attempt.id);
+
+      await attempts.noteLateAnswer(attempt.id);
+
+      expect(await attempts.find(attempt.id)).toEqual({ ...before, answeredLate: true });
+    });
+
+    it("that comes again is not late, and of an attempt that nobody began is not remembered", async () => {
+      const { attempts, attempt } = await returned();
+      const unknown = attemptIdOf("nobody began this");
+
+      await attempts.noteLateAnswer(attempt.id);
+      await attempts.noteLateAnswer(unknown);
+
+      expect((await attempts.find(attempt.id))?.answeredLate).toBe(false);
+      expect(await attempts.find(unknown)).toBeUndefined();
     });
 
     it("never replaces an answer", async () => {
