@@ -77,7 +77,10 @@ export interface ConsentRequests {
   /** @returns whether it is this call that tells them: it happens once for each request. */
   claimNotice(request: ConsentRequest, now: Date): Promise<boolean>;
 
-  /** Notes what became of the mail. Does nothing if the request was replaced meanwhile. */
+  /**
+   * Notes what became of the mail. Does nothing if the request was replaced meanwhile, nor says `sent` or
+   * `unknown` of a mail that has come back since it was being sent.
+   */
   noteMail(request: ConsentRequest, mail: RequestMail): Promise<void>;
 }
 

@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import * as z from "zod/mini";
+import {
+  administratorsBrowser,
+  buttonOn,
+  linkIn,
+  mailsTo,
+  openPage,
+} from "../../infra/local/administrator-client.ts";
 import { accounts, castellan, mailsOf } from "../../infra/local/microsoft/directory.ts";
 import { signIn } from "../../infra/local/microsoft/walk-sign-in.ts";
 import { type ProductClient, postCallback } from "../../infra/local/product-client.ts";
@@ -21,6 +28,8 @@ const seen = {
 };
 
 const issuedToken = z.object({ token: z.string() });
+/** In the addresses to which the approval pages and callbacks lead. */
+const oneTimeParameter = /[?&](?:amp;)?(?:state|nonce|code_challenge)=([\w-]{40,})/g;
 const begun = z.object({ authorizationUrl: z.string() });
 
 /** Listens to all that the browser and the product's pages exchange with the API. */
@@ -38,6 +47,9 @@ const listen = () => {
       seen.apiAnswers.push(body, JSON.stringify([...response.headers]));
       const completion = /completion=([\w-]{43})/.exec(location)?.[1];
       if (completion !== undefined) seen.oneTimeValues.add(completion);
+      for (const [, value] of `${location} ${body}`.matchAll(oneTimeParameter)) {
+        if (value !== undefined) seen.oneTimeValues.add(value);
+      }
       if (url.endsWith("/start") && response.status === 201) {
         const { searchParams } = new URL(begun.parse(JSON.parse(body)).authorizationUrl);
         for (const name of ["state", "nonce", "code_challenge"]) {
@@ -108,6 +120,53 @@ const connectInEveryWay = async () => {
   scene.stack.clock.advance(601);
   await postCallback(late.form);
   await ines.complete(late.returned);
+};
+
+/** People who are turned away, an administrator who approves, and all that others send to the approval pages. */
+const askForApprovalInEveryWay = async () => {
+  const { api } = scene.stack.origins;
+  const niall = await scene.signedIn("user_niall");
+  const margit = { username: "margit.solberg@aldermoor.example" };
+  const { attemptId, returned } = await scene.goToMicrosoft(niall, {
+    username: "niall.byrne@aldermoor.example",
+    approval: "return",
+  });
+  await niall.complete(returned);
+  const ask = (body: object) => niall.call("POST", "/admin-consent-requests", body);
+  await ask({ attemptId, adminEmail: `${canary}@elsewhere.example` });
+  await ask({ attemptId, adminEmail: `"${canary}" <${margit.username}>` });
+  await ask({ attemptId: canary, [canary]: canary });
+  await ask({ attemptId, adminEmail: margit.username });
+  const [mail] = await mailsTo(scene.stack, margit.username);
+  if (!mail) throw new Error("no mail came");
+  const link = linkIn(mail);
+  seen.oneTimeValues.add(link.pathname.split("/").at(-1) ?? "");
+
+  await openPage(new URL(`${api}/admin-consent/${canary}${canary}`.slice(0, api.length + 58)));
+  await openPage(new URL(`${link}?admin_consent=True&tenant=${canary}`));
+  const state = buttonOn((await openPage(link)).html).searchParams.get("state") ?? "";
+  for (const query of [
+    { state: canary, admin_consent: "True", tenant: canary },
+    { state, admin_consent: canary, tenant: canary },
+    { state, error: canary, error_description: canary },
+    { state, admin_consent: "True", tenant: "9188040d-6c67-4c5b-b112-36a304b66dad" },
+  ]) {
+    const callback = new URL(`${api}/admin-consent-callback`);
+    callback.search = String(new URLSearchParams(query));
+    await fetch(callback, { redirect: "manual" });
+    await fetch(callback, {
+      method: "POST",
+      body: new URLSearchParams({ ...query, code: canary }),
+    });
+  }
+  const browser = administratorsBrowser();
+  const reported = await browser.decide(buttonOn((await openPage(link)).html), margit);
+  await browser.prove(reported, margit);
+  await openPage(link);
+  scene.stack.clock.advance(120);
+  await scene.stack.runSchedules();
+  scene.stack.clock.advance(120);
+  await scene.stack.runSchedules();
 };
 
 /** Microsoft answers all that it should not, with secrets and addresses in it. */
@@ -331,6 +390,7 @@ beforeAll(async () => {
   scene.microsoft.plant({ canary });
   listen();
   await connectInEveryWay();
+  await askForApprovalInEveryWay();
   await meetABadMicrosoft();
   await fetchInEveryWay();
   await sendSecretsToWrongPlaces();
@@ -442,7 +502,10 @@ describe("after all that can happen has happened", () => {
   });
 
   it("nor anything that looks like one, and nothing had to be masked", () => {
+    const names = scene.stack.functions.map(({ name }) => name);
     const suspicious = lines()
+      // The service's own names, some of which are long.
+      .map((line) => names.reduce((text, name) => text.replaceAll(name, "function"), line))
       // Where a bundle lies on this machine; deployed, it is /var/task.
       .map((line) => line.replaceAll(/\/asset\.\[masked\]\//g, "/"))
       .filter((line) => /eyJ[\w-]{10,}|[\w-]{40,}|\[masked\]|\[secret\]/.test(line));
@@ -454,16 +517,25 @@ describe("after all that can happen has happened", () => {
     expect(leaksIn(lines(), personal)).toEqual([]);
   });
 
+  it("they tell every step of an approval", () => {
+    const steps = new Set(lines().flatMap((line) => /"step":"([a-z_]+)"/.exec(line)?.[1] ?? []));
+
+    expect([...steps]).toEqual(
+      expect.arrayContaining(["blocked", "requested", "mailed", "opened", "reported", "verified"]),
+    );
+  });
+
   it("each line is one JSON object with a level and a sentence", () => {
     const line = z.looseObject({ level: z.string(), message: z.string(), service: z.string() });
 
     for (const text of lines()) expect(() => line.parse(JSON.parse(text))).not.toThrow();
   });
 
-  it("the items of both tables hold no secret in clear", async () => {
+  it("the items of all tables hold no secret in clear", async () => {
     const attempts = await scene.tables.items("ATTEMPTS_TABLE");
     const connections = await scene.tables.items("CONNECTIONS_TABLE");
-    const texts = [...attempts, ...connections].map((item) => JSON.stringify(item));
+    const approvals = await scene.tables.items("TENANT_CONSENTS_TABLE");
+    const texts = [...attempts, ...connections, ...approvals].map((item) => JSON.stringify(item));
 
     expect(attempts).toContainEqual(
       expect.objectContaining({
@@ -473,6 +545,9 @@ describe("after all that can happen has happened", () => {
     );
     expect(connections).toContainEqual(
       expect.objectContaining({ sealedAccessToken: expect.stringMatching(/^eyJ/) }),
+    );
+    expect(approvals).toContainEqual(
+      expect.objectContaining({ sealedToken: expect.stringMatching(/^eyJ/) }),
     );
     expect(leaksIn(texts, needles)).toEqual([]);
   });

@@ -52,7 +52,9 @@ export const memoryConsentRequests = (): ConsentRequests => {
 
     noteMail: async (request, mail) => {
       const stands = standing(request);
-      if (stands) requests.set(keyOfRequest(request), { ...stands, mail });
+      const endsSending = mail.status === "sent" || mail.status === "unknown";
+      if (!stands || (endsSending && stands.mail.status !== "sending")) return;
+      requests.set(keyOfRequest(request), { ...stands, mail });
     },
   };
 };

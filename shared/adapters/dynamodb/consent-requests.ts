@@ -256,17 +256,20 @@ export const dynamoDbConsentRequests = (
     },
 
     async noteMail({ organisation, requester, tokenHash }, mail) {
+      const endsSending = mail.status === "sent" || mail.status === "unknown";
       await unlessRefused(
         client.send(
           new UpdateItemCommand({
             TableName: tableName,
             Key: marshall(keys.request(organisation, requester.user)),
             UpdateExpression: "SET mail = :mail",
-            ConditionExpression: "tokenHash = :tokenHash",
+            ConditionExpression: `tokenHash = :tokenHash${endsSending ? " AND mail.#status = :sending" : ""}`,
+            ...(endsSending && { ExpressionAttributeNames: { "#status": "status" } }),
             ExpressionAttributeValues: marshall(
               {
                 ":mail": { ...mail, at: mail.at && secondsOf(mail.at) },
                 ":tokenHash": tokenHash,
+                ...(endsSending && { ":sending": "sending" }),
               },
               { removeUndefinedValues: true },
             ),

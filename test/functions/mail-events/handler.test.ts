@@ -55,6 +55,7 @@ const scene = async (intercept: Intercept = (_, call) => call()) => {
       createdAt: noon,
       expiresAt: requestMail.expiresAt,
     });
+    await requests.noteMail(request, { ...mail, status: "sending" });
     await requests.noteMail(request, mail);
   };
   await asked(ines, reference, { status: "sent", to: administrator, at: noon });

@@ -316,6 +316,7 @@ const contract = (open: () => Stores) => {
       const read = async () =>
         (await requests.find(opened.organisation, opened.requester.user))?.mail;
 
+      await requests.noteMail(opened, { ...mail, status: "sending" });
       await requests.noteMail(opened, mail);
       expect(await read()).toEqual(mail);
 
@@ -323,6 +324,22 @@ const contract = (open: () => Stores) => {
       await requests.noteMail(opened, { ...mail, status: "not_delivered" });
       expect(await read()).toEqual({ status: "none" });
     });
+
+    it.for(["sent", "unknown"] as const)(
+      "still say that a mail came back when the one who sent it says %s a moment later",
+      async (status) => {
+        const { requests } = open();
+        const opened = await requests.open(newRequest());
+        const mail = { to: newAddress(), at: at(5) };
+
+        await requests.noteMail(opened, { ...mail, status: "sending" });
+        await requests.noteMail(opened, { ...mail, status: "not_delivered" });
+        await requests.noteMail(opened, { ...mail, status });
+
+        const found = await requests.find(opened.organisation, opened.requester.user);
+        expect(found?.mail.status).toBe("not_delivered");
+      },
+    );
   });
 
   describe("the mail ledger", () => {
@@ -579,7 +596,7 @@ describe.for(Object.entries(engines))("on %s", ([, start]) => {
     const { requests, ledger, client } = openLossy();
     const to = newAddress();
     const opened = await requests.open(newRequest());
-    await requests.noteMail(opened, { status: "sent", to, at: at(1) });
+    await requests.noteMail(opened, { status: "sending", to, at: at(1) });
     const { requester, organisation } = opened;
     await ledger.claim({ to, requester: requester.user, organisation }, at(0));
     await ledger.suppress(to, "bounce", at(0));
