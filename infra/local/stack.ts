@@ -195,7 +195,12 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
   const stage = localStage({
     apiOrigin,
     product: webApp,
-    microsoft: { loginEndpoint, graphEndpoint, clientId: client.clientId },
+    microsoft: {
+      loginEndpoint,
+      graphEndpoint,
+      clientId: client.clientId,
+      federatedCredential: "unused",
+    },
   });
   tokenFetchFunctionName = functionName(stage, "token-fetch");
   const templates = await synthesize(stage, assemblyFolder, { bundles });
