@@ -24,13 +24,16 @@ export interface WebIdentityBounds {
   readonly tryMilliseconds?: number;
 }
 
-/** STS gave no token. Its name is the kind of refusal, such as `OutboundWebIdentityFederationDisabledException`. */
+/**
+ * STS gave no token. Its name is the kind of refusal, such as `OutboundWebIdentityFederationDisabled`: without the
+ * `Exception` at its end, with which it would be long enough to be masked in a log like a token.
+ */
 export class NoWebIdentityToken extends Error {
   override readonly name: string;
 
   constructor(kind: string) {
     super("AWS STS gave no web identity token");
-    this.name = kind;
+    this.name = kind.replace(/Exception$/, "");
   }
 }
 

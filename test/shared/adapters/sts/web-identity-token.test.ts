@@ -109,7 +109,7 @@ describe("a try that fails", () => {
     [
       "a feature that is not enabled",
       refused(403, "OutboundWebIdentityFederationDisabledException"),
-      "OutboundWebIdentityFederationDisabledException",
+      "OutboundWebIdentityFederationDisabled",
       1,
     ],
     ["a role that may not", refused(403, "AccessDenied"), "AccessDenied", 1],
