@@ -494,6 +494,28 @@ describe("credentials of every kind", () => {
     expect(fallbacks).toEqual([{ from: "federated", to: "certificate" }]);
   });
 
+  it("are not sent when obtaining them took so long that the answer could come too late", async () => {
+    let now = began;
+    const assertion = await theirs();
+    const slow = appCredentials(
+      async () => {
+        now = new Date(began.getTime() + 2_001);
+        return assertion;
+      },
+      clientSecrets(() => ["the-secret"]),
+    );
+    server.script(tokens("a"));
+
+    const outcome = await exchangeWith(slow, { now: () => now, callMilliseconds: 6_000 })(
+      "organizations",
+      (client) => client.acquireTokenByRefreshToken({ refreshToken: "r", scopes: ["User.Read"] }),
+      new Date(began.getTime() + 8_000),
+    );
+
+    expect(outcome).toMatchObject({ refusal: { evidence: { error: "out_of_time" } } });
+    expect(server.requests).toEqual([]);
+  });
+
   it("that are all not to be had are our fault, and Microsoft is not asked", async () => {
     const nothing = appCredentials(
       async () => {
