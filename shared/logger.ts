@@ -59,11 +59,11 @@ export interface LogFields {
 }
 
 /**
- * JWTs and JWEs, Microsoft's codes and refresh tokens, its access tokens for personal accounts, the app's
+ * Private keys, JWTs and JWEs, Microsoft's codes and refresh tokens, its access tokens for personal accounts, the app's
  * client secrets, and any long run of base64url.
  */
 const tokenLike =
-  /eyJ[\w-]+(?:\.[\w-]*){1,4}|\b[01M]\.[A-Z][\w.!*$-]{20,}|\bEw[\w+/]{40,}={0,2}|[\w.~]{3}\dQ~[\w.~-]{31,}|[\w-]{40,}/g;
+  /-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*-----)?|eyJ[\w-]+(?:\.[\w-]*){1,4}|\b[01M]\.[A-Z][\w.!*$-]{20,}|\bEw[\w+/]{40,}={0,2}|[\w.~]{3}\dQ~[\w.~-]{31,}|[\w-]{40,}/g;
 
 /** Our own functions, whose names are long enough to look like a token. */
 const ourNames = new Set(["function_name", "function_arn"]);
