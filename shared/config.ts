@@ -89,7 +89,12 @@ export const microsoftEnv = {
 /** Where Microsoft sends people back to; registered at Microsoft to the letter. */
 export const redirectEnv = { REDIRECT_URI: endpoint };
 
-export const clientCredentialEnv = { CLIENT_CREDENTIAL_SECRET_ARN: secretArn };
+/** How the app proves to Microsoft who it is. */
+export const clientCredentialEnv = {
+  CLIENT_CREDENTIAL_SECRET_ARN: secretArn,
+  /** Does Microsoft trust what AWS says of this function's role? Then it is tried before what the secret holds. */
+  FEDERATED_CREDENTIAL: z.enum(["used", "unused"]),
+};
 
 export const graphEnv = { GRAPH_ENDPOINT: endpoint };
 

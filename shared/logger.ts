@@ -1,5 +1,6 @@
 import { Logger } from "@aws-lambda-powertools/logger";
 import type { Actor } from "./domain/actor.ts";
+import type { AppCredentialKind } from "./domain/app-credential.ts";
 import type { MicrosoftEvidence } from "./domain/microsoft.ts";
 import type { ApprovalStep } from "./domain/tenant-consent.ts";
 
@@ -47,14 +48,22 @@ export interface LogFields {
   /** From the first request to the verified approval. */
   readonly sinceRequestedSeconds?: number;
   readonly people?: number;
+  /** Which kind of the app's credentials is meant: the one that works, or the one that is measured. */
+  readonly credential?: AppCredentialKind;
+  /** The better one that did not work. */
+  readonly insteadOf?: AppCredentialKind;
+  /** Whole days until the app's credential ends; alarms watch it. */
+  readonly credentialDaysLeft?: number;
+  /** What is known of the end of the app's credential; an alarm misses it. */
+  readonly credentialEnd?: "known" | "never";
 }
 
 /**
- * JWTs and JWEs, Microsoft's codes and refresh tokens, its access tokens for personal accounts, the app's
+ * Private keys, JWTs and JWEs, Microsoft's codes and refresh tokens, its access tokens for personal accounts, the app's
  * client secrets, and any long run of base64url.
  */
 const tokenLike =
-  /eyJ[\w-]+(?:\.[\w-]*){1,4}|\b[01M]\.[A-Z][\w.!*$-]{20,}|\bEw[\w+/]{40,}={0,2}|[\w.~]{3}\dQ~[\w.~-]{31,}|[\w-]{40,}/g;
+  /-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*-----)?|eyJ[\w-]+(?:\.[\w-]*){1,4}|\b[01M]\.[A-Z][\w.!*$-]{20,}|\bEw[\w+/]{40,}={0,2}|[\w.~]{3}\dQ~[\w.~-]{31,}|[\w-]{40,}/g;
 
 /** Our own functions, whose names are long enough to look like a token. */
 const ourNames = new Set(["function_name", "function_arn"]);
@@ -102,10 +111,28 @@ export const logMailNotSent = (outcome: "refused" | "unknown", error: unknown): 
   }
 };
 
-/** Both secrets of a rotation are stored, and the newer one does not work; an alarm counts it. */
-export const logCredentialFallback = (): void => {
-  logger.warn("an older client secret works, and a newer one is refused", {
+/** The app proves who it is by a credential that is not its best one; an alarm counts it. */
+export const logCredentialFallback = ({
+  from: insteadOf,
+  to: credential,
+}: {
+  readonly from: AppCredentialKind;
+  readonly to: AppCredentialKind;
+}): void => {
+  logger.warn("a credential of the app works, and a better one does not", {
     failure: "app_credential_fallback",
     actor: "operator",
+    credential,
+    insteadOf,
+  });
+};
+
+/** AWS does not say who this function is; what is stored is tried instead. */
+export const logFederationUnavailable = (error: unknown): void => {
+  logger.error("AWS STS gave no assertion for Microsoft", {
+    failure: "federated_credential_unavailable",
+    actor: "operator",
+    credential: "federated",
+    error: errorFields(error),
   });
 };

@@ -9,14 +9,18 @@ import { joseSealer } from "../../shared/adapters/jose/sealer.ts";
 import { authorizationUrl } from "../../shared/adapters/microsoft/authorization-url.ts";
 import { classifyRedirect } from "../../shared/adapters/microsoft/failure-table.ts";
 import { msalExchange } from "../../shared/adapters/microsoft/msal-exchange.ts";
+import { openAppCredentials } from "../../shared/adapters/microsoft/open-app-credentials.ts";
 import { msalProveIdentity } from "../../shared/adapters/microsoft/redeem-code.ts";
 import { microsoftTenants } from "../../shared/adapters/microsoft/tenants.ts";
-import { secretsManagerClientCredential } from "../../shared/adapters/secrets-manager/client-credential.ts";
 import { openSecretReader } from "../../shared/adapters/secrets-manager/read-secret.ts";
 import { secretsManagerVaultKeys } from "../../shared/adapters/secrets-manager/vault-keys.ts";
 import { readEnv } from "../../shared/config.ts";
 import { identityScopes, requestedScopeSet } from "../../shared/domain/permissions.ts";
-import { logApprovalStep, logCredentialFallback } from "../../shared/logger.ts";
+import {
+  logApprovalStep,
+  logCredentialFallback,
+  logFederationUnavailable,
+} from "../../shared/logger.ts";
 import { adminConsentCallbackEnv } from "./env.ts";
 import { adminConsentCallbackHandler } from "./handler.ts";
 
@@ -30,11 +34,7 @@ const microsoft = {
   loginEndpoint: env.MICROSOFT_LOGIN_ENDPOINT,
   clientId: env.MICROSOFT_CLIENT_ID,
 };
-const credential = secretsManagerClientCredential(
-  readSecret,
-  env.CLIENT_CREDENTIAL_SECRET_ARN,
-  now,
-);
+const credentials = openAppCredentials(env, readSecret, now);
 
 export const handler = adminConsentCallbackHandler(env, {
   attempts: dynamoDbAttempts(dynamoDb, env.ATTEMPTS_TABLE),
@@ -43,7 +43,11 @@ export const handler = adminConsentCallbackHandler(env, {
   proofs: dynamoDbConsentProofs(dynamoDb, env.TENANT_CONSENTS_TABLE),
   identity: {
     proveIdentity: msalProveIdentity({
-      exchange: msalExchange(microsoft, credential, { now, onFallback: logCredentialFallback }),
+      exchange: msalExchange(microsoft, credentials, {
+        now,
+        onFallback: logCredentialFallback,
+        onUnavailable: logFederationUnavailable,
+      }),
       verifyIdToken: idTokenVerifier(microsoft),
       redirectUri: env.ADMIN_CONSENT_REDIRECT_URI,
       now,

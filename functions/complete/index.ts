@@ -8,10 +8,10 @@ import { joseSealer } from "../../shared/adapters/jose/sealer.ts";
 import { classifyRedirect } from "../../shared/adapters/microsoft/failure-table.ts";
 import { graphMailboxes } from "../../shared/adapters/microsoft/mailboxes.ts";
 import { msalExchange } from "../../shared/adapters/microsoft/msal-exchange.ts";
+import { openAppCredentials } from "../../shared/adapters/microsoft/open-app-credentials.ts";
 import { msalRedeemCode } from "../../shared/adapters/microsoft/redeem-code.ts";
 import { microsoftTenants } from "../../shared/adapters/microsoft/tenants.ts";
 import { openSecretsManager } from "../../shared/adapters/secrets-manager/client.ts";
-import { secretsManagerClientCredential } from "../../shared/adapters/secrets-manager/client-credential.ts";
 import { openSecretReader } from "../../shared/adapters/secrets-manager/read-secret.ts";
 import { secretsManagerTokenVault } from "../../shared/adapters/secrets-manager/token-vault.ts";
 import { secretsManagerVaultKeys } from "../../shared/adapters/secrets-manager/vault-keys.ts";
@@ -21,6 +21,7 @@ import {
   errorFields,
   logApprovalStep,
   logCredentialFallback,
+  logFederationUnavailable,
   logger,
 } from "../../shared/logger.ts";
 import { completeEnv } from "./env.ts";
@@ -35,18 +36,18 @@ const microsoft = {
   loginEndpoint: env.MICROSOFT_LOGIN_ENDPOINT,
   clientId: env.MICROSOFT_CLIENT_ID,
 };
-const credential = secretsManagerClientCredential(
-  readSecret,
-  env.CLIENT_CREDENTIAL_SECRET_ARN,
-  now,
-);
+const credentials = openAppCredentials(env, readSecret, now);
 
 export const handler = completeHandler(env, {
   attempts: dynamoDbAttempts(dynamoDb, env.ATTEMPTS_TABLE),
   connections: dynamoDbConnections(dynamoDb, env.CONNECTIONS_TABLE),
   identity: {
     redeemCode: msalRedeemCode({
-      exchange: msalExchange(microsoft, credential, { now, onFallback: logCredentialFallback }),
+      exchange: msalExchange(microsoft, credentials, {
+        now,
+        onFallback: logCredentialFallback,
+        onUnavailable: logFederationUnavailable,
+      }),
       verifyIdToken: idTokenVerifier(microsoft),
       redirectUri: env.REDIRECT_URI,
       now,

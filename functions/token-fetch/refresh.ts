@@ -3,15 +3,20 @@ import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type * as z from "zod/mini";
 import { dynamoDbTenantConsents } from "../../shared/adapters/dynamodb/tenant-consents.ts";
 import { msalExchange } from "../../shared/adapters/microsoft/msal-exchange.ts";
+import { openAppCredentials } from "../../shared/adapters/microsoft/open-app-credentials.ts";
 import { msalRefresh } from "../../shared/adapters/microsoft/refresh.ts";
 import { openSecretsManager } from "../../shared/adapters/secrets-manager/client.ts";
-import { secretsManagerClientCredential } from "../../shared/adapters/secrets-manager/client-credential.ts";
 import { openSecretReader } from "../../shared/adapters/secrets-manager/read-secret.ts";
 import { secretsManagerTokenVault } from "../../shared/adapters/secrets-manager/token-vault.ts";
 import type { Connections } from "../../shared/domain/connection.ts";
 import { requestedScopeSet } from "../../shared/domain/permissions.ts";
 import type { Sealer } from "../../shared/domain/sealer.ts";
-import { logApprovalStep, logCredentialFallback, logger } from "../../shared/logger.ts";
+import {
+  logApprovalStep,
+  logCredentialFallback,
+  logFederationUnavailable,
+  logger,
+} from "../../shared/logger.ts";
 import type { tokenFetchEnv } from "./env.ts";
 import { inTime } from "./in-time.ts";
 import { type RefreshConnection, refreshConnection } from "./refresh-connection.ts";
@@ -83,12 +88,13 @@ export const openRefresh = ({
             loginEndpoint: env.MICROSOFT_LOGIN_ENDPOINT,
             clientId: env.MICROSOFT_CLIENT_ID,
           },
-          secretsManagerClientCredential(
-            openSecretReader(process.env, bounds),
-            env.CLIENT_CREDENTIAL_SECRET_ARN,
+          openAppCredentials(env, openSecretReader(process.env, bounds), now, bounds),
+          {
             now,
-          ),
-          { now, onFallback: logCredentialFallback, callMilliseconds: tokenCall * 1000 },
+            onFallback: logCredentialFallback,
+            onUnavailable: logFederationUnavailable,
+            callMilliseconds: tokenCall * 1000,
+          },
         ),
         now,
       }),

@@ -73,9 +73,14 @@ export class DataStack extends Stack {
     });
     this.clientCredential = new KeptSecret(this, "ClientCredential", {
       description:
-        'Outlook Connect: the app\'s secrets at Microsoft, {"clientSecrets":["new","old"]}',
+        "Outlook Connect: how the app proves to Microsoft who it is: certificates, client secrets",
       key,
-      readers: new Readers(stage, ["complete", "token-fetch", "admin-consent-callback"]),
+      readers: new Readers(stage, [
+        "complete",
+        "token-fetch",
+        "admin-consent-callback",
+        "credential-expiry",
+      ]),
       removalProtection,
       // None yet: an operator puts them in, so that none is ever in a template.
       first: JSON.stringify({ clientSecrets: [] }),
@@ -88,7 +93,7 @@ export class DataStack extends Stack {
     });
 
     new CfnOutput(this, "ClientCredentialSecretArn", {
-      description: "Put the app's client secrets in here",
+      description: "Put the app's client secrets or certificates in here",
       value: this.clientCredential.arn,
     });
 
@@ -100,7 +105,7 @@ export class DataStack extends Stack {
     Validations.of(this.clientCredential).acknowledge({
       id: "AwsSolutions-SMG4",
       reason:
-        "Microsoft makes client secrets; an operator brings the new one, and both work meanwhile.",
+        "Microsoft must know what is stored; an operator brings the new one, and both work meanwhile.",
     });
   }
 }

@@ -27,12 +27,14 @@ import type { AttemptsEnv } from "../../functions/attempts/env.ts";
 import type { CallbackEnv } from "../../functions/callback/env.ts";
 import type { CompleteEnv } from "../../functions/complete/env.ts";
 import type { ConnectionsEnv } from "../../functions/connections/env.ts";
+import type { CredentialExpiryEnv } from "../../functions/credential-expiry/env.ts";
 import type { DisconnectEnv } from "../../functions/disconnect/env.ts";
 import type { MailEventsEnv } from "../../functions/mail-events/env.ts";
 import type { ResumeWaitingEnv } from "../../functions/resume-waiting/env.ts";
 import type { StartEnv } from "../../functions/start/env.ts";
 import type { TokenFetchEnv } from "../../functions/token-fetch/env.ts";
 import { Alarms } from "./constructs/alarms.ts";
+import { AppCredential } from "./constructs/app-credential.ts";
 import { ApprovalMetrics } from "./constructs/approval-metrics.ts";
 import { MailService } from "./constructs/mail-service.ts";
 import { PublicApi } from "./constructs/public-api.ts";
@@ -44,6 +46,9 @@ import type { Stage } from "./stages.ts";
 const callbackPath = "/callback";
 /** Where it sends administrators back to, from their approval and from the sign-in that proves who they are. */
 const adminConsentCallbackPath = "/admin-consent-callback";
+
+/** How often the end of the app's credential is looked at. */
+const credentialMeasured = Duration.hours(12);
 
 const microsoftsBrowsers =
   "is where Microsoft sends browsers, which carry no sign-in of the product; it trusts nothing but a state that was given out.";
@@ -108,7 +113,8 @@ export class ServiceStack extends Stack {
     const attempts = { ATTEMPTS_TABLE: data.attempts.tableName };
     const connections = { CONNECTIONS_TABLE: data.connections.tableName };
     const vaultKeys = { VAULT_KEYS_SECRET_ARN: data.vaultKeys.arn };
-    const clientCredential = { CLIENT_CREDENTIAL_SECRET_ARN: data.clientCredential.arn };
+    const appCredential = new AppCredential(stage, data.clientCredential);
+    const clientCredential = appCredential.environment;
     const tokenVault = {
       TOKEN_VAULT_PREFIX: data.refreshTokens.prefix,
       TOKEN_VAULT_KEY_ARN: data.refreshTokens.key.keyArn,
@@ -200,7 +206,7 @@ export class ServiceStack extends Stack {
     data.connections.grant(complete, "dynamodb:GetItem", "dynamodb:PutItem");
     data.tenantConsents.grant(complete, "dynamodb:GetItem", "dynamodb:PutItem");
     data.vaultKeys.grantRead(complete);
-    data.clientCredential.grantRead(complete);
+    appCredential.grant(complete);
     data.refreshTokens.grant(
       complete,
       "secretsmanager:CreateSecret",
@@ -254,7 +260,7 @@ export class ServiceStack extends Stack {
     data.connections.grant(tokenFetch, "dynamodb:GetItem", "dynamodb:UpdateItem");
     data.tenantConsents.grant(tokenFetch, "dynamodb:GetItem", "dynamodb:PutItem");
     data.vaultKeys.grantRead(tokenFetch);
-    data.clientCredential.grantRead(tokenFetch);
+    appCredential.grant(tokenFetch);
     data.refreshTokens.grant(
       tokenFetch,
       "secretsmanager:GetSecretValue",
@@ -359,7 +365,7 @@ export class ServiceStack extends Stack {
       "dynamodb:UpdateItem",
     );
     data.vaultKeys.grantRead(adminConsentCallback);
-    data.clientCredential.grantRead(adminConsentCallback);
+    appCredential.grant(adminConsentCallback);
 
     const resumeWaiting = define("ResumeWaiting", {
       name: "resume-waiting",
@@ -404,6 +410,18 @@ export class ServiceStack extends Stack {
       eventPattern: mailService.events,
     });
 
+    const credentialExpiry = define("CredentialExpiry", {
+      name: "credential-expiry",
+      description: "Twice a day: tells how long the app's credential at Microsoft will last",
+      timeoutSeconds: 20,
+      environment: { ...clientCredential } satisfies CredentialExpiryEnv,
+    });
+    data.clientCredential.grantRead(credentialExpiry);
+    this.#invoke("TwiceADay", credentialExpiry, {
+      description: "Measures how long the app's credential at Microsoft will last.",
+      schedule: Schedule.rate(credentialMeasured),
+    });
+
     const workerInvoke = new ManagedPolicy(this, "WorkerInvokePolicy", {
       description:
         "For the roles of workflow workers: may ask for Outlook tokens, and nothing else",
@@ -435,7 +453,7 @@ export class ServiceStack extends Stack {
       adminConsent,
       adminConsentCallback,
     ];
-    const workers = [resumeWaiting, mailEvents];
+    const workers = [resumeWaiting, mailEvents, credentialExpiry];
     for (const each of endpoints) alarms.watch(each.node.id, each, { atLeast: 3 });
     alarms.watch(tokenFetch.node.id, tokenFetch, { atLeast: 1 });
     for (const each of workers) alarms.watch(each.node.id, each, { atLeast: 1 });
@@ -457,14 +475,15 @@ export class ServiceStack extends Stack {
     );
     alarms.watchFailure(
       "app_credential_rejected",
-      "Microsoft refuses the app's own credential: put a new client secret into ClientCredential.",
+      "Microsoft refuses all credentials of the app: put a new one into ClientCredential.",
       { of: [complete, adminConsentCallback, tokenFetch], atLeast: 1 },
     );
     alarms.watchFailure(
       "app_credential_fallback",
-      "The newer of our client secrets is refused and an older one works: correct it before the older one expires.",
+      "The best of the app's credentials does not work and another one does: correct it before that one ends.",
       { of: [complete, adminConsentCallback, tokenFetch], atLeast: 1 },
     );
+    alarms.watchCredential(credentialExpiry, credentialMeasured);
     alarms.watchFailure(
       "sealed_token_unreadable",
       "A stored token does not open: a vault key is gone, or somebody has changed the table.",
@@ -509,6 +528,10 @@ export class ServiceStack extends Stack {
     new CfnOutput(this, "AdminConsentRedirectUri", {
       description: "Register it beside the other one",
       value: adminConsentRedirect.ADMIN_CONSENT_REDIRECT_URI,
+    });
+    new CfnOutput(this, "FederatedCredentialSubjects", {
+      description: "One federated credential of the app registration for each of these roles",
+      value: appCredential.subjects.join(" "),
     });
     new CfnOutput(this, "TokenFetchFunctionName", { value: tokenFetch.lambda.functionName });
     new CfnOutput(this, "TokenFetchFunctionArn", {

@@ -68,6 +68,12 @@ const stageSchema = z.strictObject({
     graphEndpoint: z.url(),
     clientId: text,
     personalAccounts: z.enum(["allowed", "refused"]),
+    /**
+     * Does the app registration trust the roles of the functions that ask it for tokens? Then these prove who they are
+     * by what AWS STS says of them, and what the ClientCredential secret holds is their second choice. The account
+     * must have outbound identity federation enabled.
+     */
+    federatedCredential: z.enum(["used", "unused"]),
   }),
 
   /** The API's own name; without it people see API Gateway's. */
@@ -216,6 +222,7 @@ export const stages = {
       ...publicCloud,
       clientId: "00000000-0000-0000-0000-000000000000",
       personalAccounts: "allowed",
+      federatedCredential: "unused",
     },
     throttling: { all: { rate: 50, burst: 100 }, callback: { rate: 50, burst: 100 } },
     tableCeiling: { reads: 500, writes: 200 },
@@ -243,6 +250,7 @@ export const stages = {
       ...publicCloud,
       clientId: "00000000-0000-0000-0000-000000000000",
       personalAccounts: "allowed",
+      federatedCredential: "unused",
     },
     throttling: { all: { rate: 500, burst: 1000 }, callback: { rate: 500, burst: 1000 } },
     tableCeiling: { reads: 8000, writes: 2000 },

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { PutSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import * as z from "zod/mini";
 import {
   administratorsBrowser,
@@ -205,6 +206,62 @@ const approveOrganisation = async (stack: LocalStack) => {
   await connect(oona, "oona.virtanen@aldermoor.example");
 };
 
+/** The app's own credential ends, and a new one is stored; nobody's connection knows of it. */
+const outliveTheSecret = async (stack: LocalStack, product: ProductClient, username: string) => {
+  const aws = {
+    region: stack.region,
+    credentials: { accessKeyId: "local", secretAccessKey: "local" },
+  };
+  const lambda = tokenClient({ endpoint: stack.origins.lambda, ...aws });
+  const secrets = new SecretsManagerClient({ endpoint: stack.origins.secretsManager, ...aws });
+  const { clock, microsoft } = stack;
+  assert(microsoft);
+  try {
+    const { id } = await connect(product, username);
+    const ask = () =>
+      fetchToken(
+        {
+          connectionId: id,
+          workspaceId: product.workspaceId,
+          run: { workflowId: "demo", runId: "2" },
+        },
+        { lambda, functionName: stack.tokenFetchFunctionName },
+      );
+    clock.advance(longerThanATokenSeconds);
+    microsoft.control.setClientSecrets({ secrets: [] });
+    await step(
+      "the app's client secret expires, and the worker is told who must act",
+      async () => {
+        const answer = await ask();
+        assert(!answer.ok, "Microsoft takes an expired secret");
+        assert(answer.error.retryable);
+        return answer.error;
+      },
+      ({ code, actor }) => `${code}, ${actor}`,
+    );
+    await step("nobody's connection is marked", async () => {
+      const shown = await product.call("GET", `/connections/${id}`);
+      assert.equal(connection.parse(await shown.json()).status, "connected");
+    });
+    const secret = "made-when-the-old-one-had-expired";
+    await step("the operator stores a new one", async () => {
+      microsoft.control.setClientSecrets({ secrets: [{ secret }] });
+      const expiresAt = new Date(clock.now().getTime() + 365 * 24 * 3600_000);
+      await secrets.send(
+        new PutSecretValueCommand({
+          SecretId: "ClientCredential",
+          SecretString: JSON.stringify({ clientSecrets: [{ value: secret, expiresAt }] }),
+        }),
+      );
+    });
+    clock.advance(60);
+    await step("a minute later the worker gets its token", async () => served(await ask()));
+  } finally {
+    lambda.destroy();
+    secrets.destroy();
+  }
+};
+
 const demo = async () => {
   console.log("Outlook Connect: the whole way of a connection, on this machine.\n");
   const stack = await startLocalStack();
@@ -223,6 +280,12 @@ const demo = async () => {
     );
     console.log("\nA user of an organisation in which only an administrator may approve:");
     await approveOrganisation(stack);
+    console.log("\nAn expired client secret:");
+    await outliveTheSecret(
+      stack,
+      await signInToProduct(stack.origins, "user_ines"),
+      "ben.okafor@larkfield.example",
+    );
     console.log(`\nAll ${steps} steps did what they should.`);
   } finally {
     await stack.close();

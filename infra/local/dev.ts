@@ -4,13 +4,19 @@ import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
 import { parseArgs } from "node:util";
 import { listen, stopListening } from "./gateway/listen.ts";
-import { type LocalPorts, type MicrosoftChoice, startLocalStack } from "./stack.ts";
+import {
+  type AppCredentialChoice,
+  type LocalPorts,
+  type MicrosoftChoice,
+  startLocalStack,
+} from "./stack.ts";
 
 const help = `Runs Outlook Connect on this machine, with stand-ins for AWS, Microsoft and the product.
 
   --folder <path>     keep tables, secrets and what Microsoft granted there; .local by default
   --fresh             empty that folder first
   --speed <n>         let n seconds pass per second
+  --app-credential <kind>  how the app proves itself to the simulator: secret (the default), certificate or federated
   --microsoft real    use the real Microsoft instead of the simulator
   --client-id <id>    and this app registration; its secret is read from OUTLOOK_CLIENT_SECRET or asked for
 `;
@@ -24,11 +30,15 @@ const defaultPorts = {
   lambda: 4304,
   dynamoDb: 4305,
   secretsManager: 4306,
+  sts: 4307,
 } satisfies LocalPorts;
+
+const appCredentials: readonly AppCredentialChoice[] = ["secret", "certificate", "federated"];
 
 const readOptions = () => {
   const { values } = parseArgs({
     options: {
+      "app-credential": { type: "string", default: "secret" },
       "client-id": { type: "string" },
       folder: { type: "string", default: ".local" },
       fresh: { type: "boolean", default: false },
@@ -48,7 +58,14 @@ const readOptions = () => {
   if (values.microsoft === "real" && speed !== 1) {
     throw new Error("Time at the real Microsoft passes as it does: --speed needs the simulator.");
   }
-  return { ...values, speed };
+  const appCredential = appCredentials.find((each) => each === values["app-credential"]);
+  if (!appCredential) {
+    throw new Error(`--app-credential must be one of ${appCredentials.join(", ")}.`);
+  }
+  if (values.microsoft === "real" && appCredential !== "secret") {
+    throw new Error("The real Microsoft is shown a secret: --app-credential needs the simulator.");
+  }
+  return { ...values, speed, appCredential };
 };
 
 /** Asks without showing what is typed. */
@@ -108,6 +125,7 @@ const run = async () => {
   const stack = await startLocalStack({
     ports: await choosePorts(microsoft),
     microsoft,
+    appCredential: options.appCredential,
     speed: options.speed,
     folder: options.folder,
     onLog: ({ functionName, line }) => console.log(`${functionName} ${line}`),

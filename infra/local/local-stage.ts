@@ -3,7 +3,8 @@ import type { Stage } from "../aws/stages.ts";
 export interface LocalAddresses {
   readonly apiOrigin: string;
   readonly product: { readonly origin: string; readonly issuer: string; readonly audience: string };
-  readonly microsoft: Pick<Stage["microsoft"], "loginEndpoint" | "graphEndpoint" | "clientId">;
+  readonly microsoft: Pick<Stage["microsoft"], "loginEndpoint" | "graphEndpoint" | "clientId"> &
+    Partial<Pick<Stage["microsoft"], "federatedCredential">>;
 }
 
 /** The stage that runs on this machine, at the addresses of this run. */
@@ -30,6 +31,7 @@ export const localStage = ({ apiOrigin, product, microsoft }: LocalAddresses): S
     identity: "mail.appse.example",
   },
   microsoft: {
+    federatedCredential: "unused",
     ...microsoft,
     // The issuer of ID tokens is the same one wherever the requests go.
     authority: "https://login.microsoftonline.com",

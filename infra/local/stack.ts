@@ -15,18 +15,21 @@ import { startLambdaApi } from "./gateway/lambda-api.ts";
 import { LambdaService } from "./gateway/lambda-service.ts";
 import { Scheduler } from "./gateway/scheduler.ts";
 import { readData, readService } from "./gateway/template.ts";
-import { localAccountId, localRegion } from "./gateway/template-values.ts";
+import { localAccountId, localIamArn, localRegion } from "./gateway/template-values.ts";
 import { Access } from "./iam/access.ts";
 import { startGuard } from "./iam/guard.ts";
 import { requestedResources } from "./iam/requested-resources.ts";
 import { type GuardedService, readRolePolicies } from "./iam/role-policies.ts";
 import { localStage } from "./local-stage.ts";
 import { startMail } from "./mail/start-mail.ts";
+import { newCertificate } from "./microsoft/new-certificate.ts";
+import type { FederatedCredential } from "./microsoft/simulation.ts";
 import { type MicrosoftSimulator, startMicrosoftSimulator } from "./microsoft/simulator.ts";
 import {
   type RunningSecretsManager,
   startSecretsManager,
 } from "./secrets-manager/start-secrets-manager.ts";
+import { type RunningSts, startSts } from "./sts/start-sts.ts";
 import { startWebApp } from "./web-app/server.ts";
 
 /** One for each engine; a free one where it is absent or 0. */
@@ -38,7 +41,11 @@ export interface LocalPorts {
   readonly lambda?: number;
   readonly dynamoDb?: number;
   readonly secretsManager?: number;
+  readonly sts?: number;
 }
+
+/** How the app proves to Microsoft who it is: by a secret, or by something better with the secret stored beside it. */
+export type AppCredentialChoice = "secret" | "certificate" | "federated";
 
 export type MicrosoftChoice =
   | { readonly kind: "simulator" }
@@ -53,6 +60,8 @@ export interface LocalStackOptions {
   /** How many seconds pass per second, if no clock is given. */
   readonly speed?: number;
   readonly microsoft?: MicrosoftChoice;
+  /** At the simulator; the real Microsoft is shown a secret. @default a secret */
+  readonly appCredential?: AppCredentialChoice;
   readonly onLog?: (line: LogLine) => void;
 }
 
@@ -82,6 +91,9 @@ export interface LocalStack {
   /** Absent with the real Microsoft. */
   readonly microsoft?: MicrosoftSimulator;
   readonly secretsManager: RunningSecretsManager;
+  readonly sts: RunningSts;
+  /** As an operator has registered them at Microsoft: one for each function that may be named there. */
+  readonly federatedCredentials: readonly FederatedCredential[];
   readonly lambda: LambdaService;
   /** The functions as the template configures them, with the values of this machine. */
   readonly functions: readonly FunctionConfiguration[];
@@ -104,6 +116,9 @@ const simulatedClient = {
   clientSecret: "the-simulator-knows-this-secret",
 };
 
+/** A year, as an operator's would live. */
+const certificateLifetimeSeconds = 365 * 24 * 3600;
+
 const offsetFile = "clock-offset.json";
 
 const readOffset = async (folder: string | undefined): Promise<number> => {
@@ -121,6 +136,7 @@ const readOffset = async (folder: string | undefined): Promise<number> => {
  */
 export const startLocalStack = async (options: LocalStackOptions = {}): Promise<LocalStack> => {
   const { ports = {}, microsoft: choice = { kind: "simulator" }, onLog } = options;
+  const { appCredential = "secret" } = options;
   // What was connected through one Microsoft is nothing to the other.
   const folder = options.folder && join(options.folder, choice.kind);
   const clock =
@@ -154,6 +170,11 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
     choice.kind === "real" ? gateway.origin.replace("127.0.0.1", "localhost") : gateway.origin;
 
   const client = choice.kind === "real" ? choice : simulatedClient;
+  const certificates =
+    appCredential === "certificate"
+      ? [await newCertificate(clock.now(), certificateLifetimeSeconds)]
+      : [];
+  let federatedCredentials: readonly FederatedCredential[] = [];
   const microsoft =
     choice.kind === "simulator"
       ? started(
@@ -162,6 +183,8 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
             clock,
             clientId: client.clientId,
             clientSecrets: [client.clientSecret],
+            clientCertificates: certificates.map(({ certificate }) => certificate),
+            federatedCredentials: () => federatedCredentials,
             redirectUris: [`${apiOrigin}/callback`, `${apiOrigin}/admin-consent-callback`],
             adminConsentRedirectUris: [`${apiOrigin}/admin-consent-callback`],
             ...kept("microsoft"),
@@ -195,7 +218,12 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
   const stage = localStage({
     apiOrigin,
     product: webApp,
-    microsoft: { loginEndpoint, graphEndpoint, clientId: client.clientId },
+    microsoft: {
+      loginEndpoint,
+      graphEndpoint,
+      clientId: client.clientId,
+      federatedCredential: appCredential === "federated" ? "used" : "unused",
+    },
   });
   tokenFetchFunctionName = functionName(stage, "token-fetch");
   const templates = await synthesize(stage, assemblyFolder, { bundles });
@@ -203,12 +231,35 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
   const { tables, secrets } = readData(templates);
   await createTables(dynamoDb.origin, tables);
   const secretArns = await createSecrets(secretsManager.origin, localRegion, secrets, {
-    ClientCredential: JSON.stringify({ clientSecrets: [client.clientSecret] }),
+    ClientCredential: JSON.stringify({
+      ...(certificates.length > 0 && { certificates }),
+      clientSecrets: [client.clientSecret],
+    }),
   });
   const values = { apiEndpoint: apiOrigin, secretArns };
   const { functions, api, schedules } = readService(templates, { assemblyFolder, values });
 
-  const access = new Access(readRolePolicies(templates, values));
+  const policies = readRolePolicies(templates, values);
+  const access = new Access(policies);
+  const roleArnOf = (name: string) => {
+    const role = policies.get(name)?.roleName;
+    return role === undefined ? undefined : localIamArn(`role/${role}`);
+  };
+  const sts = started(
+    await startSts({
+      port: ports.sts ?? 0,
+      accountId: localAccountId,
+      roleArnOf,
+      now: () => clock.now(),
+    }),
+  );
+  federatedCredentials = access.grants
+    .filter(({ action }) => action === "sts:GetWebIdentityToken")
+    .map(({ functionName: name }) => ({
+      issuer: sts.origin,
+      subject: roleArnOf(name) ?? "",
+      audience: "api://AzureADTokenExchange",
+    }));
   const guarded = async (service: GuardedService, target: string) => {
     const resourcesOf = requestedResources(service, secretArns);
     const now = () => clock.now();
@@ -218,6 +269,7 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
     AWS_ENDPOINT_URL_DYNAMODB: await guarded("dynamodb", dynamoDb.origin),
     AWS_ENDPOINT_URL_SECRETS_MANAGER: await guarded("secretsmanager", secretsManager.origin),
     AWS_ENDPOINT_URL_SESV2: mail.origin,
+    AWS_ENDPOINT_URL_STS: await guarded("sts", sts.origin),
   };
   const logs: LogLine[] = [];
   const lambda = started(
@@ -256,6 +308,8 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
     tableNames: tables.map(({ TableName }) => TableName),
     ...(microsoft && { microsoft }),
     secretsManager,
+    sts,
+    federatedCredentials,
     lambda,
     functions,
     endpoints,

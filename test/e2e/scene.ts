@@ -18,7 +18,11 @@ import {
   type StartRequest,
   signInToProduct,
 } from "../../infra/local/product-client.ts";
-import { type LocalStack, startLocalStack } from "../../infra/local/stack.ts";
+import {
+  type LocalStack,
+  type LocalStackOptions,
+  startLocalStack,
+} from "../../infra/local/stack.ts";
 import {
   fetchToken,
   type TokenAnswer,
@@ -143,6 +147,10 @@ export interface Scene {
   readonly clientCredential: {
     read(): Promise<readonly string[]>;
     write(clientSecrets: readonly string[]): Promise<void>;
+    /** As it is stored. */
+    readAll(): Promise<string>;
+    /** Anything that the secret can hold. */
+    store(payload: object): Promise<void>;
   };
   readonly tables: {
     items(
@@ -163,8 +171,10 @@ const credentialPayload = z.object({ clientSecrets: z.array(z.string()) });
 /** Long enough for every open sign-in to expire, and for every remembered token and secret to be read anew. */
 const untilTheNextTestSeconds = 3600;
 
-export const openScene = async (): Promise<Scene> => {
-  const stack = await startLocalStack();
+export const openScene = async (
+  options: Pick<LocalStackOptions, "appCredential"> = {},
+): Promise<Scene> => {
+  const stack = await startLocalStack(options);
   if (!stack.microsoft) throw new Error("the stack runs without the simulator");
   const microsoft = stack.microsoft.control;
   const { region, origins, clock } = stack;
@@ -299,6 +309,9 @@ export const openScene = async (): Promise<Scene> => {
         ).clientSecrets,
       write: (clientSecrets) =>
         putSecretString(setting("CLIENT_CREDENTIAL_SECRET_ARN"), JSON.stringify({ clientSecrets })),
+      readAll: () => secretString(setting("CLIENT_CREDENTIAL_SECRET_ARN")),
+      store: (payload) =>
+        putSecretString(setting("CLIENT_CREDENTIAL_SECRET_ARN"), JSON.stringify(payload)),
     },
 
     tables: {

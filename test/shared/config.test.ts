@@ -32,6 +32,7 @@ const good = {
   ALLOWED_ORIGINS: "https://app.example,https://admin.example",
   ATTEMPTS_TABLE: "Attempts",
   CLIENT_CREDENTIAL_SECRET_ARN: "arn:aws:secretsmanager:eu-west-1:1:secret:credential",
+  FEDERATED_CREDENTIAL: "unused",
   MICROSOFT_AUTHORITY: "https://login.microsoftonline.com",
   MICROSOFT_LOGIN_ENDPOINT: "http://127.0.0.1:4000",
   MICROSOFT_CLIENT_ID: "the-client",

@@ -43,6 +43,12 @@ const tokenLike: Record<string, fc.Arbitrary<string>> = {
   "an access token of a personal account": fc
     .uint8Array({ minLength: 300, maxLength: 300 })
     .map((bytes) => `EwB4A8l6BAAU${Buffer.from(bytes).toString("base64")}`),
+  "a certificate's private key": fc
+    .uint8Array({ minLength: 300, maxLength: 300 })
+    .map(
+      (bytes) =>
+        `-----BEGIN PRIVATE KEY-----\n${Buffer.from(bytes).toString("base64").replaceAll(/.{64}/g, "$&\n")}\n-----END PRIVATE KEY-----\n`,
+    ),
   "a client secret": base64url(24).map((text) => `abc8Q~${text}~_`),
   "a state, completion, nonce or verifier": base64url(32),
 };

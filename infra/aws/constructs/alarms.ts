@@ -1,5 +1,6 @@
 import {
   Alarm,
+  type AlarmProps,
   ComparisonOperator,
   type IMetric,
   TreatMissingData,
@@ -9,7 +10,7 @@ import { Rule } from "aws-cdk-lib/aws-events";
 import { SnsTopic } from "aws-cdk-lib/aws-events-targets";
 import { PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
-import { FilterPattern, MetricFilter } from "aws-cdk-lib/aws-logs";
+import { FilterPattern, type IFilterPattern, MetricFilter } from "aws-cdk-lib/aws-logs";
 import { Subscription, SubscriptionProtocol, Topic } from "aws-cdk-lib/aws-sns";
 import { Aws, Duration, Validations } from "aws-cdk-lib/core";
 import { Construct } from "constructs";
@@ -94,6 +95,56 @@ export class Alarms extends Construct {
     if (metric) this.#alarm(failure.replaceAll("_", "-"), description, metric, atLeast);
   }
 
+  /**
+   * The end of the app's credential, told at sixty days and again until seven. That nobody has measured it for a day is
+   * an alarm of its own; the others then say that they know nothing, which is not that all is well.
+   *
+   * @param every how often it is measured
+   */
+  watchCredential({ logs, node }: RequestFunction, every: Duration): void {
+    const metricNamespace = `OutlookConnect/${this.#stage.name}`;
+    const read = (metricName: string, metricValue: string, filterPattern: IFilterPattern) =>
+      new MetricFilter(this, `${metricName}-${node.id}`, {
+        logGroup: logs,
+        filterPattern,
+        metricNamespace,
+        metricName,
+        metricValue,
+      });
+    const daysLeft = read(
+      "app_credential_days_left",
+      "$.credentialDaysLeft",
+      FilterPattern.exists("$.credentialDaysLeft"),
+    ).metric({ statistic: "Minimum", period: every });
+    const ends = read(
+      "app_credential_end_told",
+      "1",
+      FilterPattern.exists("$.credentialEnd"),
+    ).metric({ statistic: "Sum", period: every });
+    for (const days of [60, 30, 14, 7]) {
+      this.#define(`app-credential-ends-in-${days}-days`, {
+        alarmDescription: `The app's credential at Microsoft ends in ${days} days or less, and with it every refresh: replace it.`,
+        metric: daysLeft,
+        threshold: days,
+        comparisonOperator: ComparisonOperator.LESS_THAN_OR_EQUAL_TO_THRESHOLD,
+        // One measurement may fall between two periods.
+        evaluationPeriods: 2,
+        datapointsToAlarm: 1,
+        treatMissingData: TreatMissingData.MISSING,
+      });
+    }
+    this.#define("app-credential-end-unknown", {
+      alarmDescription:
+        "Nobody knows when the app's credential at Microsoft ends: none is stored, its end was not written down, or it cannot be read.",
+      metric: ends,
+      threshold: 1,
+      comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
+      evaluationPeriods: 2,
+      datapointsToAlarm: 2,
+      treatMissingData: TreatMissingData.BREACHING,
+    });
+  }
+
   /** A key without which nothing can be read: told at once, as there are thirty days to take it back. */
   watchKey(key: IKey): void {
     const rule = new Rule(this, "KeyInDanger", {
@@ -117,14 +168,20 @@ export class Alarms extends Construct {
   }
 
   #alarm(name: string, alarmDescription: string, metric: IMetric, threshold: number) {
-    new Alarm(this, name, {
-      alarmName: `outlook-connect-${this.#stage.name}-${name}`,
+    this.#define(name, {
       alarmDescription,
       metric,
       threshold,
       evaluationPeriods: 1,
       comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
+  }
+
+  #define(name: string, props: AlarmProps) {
+    new Alarm(this, name, {
+      alarmName: `outlook-connect-${this.#stage.name}-${name}`,
+      ...props,
     }).addAlarmAction(new SnsAction(this.#topic));
   }
 }

@@ -1,4 +1,5 @@
 import { localAccountId } from "../gateway/template-values.ts";
+import { isMet, type RequestContext } from "./condition.ts";
 import { matchesAction, matchesArn } from "./iam-pattern.ts";
 import type { Permission, RolePolicy } from "./role-policies.ts";
 
@@ -71,12 +72,14 @@ export class Access {
    * @param caller whose credentials signed the request
    * @param action `dynamodb:PutItem`
    * @param resources ARNs of all that the request is about; `*` for an action that knows no resources
+   * @param context what the request says of itself, for conditions
    * @returns `undefined` if the caller may do this
    */
   refusal(
     caller: string | undefined,
     action: string,
     resources: readonly string[],
+    context: RequestContext = {},
   ): Refusal | undefined {
     const policy = caller === undefined ? undefined : this.#policies.get(caller);
     if (caller === undefined || policy === undefined) {
@@ -88,7 +91,9 @@ export class Access {
     const used: Grant[] = [];
     for (const resource of resources) {
       const covers = (permission: Permission) =>
-        matchesAction(permission.action, action) && matchesArn(permission.resource, resource);
+        matchesAction(permission.action, action) &&
+        matchesArn(permission.resource, resource) &&
+        (permission.condition === undefined || isMet(permission.condition, context));
       const isDenied = policy.deny.some(covers);
       const allowing = this.#grants.filter(
         (grant) => grant.functionName === caller && !this.#withdrawn.has(grant) && covers(grant),

@@ -9,7 +9,9 @@ import {
 } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { listen, readBody, stopListening } from "../gateway/listen.ts";
+import { audiencesIn, stsError } from "../sts/sts-messages.ts";
 import type { Access } from "./access.ts";
+import type { RequestContext } from "./condition.ts";
 import { signerOf } from "./function-credentials.ts";
 import type { RequestedResources } from "./requested-resources.ts";
 import type { GuardedService } from "./role-policies.ts";
@@ -47,6 +49,35 @@ const parseJson = (body: Buffer): unknown => {
   }
 };
 
+/** Service Authorization Reference, "Condition keys for AWS Security Token Service" */
+const stsContext = (form: URLSearchParams): RequestContext => {
+  const one = (name: string) => form.getAll(name).slice(0, 1);
+  return {
+    "sts:IdentityTokenAudience": audiencesIn(form),
+    "sts:DurationSeconds": one("DurationSeconds"),
+    "sts:SigningAlgorithm": one("SigningAlgorithm"),
+  };
+};
+
+/** What a request asks for: its operation, its parameters, and what conditions may ask of it. */
+const readRequest = (service: GuardedService, headers: IncomingHttpHeaders, body: Buffer) => {
+  if (service !== "sts") {
+    return { operation: operationIn(headers), parameters: parseJson(body), context: {} };
+  }
+  const form = new URLSearchParams(body.toString("utf8"));
+  return {
+    operation: form.get("Action") ?? undefined,
+    parameters: Object.fromEntries(form),
+    context: stsContext(form),
+  };
+};
+
+/** STS names what the others call an exception in its own way. AWS STS API Reference, "Common Errors" */
+const stsCodes: Readonly<Record<string, string>> = {
+  AccessDeniedException: "AccessDenied",
+  UnrecognizedClientException: "InvalidClientTokenId",
+};
+
 /** A proxy passes on all headers but those of its own connections. RFC 9110 §7.6.1 */
 const endToEnd = ({
   connection: _,
@@ -70,6 +101,15 @@ export const startGuard = async (options: GuardOptions): Promise<RunningGuard> =
     message: string,
     status = 400,
   ): void => {
+    if (service === "sts") {
+      const xml = stsError(stsCodes[code] ?? code, "Refused.");
+      response.writeHead(status === 400 ? 403 : status, {
+        "content-type": "text/xml",
+        date: now().toUTCString(),
+      });
+      response.end(xml);
+      return;
+    }
     const isDynamoDb = service === "dynamodb";
     const body = JSON.stringify({
       __type: `${isDynamoDb ? "com.amazon.coral.service#" : ""}${code}`,
@@ -105,16 +145,16 @@ export const startGuard = async (options: GuardOptions): Promise<RunningGuard> =
     if (!body) {
       return refuse(request, response, "RequestEntityTooLargeException", "Too large.", 413);
     }
-    const operation = operationIn(request.headers);
+    const { operation, parameters, context } = readRequest(service, request.headers, body);
     if (operation === undefined) {
       return refuse(request, response, "UnknownOperationException", "No such operation.");
     }
-    const resources = resourcesOf(parseJson(body));
+    const resources = resourcesOf(parameters);
     if (!resources) {
       return refuse(request, response, "SerializationException", "The request cannot be read.");
     }
     const caller = signerOf(request.headers.authorization);
-    const refusal = access.refusal(caller, `${service}:${operation}`, resources);
+    const refusal = access.refusal(caller, `${service}:${operation}`, resources, context);
     if (refusal) return refuse(request, response, refusal.code, refusal.message);
     await forward(request, body, response);
   };

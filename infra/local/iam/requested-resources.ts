@@ -57,5 +57,16 @@ const secretsManagerResources =
 export const requestedResources = (
   service: GuardedService,
   secretArns: Readonly<Record<string, string>>,
-): RequestedResources =>
-  service === "dynamodb" ? dynamoDbResources : secretsManagerResources(secretArns);
+): RequestedResources => {
+  switch (service) {
+    case "dynamodb":
+      return dynamoDbResources;
+    case "secretsmanager":
+      return secretsManagerResources(secretArns);
+    case "sts":
+      // GetWebIdentityToken is about whoever calls.
+      return () => ["*"];
+    default:
+      return service satisfies never;
+  }
+};

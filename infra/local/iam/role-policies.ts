@@ -6,16 +6,19 @@ import {
   type RuntimeValues,
   TemplateValues,
 } from "../gateway/template-values.ts";
+import { type Condition, readCondition } from "./condition.ts";
 import { matchesAction } from "./iam-pattern.ts";
 
 /** Services whose calls are checked on this machine. */
-const guardedServices = ["dynamodb", "secretsmanager"] as const;
+const guardedServices = ["dynamodb", "secretsmanager", "sts"] as const;
 export type GuardedService = (typeof guardedServices)[number];
 
 /** One action on one resource, both of them patterns with `*` and `?`. */
 export interface Permission {
   readonly action: string;
   readonly resource: string;
+  /** Of calls to STS only. */
+  readonly condition?: Condition;
 }
 
 /** What a role says of the guarded services. */
@@ -145,10 +148,7 @@ interface StatedPermission extends Permission {
   readonly effect: "Allow" | "Deny";
 }
 
-const withoutEffect = ({ action, resource }: StatedPermission): Permission => ({
-  action,
-  resource,
-});
+const withoutEffect = ({ effect: _, ...permission }: StatedPermission): Permission => permission;
 
 const permissionsIn = ({ where, content }: Document): readonly StatedPermission[] => {
   const notUnderstood = (what: string): never => {
@@ -161,13 +161,16 @@ const permissionsIn = ({ where, content }: Document): readonly StatedPermission[
     }
     const { Effect, Action, Resource, Condition } = statement.parse(stated);
     const actions = Action.filter(isGuarded);
-    if (actions.length > 0 && Condition !== undefined) {
+    const condition = actions.every((action) => /^sts:/.test(action))
+      ? readCondition(Condition)
+      : undefined;
+    if (actions.length > 0 && Condition !== undefined && condition === undefined) {
       notUnderstood(`a condition on ${actions.join(", ")}`);
     }
     return actions.flatMap((action) =>
       Resource.map((resource) => {
         if (resource.includes("${")) notUnderstood(`the policy variable in ${resource}`);
-        return { effect: Effect, action, resource };
+        return { effect: Effect, action, resource, ...(condition && { condition }) };
       }),
     );
   });

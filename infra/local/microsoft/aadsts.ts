@@ -78,6 +78,11 @@ const known = {
     error: "invalid_scope",
     text: "The provided value for the input parameter 'scope' is not valid.",
   },
+  70021: {
+    // Seen with `invalid_request`, unlike its kin. https://github.com/Azure/azure-workload-identity/issues/616
+    error: "invalid_request",
+    text: "No matching federated identity record found for presented assertion.",
+  },
   70043: {
     error: "invalid_grant",
     suberror: "token_expired",
@@ -115,7 +120,22 @@ const known = {
     error: "unauthorized_client",
     text: "Application was not found in the directory. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant.",
   },
-  700027: { error: "invalid_client", text: "Client assertion failed signature validation." },
+  700021: {
+    error: "invalid_client",
+    text: "Client assertion application identifier doesn't match 'client_id' parameter.",
+  },
+  700023: {
+    error: "invalid_client",
+    text: "Client assertion audience claim does not match Realm issuer.",
+  },
+  700024: {
+    error: "invalid_client",
+    text: "Client assertion is not within its valid time range.",
+  },
+  700027: {
+    error: "invalid_client",
+    text: "Client assertion contains an invalid signature.",
+  },
   700054: {
     error: "unsupported_response_type",
     text: "The response_type is not enabled for the application.",
@@ -128,6 +148,18 @@ const known = {
   900144: {
     error: "invalid_request",
     text: "The request body must contain the following parameter: 'grant_type'.",
+  },
+  700211: {
+    error: "invalid_client",
+    text: "No matching federated identity record found for presented assertion issuer.",
+  },
+  700212: {
+    error: "invalid_client",
+    text: "No matching federated identity record found for presented assertion audience.",
+  },
+  700213: {
+    error: "invalid_client",
+    text: "No matching federated identity record found for presented assertion subject. Check your federated identity credential Subject, Audience and Issuer against the presented assertion.",
   },
   7000112: { error: "unauthorized_client", text: "Application is disabled." },
   7000215: {

@@ -1,10 +1,21 @@
-import { createPublicKey } from "node:crypto";
-import { jwtVerify } from "jose";
-import { type Refusal, refusal } from "./aadsts.ts";
+import { X509Certificate } from "node:crypto";
+import {
+  createRemoteJWKSet,
+  decodeJwt,
+  decodeProtectedHeader,
+  errors,
+  type JWTPayload,
+  jwtVerify,
+} from "jose";
+import * as z from "zod/mini";
+import { type KnownCode, type Refusal, refusal } from "./aadsts.ts";
 import type { HttpRequest } from "./http-exchange.ts";
 import type { Simulation } from "./simulation.ts";
 
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/** Clocks differ. How much Microsoft allows is [unverified]. */
+const clockToleranceSeconds = 300;
 
 interface Presented {
   readonly clientId: string | undefined;
@@ -26,32 +37,103 @@ const presented = ({ headers, form }: HttpRequest): Presented => {
   };
 };
 
+/** Why an assertion whose signature is looked at does not hold. */
+const refusalOf = (error: unknown): KnownCode =>
+  error instanceof errors.JWTExpired ||
+  (error instanceof errors.JWTClaimValidationFailed && error.claim === "nbf")
+    ? 700024
+    : 700027;
+
 /**
- * A JWT signed with a registered certificate, for this client and this endpoint. RFC 7523 §3
+ * A JWT signed by the key of a registered certificate, for this client and this endpoint. RFC 7523 §3
  * The audience may name Microsoft's host or this simulator's; only its path is compared.
+ *
+ * @see https://learn.microsoft.com/entra/identity-platform/certificate-credentials
  */
-const isGenuine = async (simulation: Simulation, { url, form }: HttpRequest): Promise<boolean> => {
-  const { clientId, clientCertificates = [] } = simulation.options;
-  for (const pem of clientCertificates) {
-    try {
-      const { payload } = await jwtVerify(
-        form.get("client_assertion") ?? "",
-        createPublicKey(pem),
-        {
-          algorithms: ["PS256", "RS256"],
-          issuer: clientId,
-          subject: clientId,
-          currentDate: simulation.now(),
-          requiredClaims: ["exp", "jti", "aud"],
-        },
-      );
-      const audiences = [payload.aud].flat();
-      if (audiences.some((audience) => audience?.endsWith(url.pathname))) return true;
-    } catch {
-      // Signed by another certificate, or not at all: the next one may fit.
-    }
+const refuseOwnAssertion = async (
+  simulation: Simulation,
+  { url }: HttpRequest,
+  assertion: string,
+): Promise<KnownCode | undefined> => {
+  const { clientId } = simulation.options;
+  const { "x5t#S256": thumbprint } = decodeProtectedHeader(assertion);
+  const registered = simulation.state.clientCertificates
+    .map((pem) => new X509Certificate(pem))
+    .find(
+      ({ fingerprint256 }) =>
+        Buffer.from(fingerprint256.replaceAll(":", ""), "hex").toString("base64url") === thumbprint,
+    );
+  if (!registered) return 700027;
+  const now = simulation.now();
+  if (now < registered.validFromDate || now > registered.validToDate) return 700027;
+  try {
+    const { payload } = await jwtVerify(assertion, registered.publicKey, {
+      algorithms: ["PS256", "RS256"],
+      currentDate: now,
+      clockTolerance: clockToleranceSeconds,
+      requiredClaims: ["exp", "jti", "aud", "iss", "sub"],
+    });
+    if (payload.iss !== clientId || payload.sub !== clientId) return 700021;
+    const isForHere = [payload.aud].flat().some((audience) => audience?.endsWith(url.pathname));
+    return isForHere ? undefined : 700023;
+  } catch (error) {
+    return refusalOf(error);
   }
-  return false;
+};
+
+const discovery = z.object({ issuer: z.string(), jwks_uri: z.string() });
+
+/** Microsoft reads the keys of an issuer that is registered, and of no other. */
+const keysOf = async (issuer: string) => {
+  const found = await fetch(new URL(`${issuer}/.well-known/openid-configuration`));
+  return createRemoteJWKSet(new URL(discovery.parse(await found.json()).jwks_uri));
+};
+
+/**
+ * A JWT of another issuer whose issuer, subject and audience are registered to the letter, with regard to case.
+ *
+ * @see https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations
+ */
+const refuseForeignAssertion = async (
+  simulation: Simulation,
+  assertion: string,
+  { iss = "", sub, aud }: JWTPayload,
+): Promise<KnownCode | undefined> => {
+  const { state, options } = simulation;
+  const registered = state.federatedCredentials ?? options.federatedCredentials?.() ?? [];
+  const ofIssuer = registered.filter(({ issuer }) => issuer === iss);
+  if (ofIssuer.length === 0) return 700211;
+  const found = ofIssuer.find(({ subject }) => subject === sub);
+  if (!found) return 700213;
+  if (aud !== found.audience) return 700212;
+  if (found.knownFrom && simulation.now() < found.knownFrom) return 70021;
+  try {
+    await jwtVerify(assertion, await keysOf(iss), {
+      algorithms: ["RS256"],
+      currentDate: simulation.now(),
+      clockTolerance: clockToleranceSeconds,
+      requiredClaims: ["exp"],
+    });
+    return undefined;
+  } catch (error) {
+    return refusalOf(error);
+  }
+};
+
+const refuseAssertion = async (
+  simulation: Simulation,
+  request: HttpRequest,
+): Promise<KnownCode | undefined> => {
+  const assertion = request.form.get("client_assertion") ?? "";
+  try {
+    const claims = decodeJwt(assertion);
+    if (claims.iss === undefined) return 700027;
+    return claims.iss === simulation.options.clientId
+      ? await refuseOwnAssertion(simulation, request, assertion)
+      : await refuseForeignAssertion(simulation, assertion, claims);
+  } catch {
+    return 700027;
+  }
 };
 
 /** @returns why the app itself is refused, or `undefined` if it is who it says. */
@@ -66,10 +148,13 @@ export const refuseClient = async (
     });
   if (clientId !== simulation.options.clientId) return refusal(700016);
 
-  if (request.form.get("client_assertion_type") === assertionType)
-    return (await isGenuine(simulation, request)) ? undefined : refusal(700027);
+  if (request.form.get("client_assertion_type") === assertionType) {
+    const refused = await refuseAssertion(simulation, request);
+    return refused && refusal(refused);
+  }
   if (secret === undefined) return refusal(7000218);
   const known = simulation.state.clientSecrets.get(secret);
   if (!known) return refusal(7000215);
-  return known.expired ? refusal(7000222) : undefined;
+  const hasEnded = known.expiresAt !== undefined && simulation.now() >= known.expiresAt;
+  return known.expired || hasEnded ? refusal(7000222) : undefined;
 };

@@ -45,6 +45,13 @@ const order = <Schema extends z.ZodMiniType>(
   carryOut: (simulation, body) => act(simulation, schema.parse(body)),
 });
 
+const instant = z.union([
+  z.date(),
+  z.pipe(
+    z.iso.datetime(),
+    z.transform((text) => new Date(text)),
+  ),
+]);
 const username = z.object({ username: z.string() });
 const tenant = z.object({ tenantId: z.string() });
 const nothing = z.optional(z.object({}));
@@ -130,12 +137,42 @@ const orders = {
     tenantOf(simulation, tenantId).mfaEpoch += 1;
   }),
 
-  /** The app's secrets from now on, and which of them have expired. */
+  /** The app's secrets from now on, and which of them have expired, or when they will. */
   setClientSecrets: order(
-    z.object({ secrets: z.array(z.object({ secret: z.string(), expired: z.boolean() })) }),
+    z.object({
+      secrets: z.array(
+        z.object({
+          secret: z.string(),
+          expired: z._default(z.boolean(), false),
+          expiresAt: z.optional(instant),
+        }),
+      ),
+    }),
     ({ state }, { secrets }) => {
       state.clientSecrets.clear();
-      for (const { secret, expired } of secrets) state.clientSecrets.set(secret, { expired });
+      for (const { secret, ...end } of secrets) state.clientSecrets.set(secret, end);
+    },
+  ),
+
+  /** The app's certificates from now on, X.509 in PEM; each ends when it says. */
+  setClientCertificates: order(
+    z.object({ certificates: z.array(z.string()) }),
+    ({ state }, { certificates }) => {
+      state.clientCertificates = certificates;
+    },
+  ),
+
+  /** Whom else the app registration trusts from now on to name the app, and how soon that is known. */
+  setFederatedCredentials: order(
+    z.object({
+      credentials: z.array(
+        z.object({ issuer: z.string(), subject: z.string(), audience: z.string() }),
+      ),
+      replicationSeconds: z._default(z.number(), 0),
+    }),
+    (simulation, { credentials, replicationSeconds }) => {
+      const knownFrom = new Date(simulation.now().getTime() + replicationSeconds * 1000);
+      simulation.state.federatedCredentials = credentials.map((each) => ({ ...each, knownFrom }));
     },
   ),
 
@@ -207,6 +244,8 @@ export const simulatorControl = (simulation: Simulation): SimulatorControl => ({
   setTenantPolicy: (given) => orders.setTenantPolicy.give(simulation, given),
   requireSecondFactorAgain: (given) => orders.requireSecondFactorAgain.give(simulation, given),
   setClientSecrets: (given) => orders.setClientSecrets.give(simulation, given),
+  setClientCertificates: (given) => orders.setClientCertificates.give(simulation, given),
+  setFederatedCredentials: (given) => orders.setFederatedCredentials.give(simulation, given),
   rotateSigningKeys: (given) => orders.rotateSigningKeys.give(simulation, given),
   setPropagation: (given) => orders.setPropagation.give(simulation, given),
   plant: (given) => orders.plant.give(simulation, given),

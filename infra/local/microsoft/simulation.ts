@@ -10,14 +10,25 @@ import {
 import { type AlterationOrder, type FaultOrder, OrderBook } from "./faults.ts";
 import { type SigningKeys, signingKeys } from "./keys.ts";
 
+/** Another issuer's statement about a subject that is taken for the app's own. */
+export interface FederatedCredential {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly audience: string;
+  /** It takes a while to be known everywhere. @default at once */
+  readonly knownFrom?: Date;
+}
+
 export interface SimulatorOptions {
   /** 0 or nothing for any free one. */
   readonly port?: number;
   readonly clock: { now(): Date };
   readonly clientId: string;
   readonly clientSecrets: readonly string[];
-  /** PEM public keys (SPKI or X.509) with which client assertions are checked. */
+  /** X.509 in PEM, with which client assertions are checked. */
   readonly clientCertificates?: readonly string[];
+  /** Whom else the app registration trusts to name the app; asked when an assertion comes. */
+  readonly federatedCredentials?: () => readonly FederatedCredential[];
   readonly redirectUris: readonly string[];
   readonly adminConsentRedirectUris?: readonly string[];
   readonly appName?: string;
@@ -165,9 +176,13 @@ const initialState = (options: SimulatorOptions) => ({
   accessTokens: new Map<string, AccessGrant>(),
   redemptions: new Map<string, number>(),
   issued: { codes: [], accessTokens: [], refreshTokens: [], idTokens: [] } as IssuedSecrets,
-  clientSecrets: new Map<string, { readonly expired: boolean }>(
-    options.clientSecrets.map((secret) => [secret, { expired: false }]),
-  ),
+  clientSecrets: new Map<
+    string,
+    { readonly expired: boolean; readonly expiresAt?: Date | undefined }
+  >(options.clientSecrets.map((secret) => [secret, { expired: false }])),
+  clientCertificates: options.clientCertificates ?? [],
+  /** Only if they were ordered; otherwise those of the options. */
+  federatedCredentials: undefined as readonly FederatedCredential[] | undefined,
   propagationSeconds: 0,
   canary: "",
   counters: new Map<string, number>(),

@@ -205,7 +205,7 @@ const byNumber: ReadonlyMap<number, FailureClass> = new Map([
   ...each(signInRevoked, 50173, 50132, 50133, 50089),
   ...each(misconfigured, 700084),
   ...each(credential, 7000222, 7000215, 70002, 7000218, 700025, 700027, 50012),
-  ...each(credentialNotYetKnown, 70021, 700213, 700211, 700212),
+  ...each(credentialNotYetKnown, 70021, 700213, 700211, 700212, 7002137, 7002138),
   ...each(misconfigured, 70011, 28002, 28003, 700022, 700023),
   ...each(misconfigured, 900144, 90014, 9002313, 90023, 90004, 90100),
   ...each(loop, 50196),
@@ -285,6 +285,13 @@ export const classifyRefusal = (refusal: MicrosoftRefusal): MicrosoftFailure => 
     evidence: refusal.evidence,
   };
 };
+
+/**
+ * Did Microsoft refuse the app's credential? Then another credential may be taken. A grant that was refused was looked
+ * at, so with it the credential was taken, whatever numbers stand beside.
+ */
+export const refusesCredential = (refusal: MicrosoftRefusal): boolean =>
+  refusal.evidence.error !== "invalid_grant" && classOf(refusal).kind === "app_credential_rejected";
 
 /** What a refusal in Microsoft's redirect means; there, the tenant is not known. */
 export const classifyRedirect = ({ errorSubcode, ...evidence }: Refusal): MicrosoftFailure =>

@@ -1,8 +1,12 @@
 import { ConfidentialClientApplication, LogLevel } from "@azure/msal-node";
 import type { Authority } from "../../domain/microsoft.ts";
-import type { Secret } from "../../domain/secret.ts";
-import type { ClientCredential } from "../secrets-manager/client-credential.ts";
-import { classifyRefusal } from "./failure-table.ts";
+import {
+  type AppCredential,
+  type AppCredentials,
+  credentialId,
+  type Fallback,
+} from "./app-credential.ts";
+import { refusesCredential } from "./failure-table.ts";
 import { type ExchangeOutcome, TokenExchange, tokenCallMilliseconds } from "./token-exchange.ts";
 
 export interface MsalSettings {
@@ -26,8 +30,10 @@ export type Exchange = (
 
 export interface ExchangeWatch {
   readonly now: () => Date;
-  /** Told when an older secret works and a newer one is refused, once for each reading of the credential. */
-  readonly onFallback: () => void;
+  /** Told when a credential works and a better one did not, each time the better one was tried. */
+  readonly onFallback: (fallback: Fallback) => void;
+  /** Told when the issuer of the federated credential gives no assertion. */
+  readonly onUnavailable: (error: unknown) => void;
   /** When a token request is given up. */
   readonly callMilliseconds?: number;
 }
@@ -57,22 +63,60 @@ const outOfTime: ExchangeOutcome = {
   refusal: { evidence: { error: "out_of_time", errorCodes: [] } },
 };
 
+/** A credential that was refused beside another one that works is tried again after this. */
+const fallbackMilliseconds = 5 * 60 * 1000;
+
+type ClientAuthentication =
+  | { readonly clientSecret: string }
+  | { readonly clientAssertion: () => Promise<string> }
+  | { readonly clientCertificate: { thumbprintSha256: string; privateKey: string } };
+
+/** As msal takes it. With a certificate it signs an assertion by PS256. */
+const authenticationOf = async (credential: AppCredential): Promise<ClientAuthentication> => {
+  switch (credential.kind) {
+    case "federated": {
+      const assertion = await credential.assertion();
+      return { clientAssertion: async () => assertion.reveal() };
+    }
+    case "certificate": {
+      const { thumbprintSha256, privateKey } = credential;
+      return { clientCertificate: { thumbprintSha256, privateKey: privateKey.reveal() } };
+    }
+    case "client_secret":
+      return { clientSecret: credential.secret.reveal() };
+    default:
+      return credential satisfies never;
+  }
+};
+
 /** Token requests through msal, each with the app's credential and its bounds in time and size. */
 export const msalExchange = (
   settings: MsalSettings,
-  credential: ClientCredential,
-  { now, onFallback, callMilliseconds = tokenCallMilliseconds }: ExchangeWatch,
+  credentials: AppCredentials,
+  { now, onFallback, onUnavailable, callMilliseconds = tokenCallMilliseconds }: ExchangeWatch,
 ): Exchange => {
   const { authority, loginEndpoint, clientId } = settings;
-  /** Of the secrets as they were read last, the one that works although it is not the first. */
-  let working: { readonly of: readonly Secret[]; readonly secret: Secret } | undefined;
+  /** The credential that works although it is not the first: until then, it is tried before all others. */
+  let working: { readonly credential: AppCredential; readonly until: number } | undefined;
 
-  const inOrder = (secrets: readonly Secret[]): readonly Secret[] =>
-    working?.of === secrets ? [working.secret, ...secrets] : secrets;
+  async function* inOrder(fresh: boolean): AsyncIterable<AppCredential> {
+    if (working && now().getTime() < working.until) yield working.credential;
+    yield* credentials.inOrder({ fresh });
+  }
+
+  /** @returns `undefined` if this credential is not to be had now */
+  const obtain = async (credential: AppCredential): Promise<ClientAuthentication | undefined> => {
+    try {
+      return await authenticationOf(credential);
+    } catch (error) {
+      onUnavailable(error);
+      return undefined;
+    }
+  };
 
   /** A new client for every call: it keeps tokens in memory, and one function serves many users. */
   const exchangeWith = async (
-    clientSecret: Secret,
+    authentication: ClientAuthentication,
     tenant: Authority,
     send: (client: ConfidentialClientApplication) => Promise<unknown>,
   ): Promise<ExchangeOutcome> => {
@@ -82,7 +126,7 @@ export const msalExchange = (
         clientId,
         authority: `${authority.origin}/${tenant}`,
         authorityMetadata: metadataOf(settings, tenant),
-        clientSecret: clientSecret.reveal(),
+        ...authentication,
       },
       system: {
         networkClient: exchange,
@@ -105,30 +149,34 @@ export const msalExchange = (
   };
 
   /**
-   * Tries the app's secrets in order. Only `invalid_client` leads to the next one: Microsoft refuses the
-   * client before it looks at what the client brought. RFC 6749 §5.2
+   * Tries the app's credentials in order. Only a refusal of the credential itself leads to the next one: Microsoft
+   * refuses the client before it looks at what the client brought. RFC 6749 §5.2
    */
   return async (tenant, send, until) => {
     const tried = new Set<string>();
     let outcome: ExchangeOutcome = noCredential;
+    let better: AppCredential | undefined;
     for (const fresh of [false, true]) {
-      const secrets = await credential.secrets({ fresh });
-      for (const secret of inOrder(secrets)) {
-        if (tried.has(secret.reveal())) continue;
-        if (until && now().getTime() + callMilliseconds > until.getTime()) return outOfTime;
-        tried.add(secret.reveal());
-        outcome = await exchangeWith(secret, tenant, send);
-        const isRejected =
-          outcome.kind === "refused" &&
-          classifyRefusal(outcome.refusal).kind === "app_credential_rejected";
-        if (isRejected) continue;
-        // Only a token proves that a secret works: an outage says nothing about it.
-        const isProven = outcome.kind === "answered";
-        if (isProven && secret !== secrets[0] && working?.secret !== secret) {
-          working = { of: secrets, secret };
-          onFallback();
+      for await (const credential of inOrder(fresh)) {
+        if (tried.has(credentialId(credential))) continue;
+        tried.add(credentialId(credential));
+        const authentication = await obtain(credential);
+        if (authentication) {
+          if (until && now().getTime() + callMilliseconds > until.getTime()) return outOfTime;
+          outcome = await exchangeWith(authentication, tenant, send);
+          const isRefused = outcome.kind === "refused" && refusesCredential(outcome.refusal);
+          if (!isRefused) {
+            // Only a token proves that a credential works: an outage says nothing about it.
+            if (better && outcome.kind === "answered") {
+              working = { credential, until: now().getTime() + fallbackMilliseconds };
+              onFallback({ from: better.kind, to: credential.kind });
+            }
+            return outcome;
+          }
         }
-        return outcome;
+        // What worked although it was not the first, and does no longer, is no better than what follows.
+        if (credential !== working?.credential) better ??= credential;
+        else working = undefined;
       }
     }
     return outcome;

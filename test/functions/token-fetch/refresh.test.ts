@@ -64,7 +64,10 @@ const failuresLogged = () =>
 let created = 0;
 
 /** A connection whose token has run out, and the refresh path as it is deployed, beside a table in memory. */
-const expired = async (changes: Partial<Connections> = {}) => {
+const expired = async (
+  changes: Partial<Connections> = {},
+  { federated = false }: { readonly federated?: boolean } = {},
+) => {
   created += 1;
   const { ARN } = await client.send(
     new CreateSecretCommand({
@@ -101,6 +104,7 @@ const expired = async (changes: Partial<Connections> = {}) => {
   const refresh = openRefresh({
     env: z.parse(tokenFetchEnv, {
       CLIENT_CREDENTIAL_SECRET_ARN: ARN,
+      FEDERATED_CREDENTIAL: federated ? "used" : "unused",
       CONNECTIONS_TABLE: "connections",
       GRAPH_ENDPOINT: "https://graph.microsoft.com",
       MICROSOFT_AUTHORITY: "https://login.microsoftonline.com",
@@ -158,6 +162,22 @@ it("logs that an older client secret works and the newer one does not", async ()
 
   expect(failuresLogged()).toEqual(["app_credential_fallback"]);
   expect(lines().join()).not.toMatch(/new-secret|old-secret/);
+});
+
+it("waits no longer for AWS STS than a secret may take, goes on with what is stored, and logs both", async () => {
+  const sts = await startScriptedServer();
+  sts.script(saySilence);
+  vi.stubEnv("AWS_ENDPOINT_URL_STS", sts.origin.origin);
+  const { renew } = await expired({}, { federated: true });
+  microsoft.script(all);
+  const began = performance.now();
+
+  expect((await renew()).kind).toBe("refreshed");
+
+  expect((performance.now() - began) / 1000).toBeLessThan(stepLimits.secret + 1);
+  expect(sts.requests).toHaveLength(stepLimits.secretTries);
+  expect(failuresLogged()).toEqual(["federated_credential_unavailable", "app_credential_fallback"]);
+  await sts.close();
 });
 
 it.for(["acquireLease", "saveRefreshed"] as const)(

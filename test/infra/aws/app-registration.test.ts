@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import { newSimulation } from "../../../infra/local/microsoft/simulation.ts";
+import { tokenExchangeAudience } from "../../../shared/adapters/sts/web-identity-token.ts";
 import { requestedScopes } from "../../../shared/domain/permissions.ts";
 
 /** https://learn.microsoft.com/graph/permissions-reference */
@@ -27,6 +28,21 @@ const manifestSchema = z.looseObject({
       resourceAccess: z.array(z.object({ id: z.string(), type: z.string() })),
     }),
   ),
+});
+
+it("a federated credential trusts one role of one AWS account, for the audience that the functions ask for", async () => {
+  const file = new URL(
+    "../../../infra/aws/app-registration/federated-credential.json",
+    import.meta.url,
+  );
+
+  expect(JSON.parse(await readFile(file, "utf8"))).toEqual({
+    name: "{{Name}}",
+    description: expect.any(String),
+    issuer: "{{Issuer}}",
+    subject: "{{Subject}}",
+    audiences: [tokenExchangeAudience],
+  });
 });
 
 describe("the app registration", () => {

@@ -11,6 +11,11 @@ const withWorkers: Stage = {
   ],
 };
 
+const withFederatedCredential: Stage = {
+  ...stages.prod,
+  microsoft: { ...stages.prod.microsoft, federatedCredential: "used" },
+};
+
 const vault =
   "arn:<Partition>:secretsmanager:<Region>:<AccountId>:secret:outlook-connect/prod/refresh-tokens/*";
 const viaDynamoDb = "DataKey, if kms:ViaService is dynamodb.<Region>.amazonaws.com";
@@ -124,6 +129,10 @@ const allowed = {
     ],
     [viaDynamoDb]: ["kms:Decrypt"],
   },
+  CredentialExpiry: {
+    ClientCredential: ["secretsmanager:GetSecretValue"],
+    [viaSecrets]: ["kms:Decrypt"],
+  },
 };
 
 const list = <Item extends z.ZodMiniType>(item: Item) =>
@@ -158,18 +167,18 @@ describe("permissions", () => {
       .join("");
 
   /** Actions by resource, of one role. */
-  const permissionsOf = (role: string) => {
+  const permissionsOf = (role: string, stage = prod) => {
     const permissions: Record<string, string[]> = {};
-    for (const { Properties } of prod.resources("AWS::IAM::Policy")) {
+    for (const { Properties } of stage.resources("AWS::IAM::Policy")) {
       const roles = z
         .array(z.unknown())
         .parse(Properties.Roles)
-        .map((each) => prod.readable(each));
+        .map((each) => stage.readable(each));
       if (!roles.includes(role)) continue;
       for (const statement of policySchema.parse(Properties.PolicyDocument).Statement) {
         expect(statement.Effect).toBe("Allow");
         for (const resource of statement.Resource) {
-          const name = `${prod.readable(resource)}${described(statement.Condition)}`;
+          const name = `${stage.readable(resource)}${described(statement.Condition)}`;
           permissions[name] = [...(permissions[name] ?? []), ...statement.Action].sort();
         }
       }
@@ -187,6 +196,38 @@ describe("permissions", () => {
       [`${name}Logs`]: ["logs:CreateLogStream", "logs:PutLogEvents"],
       "*": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
     });
+  });
+
+  it("to be named to Microsoft by AWS are given where the stage uses it, to the functions that ask Microsoft", async () => {
+    const federated = await synthesized(withFederatedCredential);
+    const granted =
+      "*, if sts:IdentityTokenAudience is api://AzureADTokenExchange, if sts:IdentityTokenAudience is false, if sts:DurationSeconds is 300, if sts:SigningAlgorithm is RS256";
+
+    for (const name of Object.keys(allowed)) {
+      const before = permissionsOf(`${name}Role`);
+      const asksMicrosoft = ["Complete", "TokenFetch", "AdminConsentCallback"].includes(name);
+
+      expect(permissionsOf(`${name}Role`, federated)).toEqual({
+        ...before,
+        ...(asksMicrosoft && { [granted]: ["sts:GetWebIdentityToken"] }),
+      });
+    }
+    const [statement] = federated
+      .resources("AWS::IAM::Policy")
+      .flatMap(({ Properties }) => policySchema.parse(Properties.PolicyDocument).Statement)
+      .filter(({ Action }) => Action.includes("sts:GetWebIdentityToken"));
+    expect(Object.keys(statement?.Condition ?? {}).toSorted()).toEqual([
+      "ForAllValues:StringEquals",
+      "Null",
+      "NumericLessThanEquals",
+      "StringEquals",
+    ]);
+    const subjects = federated.service.Outputs.FederatedCredentialSubjects?.Value;
+    expect(federated.readable(subjects).split(" ")).toEqual([
+      "CompleteRole",
+      "TokenFetchRole",
+      "AdminConsentCallbackRole",
+    ]);
   });
 
   it("belong to one role for each function, which takes no other policy", () => {
@@ -256,6 +297,7 @@ describe("permissions", () => {
         ],
         ["events.amazonaws.com", "ResumeWaitingFunction", "EachMinute"],
         ["events.amazonaws.com", "MailEventsFunction", "MailEventRule"],
+        ["events.amazonaws.com", "CredentialExpiryFunction", "TwiceADay"],
       ].toSorted(),
     );
   });

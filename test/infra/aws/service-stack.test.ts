@@ -34,7 +34,7 @@ describe("the service", () => {
 
   describe("functions", () => {
     it("run on the newest Node.js, on arm64, traced", () => {
-      expect(functions()).toHaveLength(13);
+      expect(functions()).toHaveLength(14);
       for (const each of functions()) {
         expect(each).toMatchObject({
           Runtime: "nodejs24.x",
@@ -60,13 +60,14 @@ describe("the service", () => {
         "outlook-connect-prod-admin-consent-callback",
         "outlook-connect-prod-resume-waiting",
         "outlook-connect-prod-mail-events",
+        "outlook-connect-prod-credential-expiry",
       ]);
     });
 
     it("neither repeat nor keep an invocation for which nobody waits, but for what SES tells once", () => {
       const configurations = prod.resources("AWS::Lambda::EventInvokeConfig");
 
-      expect(configurations).toHaveLength(13);
+      expect(configurations).toHaveLength(functions().length);
       for (const { Properties } of configurations) {
         const isTold = prod.readable(Properties.FunctionName) === "MailEventsFunction";
         expect(Properties).toMatchObject({
@@ -94,7 +95,7 @@ describe("the service", () => {
       for (const { Environment } of functions()) {
         for (const [name, value] of Object.entries(Environment.Variables)) {
           if (/SECRET|CREDENTIAL|KEY|TOKEN|PASSWORD/.test(name)) {
-            expect(name).toMatch(/_ARN$|^TOKEN_VAULT_PREFIX$/);
+            expect(name).toMatch(/_ARN$|^TOKEN_VAULT_PREFIX$|^FEDERATED_CREDENTIAL$/);
           }
           expect(prod.readable(value)).not.toContain("{{resolve:");
         }
@@ -106,7 +107,7 @@ describe("the service", () => {
     it("write encrypted logs that are kept for as long as the stage says", () => {
       const logs = prod.resources("AWS::Logs::LogGroup");
 
-      expect(logs).toHaveLength(14);
+      expect(logs).toHaveLength(functions().length + 1);
       for (const { Properties } of logs) {
         expect(Properties).toMatchObject({ RetentionInDays: 365 });
         expect(prod.readable(Properties.KmsKeyId)).toBe("OperationsKey");
@@ -294,6 +295,7 @@ describe("the service", () => {
           "AdminConsentCallback",
           "ResumeWaiting",
           "MailEvents",
+          "CredentialExpiry",
         ],
       ],
       ["misconfigured", ["Complete", "AdminConsentCallback", "TokenFetch"]],
@@ -312,6 +314,80 @@ describe("the service", () => {
         [`outlook-connect-prod-${failure.replaceAll("_", "-")}`]: 1,
       });
       expect(logs.toSorted()).toEqual(functions.map((name) => `${name}Logs`).toSorted());
+    });
+
+    it("tell the end of the app's credential four times, and that nobody knows it once", () => {
+      const credential = prod
+        .resources("AWS::CloudWatch::Alarm")
+        .map(({ Properties }) => Properties)
+        .filter(({ AlarmName }) => /-app-credential-end/.test(String(AlarmName)));
+      const twelveHours = {
+        Period: 43_200,
+        EvaluationPeriods: 2,
+        Namespace: "OutlookConnect/prod",
+      };
+
+      expect(credential).toHaveLength(5);
+      for (const days of [60, 30, 14, 7]) {
+        expect(credential).toContainEqual(
+          expect.objectContaining({
+            ...twelveHours,
+            AlarmName: `outlook-connect-prod-app-credential-ends-in-${days}-days`,
+            MetricName: "app_credential_days_left",
+            Statistic: "Minimum",
+            Threshold: days,
+            ComparisonOperator: "LessThanOrEqualToThreshold",
+            DatapointsToAlarm: 1,
+            TreatMissingData: "missing",
+          }),
+        );
+      }
+      expect(credential).toContainEqual(
+        expect.objectContaining({
+          ...twelveHours,
+          AlarmName: "outlook-connect-prod-app-credential-end-unknown",
+          MetricName: "app_credential_end_told",
+          Statistic: "Sum",
+          Threshold: 1,
+          ComparisonOperator: "LessThanThreshold",
+          DatapointsToAlarm: 2,
+          TreatMissingData: "breaching",
+        }),
+      );
+      const filters = prod
+        .resources("AWS::Logs::MetricFilter")
+        .filter(({ Properties }) =>
+          /credential(DaysLeft|End)/.test(String(Properties.FilterPattern)),
+        )
+        .map(({ Properties }) => [
+          prod.readable(Properties.LogGroupName),
+          Properties.FilterPattern,
+          Properties.MetricTransformations,
+        ]);
+      expect(filters).toEqual([
+        [
+          "CredentialExpiryLogs",
+          '{ $.credentialDaysLeft = "*" }',
+          [
+            {
+              MetricName: "app_credential_days_left",
+              MetricNamespace: "OutlookConnect/prod",
+              MetricValue: "$.credentialDaysLeft",
+            },
+          ],
+        ],
+        [
+          "CredentialExpiryLogs",
+          '{ $.credentialEnd = "*" }',
+          [
+            {
+              MetricName: "app_credential_end_told",
+              MetricNamespace: "OutlookConnect/prod",
+              MetricValue: "1",
+            },
+          ],
+        ],
+      ]);
     });
 
     it("reach the encrypted topic from EventBridge, which names no source account", () => {
@@ -359,10 +435,11 @@ describe("the service", () => {
         .resources("AWS::Events::Rule")
         .filter(({ Properties }) => "ScheduleExpression" in Properties);
 
-      expect(schedules.map(({ Properties }) => Properties.ScheduleExpression)).toEqual([
-        "rate(1 minute)",
-      ]);
-      expect(JSON.stringify(schedules[0]?.Properties.Targets)).toContain("ResumeWaiting");
+      const [eachMinute, ...others] = schedules.filter(
+        ({ Properties }) => Properties.ScheduleExpression === "rate(1 minute)",
+      );
+      expect(others).toEqual([]);
+      expect(JSON.stringify(eachMinute?.Properties.Targets)).toContain("ResumeWaiting");
     });
 
     it("mail over TLS only, track nobody, and hear of bounces and complaints of their own mails", () => {

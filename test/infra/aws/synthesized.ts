@@ -20,6 +20,7 @@ const functionNames = [
   "admin-consent-callback",
   "resume-waiting",
   "mail-events",
+  "credential-expiry",
 ] as const;
 
 const record = z.record(z.string(), z.unknown());

@@ -122,6 +122,15 @@ describe("what is not understood", () => {
       /condition on dynamodb:GetItem/,
     ],
     [
+      "a condition on tokens of STS by an operator that is not known",
+      attached({
+        ...read,
+        Action: "sts:GetWebIdentityToken",
+        Condition: { StringLike: { "sts:IdentityTokenAudience": "*" } },
+      }),
+      /condition on sts:GetWebIdentityToken/,
+    ],
+    [
       "a condition on everything",
       attached({ ...read, Action: "*", Condition: condition }),
       /condition on \*/,

@@ -1,11 +1,4 @@
-import {
-  createLocalJWKSet,
-  decodeProtectedHeader,
-  exportSPKI,
-  generateKeyPair,
-  jwtVerify,
-  SignJWT,
-} from "jose";
+import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from "jose";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import {
   aldermoor,
@@ -154,32 +147,6 @@ describe("the app's credential", () => {
     });
 
     expect(answer.status).toBe(200);
-  });
-
-  it("may be an assertion signed with a registered certificate", async () => {
-    const { privateKey, publicKey } = await generateKeyPair("PS256");
-    const certain = await startSimulatedApp({ clientCertificates: [await exportSPKI(publicKey)] });
-    const assertionFor = (audience: string) =>
-      new SignJWT({ jti: "1" })
-        .setProtectedHeader({ alg: "PS256" })
-        .setIssuer(clientId)
-        .setSubject(clientId)
-        .setAudience(audience)
-        .setExpirationTime("5m")
-        .sign(privateKey);
-    const asked = async (audience: string) =>
-      certain.redeem(await certain.codeFor(ben), {
-        client_secret: undefined,
-        client_assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-        client_assertion: await assertionFor(audience),
-      });
-
-    const good = await asked("https://login.microsoftonline.com/common/oauth2/v2.0/token");
-    const foreign = await asked("https://login.microsoftonline.com/other/oauth2/v2.0/token");
-    await certain.close();
-
-    expect(good.status).toBe(200);
-    expect(foreign.status).toBe(401);
   });
 
   it("can expire while a newer one works", async () => {

@@ -1,11 +1,23 @@
+import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { inspect } from "node:util";
+import { decodeProtectedHeader, jwtVerify, SignJWT } from "jose";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import {
+  type CertificatePair,
+  newCertificate,
+} from "../../../../infra/local/microsoft/new-certificate.ts";
+import {
+  type AppCredential,
+  type AppCredentials,
+  appCredentials,
+  type Fallback,
+} from "../../../../shared/adapters/microsoft/app-credential.ts";
 import {
   type ExchangeWatch,
   msalExchange,
 } from "../../../../shared/adapters/microsoft/msal-exchange.ts";
-import type { ClientCredential } from "../../../../shared/adapters/secrets-manager/client-credential.ts";
 import { Secret } from "../../../../shared/domain/secret.ts";
+import { clientSecretOf, clientSecrets } from "../../../fakes/app-credentials.ts";
 import { authority, clientId } from "../../../fakes/id-tokens.ts";
 import {
   type Answer,
@@ -26,32 +38,37 @@ afterAll(() => server.close());
 /** A credential whose secrets are the first list, and the second one when read afresh. */
 const credentialOf = (kept: readonly string[], stored: readonly string[] = kept) => {
   const reads: boolean[] = [];
-  const credential: ClientCredential = {
-    secrets: async (options) => {
+  const credential: AppCredentials = {
+    async *inOrder(options) {
       reads.push(options?.fresh ?? false);
-      return (options?.fresh ? stored : kept).map((secret) => new Secret(secret));
+      yield* (options?.fresh ? stored : kept).map(clientSecretOf);
     },
   };
   return { credential, reads };
 };
 
-let fallbacks = 0;
+let fallbacks: Fallback[] = [];
+let unavailable: unknown[] = [];
 beforeEach(() => {
-  fallbacks = 0;
+  fallbacks = [];
+  unavailable = [];
 });
 
 const began = new Date("2026-11-20T09:00:00Z");
 
-const exchangeWith = (credential: ClientCredential, watch: Partial<ExchangeWatch> = {}) =>
+const exchangeWith = (credential: AppCredentials, watch: Partial<ExchangeWatch> = {}) =>
   msalExchange({ authority, loginEndpoint: server.origin, clientId }, credential, {
     now: () => began,
-    onFallback: () => {
-      fallbacks += 1;
+    onFallback: (fallback) => {
+      fallbacks.push(fallback);
+    },
+    onUnavailable: (error) => {
+      unavailable.push(error);
     },
     ...watch,
   });
 
-const refresh = (credential: ClientCredential, refreshToken = "the-refresh-token") =>
+const refresh = (credential: AppCredentials, refreshToken = "the-refresh-token") =>
   exchangeWith(credential)("organizations", (client) =>
     client.acquireTokenByRefreshToken({ refreshToken, scopes: ["User.Read"] }),
   );
@@ -83,6 +100,16 @@ describe("the app's secrets", () => {
   });
 
   it.for<readonly [string, Answer]>([
+    ...[70021, 700211, 700212, 700213, 7002137, 7002138, 7000218].map(
+      (number): readonly [string, Answer] => [
+        `invalid_request with ${number}`,
+        answerJson(400, { error: "invalid_request", error_codes: [number] }),
+      ],
+    ),
+    ...[70002, 50012, 700025, 700027].map((number): readonly [string, Answer] => [
+      `invalid_client with ${number}`,
+      answerJson(401, { error: "invalid_client", error_codes: [number] }),
+    ]),
     ["invalid_client with its number", invalidClient],
     ["invalid_client with an unknown number", answerJson(401, { error: "invalid_client" })],
     ["an expired secret", answerJson(401, { error: "invalid_client", error_codes: [7000222] })],
@@ -98,6 +125,14 @@ describe("the app's secrets", () => {
   it.for<readonly [string, Answer]>([
     ["invalid_grant", answerJson(400, { error: "invalid_grant", error_codes: [700082] })],
     ["invalid_grant without a number", answerJson(400, { error: "invalid_grant" })],
+    [
+      "invalid_grant, whatever number stands beside it",
+      answerJson(400, { error: "invalid_grant", error_codes: [7000222] }),
+    ],
+    [
+      "a scope that the app has not registered",
+      answerJson(400, { error: "invalid_client", error_codes: [650057] }),
+    ],
     ["interaction_required", answerJson(400, { error: "interaction_required" })],
     ["invalid_request", answerJson(400, { error: "invalid_request" })],
     ["unauthorized_client", answerJson(400, { error: "unauthorized_client" })],
@@ -247,10 +282,12 @@ it("throws what happens before a request, without the secret", async () => {
 describe("a newer secret that is refused beside an older one that works", () => {
   const rejected = () => answerJson(401, { error: "invalid_client", error_codes: [7000215] });
 
-  it("is told once, and is not tried again until the credential is read anew", async () => {
-    const stored = ["new-secret", "old-secret"].map((secret) => new Secret(secret));
-    let reading = stored;
-    const exchange = exchangeWith({ secrets: async () => reading });
+  it("is told once, and is tried again five minutes later", async () => {
+    let now = began;
+    const exchange = exchangeWith(
+      clientSecrets(() => ["new-secret", "old-secret"]),
+      { now: () => now },
+    );
     const ask = () =>
       exchange("organizations", (client) =>
         client.acquireTokenByRefreshToken({ refreshToken: "rt", scopes: ["User.Read"] }),
@@ -260,11 +297,34 @@ describe("a newer secret that is refused beside an older one that works", () => 
     await ask();
     await ask();
     expect(secretsSent()).toEqual(["new-secret", "old-secret", "old-secret"]);
-    expect(fallbacks).toBe(1);
+    expect(fallbacks).toEqual([{ from: "client_secret", to: "client_secret" }]);
 
-    reading = [...stored];
+    now = new Date(began.getTime() + 5 * 60_000);
     await ask();
     expect(secretsSent().slice(3)).toEqual(["new-secret", "old-secret"]);
+    expect(fallbacks).toHaveLength(2);
+  });
+
+  it("is tried again at once when the older one stops working, and then nothing is told", async () => {
+    const exchange = exchangeWith(clientSecrets(() => ["new-secret", "old-secret"]));
+    const ask = () =>
+      exchange("organizations", (client) =>
+        client.acquireTokenByRefreshToken({ refreshToken: "rt", scopes: ["User.Read"] }),
+      );
+    server.script(rejected(), tokens("one"), rejected(), tokens("two"), tokens("three"));
+
+    await ask();
+    expect((await ask()).kind).toBe("answered");
+    await ask();
+
+    expect(secretsSent()).toEqual([
+      "new-secret",
+      "old-secret",
+      "old-secret",
+      "new-secret",
+      "new-secret",
+    ]);
+    expect(fallbacks).toHaveLength(1);
   });
 
   it("is not told while the first one works", async () => {
@@ -272,7 +332,7 @@ describe("a newer secret that is refused beside an older one that works", () => 
 
     await refresh(credentialOf(["new-secret", "old-secret"]).credential);
 
-    expect(fallbacks).toBe(0);
+    expect(fallbacks).toEqual([]);
   });
 
   it.for<readonly [string, Answer]>([
@@ -283,8 +343,7 @@ describe("a newer secret that is refused beside an older one that works", () => 
   ])(
     "is not told while Microsoft is %s for the older one: that proves nothing",
     async ([, answer]) => {
-      const stored = ["new-secret", "old-secret"].map((secret) => new Secret(secret));
-      const exchange = exchangeWith({ secrets: async () => stored });
+      const exchange = exchangeWith(clientSecrets(() => ["new-secret", "old-secret"]));
       const ask = () =>
         exchange("organizations", (client) =>
           client.acquireTokenByRefreshToken({ refreshToken: "rt", scopes: ["User.Read"] }),
@@ -292,10 +351,10 @@ describe("a newer secret that is refused beside an older one that works", () => 
       server.script(rejected(), answer, rejected(), tokens("one"));
 
       await ask();
-      expect(fallbacks).toBe(0);
+      expect(fallbacks).toEqual([]);
 
       expect((await ask()).kind).toBe("answered");
-      expect(fallbacks).toBe(1);
+      expect(fallbacks).toHaveLength(1);
     },
   );
 
@@ -320,7 +379,7 @@ describe("a newer secret that is refused beside an older one that works", () => 
 
       expect(secretsSent()).toEqual(sent);
       expect(outcome.kind).toBe(sent.length === 2 ? "answered" : "unknown");
-      expect(fallbacks).toBe(sent.length - 1);
+      expect(fallbacks).toHaveLength(sent.length - 1);
     },
   );
 
@@ -339,5 +398,183 @@ describe("a newer secret that is refused beside an older one that works", () => 
       refusal: { evidence: { error: "out_of_time" } },
     });
     expect(server.requests).toEqual([]);
+  });
+});
+
+describe("credentials of every kind", () => {
+  let pair: CertificatePair;
+  beforeAll(async () => {
+    pair = await newCertificate(new Date(), 3600);
+  });
+
+  const certificate = (): AppCredential => ({
+    kind: "certificate",
+    thumbprintSha256: new X509Certificate(pair.certificate).fingerprint256.replaceAll(":", ""),
+    privateKey: new Secret(pair.privateKey),
+  });
+
+  /** An assertion of another issuer, a certificate and a secret. */
+  const everyKind = (assertion: () => Promise<Secret>) =>
+    appCredentials(assertion, {
+      async *inOrder() {
+        yield certificate();
+        yield clientSecretOf("the-secret");
+      },
+    });
+
+  /** How the app proved who it is, request by request. */
+  const kindsSent = () =>
+    forms().map(({ client_assertion, client_secret }) => {
+      if (client_secret !== undefined) return client_secret;
+      const { alg, kid } = decodeProtectedHeader(client_assertion ?? "");
+      return kid === undefined ? `signed by ${alg}` : "the other issuer's";
+    });
+
+  const theirs = async () => {
+    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    return new Secret(
+      await new SignJWT({ sub: "arn:aws:iam::123456789012:role/planted-role" })
+        .setProtectedHeader({ alg: "RS256", kid: "aws" })
+        .sign(privateKey),
+    );
+  };
+
+  it("are tried in order: federated, certificate, secret", async () => {
+    const assertion = await theirs();
+    server.script(invalidClient, invalidClient, tokens("a"));
+
+    expect((await refresh(everyKind(async () => assertion))).kind).toBe("answered");
+
+    expect(kindsSent()).toEqual(["the other issuer's", "signed by PS256", "the-secret"]);
+    expect(forms()[0]).toMatchObject({
+      client_assertion: assertion.reveal(),
+      client_assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+      client_id: clientId,
+    });
+    expect(fallbacks).toEqual([{ from: "federated", to: "client_secret" }]);
+    expect(unavailable).toEqual([]);
+  });
+
+  it("are not even obtained while the first one works", async () => {
+    const assertion = await theirs();
+    let read = 0;
+    const credentials = appCredentials(async () => assertion, {
+      async *inOrder() {
+        read += 1;
+        yield clientSecretOf("the-secret");
+      },
+    });
+    server.script(tokens("a"));
+
+    expect((await refresh(credentials)).kind).toBe("answered");
+
+    expect(read).toBe(0);
+    expect(fallbacks).toEqual([]);
+  });
+
+  it("are passed over when the issuer gives no assertion, which is not asked again for a while", async () => {
+    let asked = 0;
+    const credentials = everyKind(async () => {
+      asked += 1;
+      throw new Error("no token");
+    });
+    const exchange = exchangeWith(credentials);
+    const ask = () =>
+      exchange("organizations", (client) =>
+        client.acquireTokenByRefreshToken({ refreshToken: "rt", scopes: ["User.Read"] }),
+      );
+    server.script(tokens("a"), tokens("b"));
+
+    await ask();
+    await ask();
+
+    expect(kindsSent()).toEqual(["signed by PS256", "signed by PS256"]);
+    expect(asked).toBe(1);
+    expect(unavailable).toHaveLength(1);
+    expect(fallbacks).toEqual([{ from: "federated", to: "certificate" }]);
+  });
+
+  it("are not sent when obtaining them took so long that the answer could come too late", async () => {
+    let now = began;
+    const assertion = await theirs();
+    const slow = appCredentials(
+      async () => {
+        now = new Date(began.getTime() + 2_001);
+        return assertion;
+      },
+      clientSecrets(() => ["the-secret"]),
+    );
+    server.script(tokens("a"));
+
+    const outcome = await exchangeWith(slow, { now: () => now, callMilliseconds: 6_000 })(
+      "organizations",
+      (client) => client.acquireTokenByRefreshToken({ refreshToken: "r", scopes: ["User.Read"] }),
+      new Date(began.getTime() + 8_000),
+    );
+
+    expect(outcome).toMatchObject({ refusal: { evidence: { error: "out_of_time" } } });
+    expect(server.requests).toEqual([]);
+  });
+
+  it("that are all not to be had are our fault, and Microsoft is not asked", async () => {
+    const nothing = appCredentials(
+      async () => {
+        throw new Error("no token");
+      },
+      clientSecrets(() => []),
+    );
+    server.script(tokens("a"));
+
+    expect(await refresh(nothing)).toMatchObject({
+      kind: "refused",
+      refusal: { evidence: { error: "invalid_client" } },
+    });
+
+    expect(server.requests).toEqual([]);
+    expect(unavailable).toHaveLength(1);
+  });
+
+  it("sign an assertion as Microsoft wants it, by the certificate's key", async () => {
+    server.script(tokens("a"));
+
+    await refresh({
+      async *inOrder() {
+        yield certificate();
+      },
+    });
+
+    const { client_assertion = "" } = forms()[0] ?? {};
+    const { fingerprint256, publicKey } = new X509Certificate(pair.certificate);
+    const { payload, protectedHeader } = await jwtVerify(client_assertion, publicKey, {
+      algorithms: ["PS256"],
+      issuer: clientId,
+      subject: clientId,
+      audience: `${server.origin.origin}/organizations/oauth2/v2.0/token`,
+      requiredClaims: ["exp", "nbf", "jti"],
+      clockTolerance: 1, // msal rounds to the nearest second
+    });
+    expect(protectedHeader["x5t#S256"]).toBe(
+      Buffer.from(fingerprint256.replaceAll(":", ""), "hex").toString("base64url"),
+    );
+    expect((payload.exp ?? 0) - (payload.nbf ?? 0)).toBe(600);
+  });
+
+  it("cannot be read in what is thrown before a request", async () => {
+    const exchange = exchangeWith({
+      async *inOrder() {
+        yield {
+          kind: "certificate",
+          thumbprintSha256: "ab",
+          privateKey: new Secret("planted-key"),
+        };
+      },
+    });
+
+    const error = await exchange("organizations", (client) =>
+      client.acquireTokenByRefreshToken({ refreshToken: "rt", scopes: ["User.Read"] }),
+    ).catch((reason: unknown) => reason);
+
+    expect(error).toBeInstanceOf(Error);
+    expect(inspect(error, { depth: 10, showHidden: true })).not.toContain("planted-key");
   });
 });

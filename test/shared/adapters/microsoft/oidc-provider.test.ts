@@ -1,15 +1,21 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, randomBytes, X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { exportJWK, generateKeyPair } from "jose";
 import Provider from "oidc-provider";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  type CertificatePair,
+  newCertificate,
+} from "../../../../infra/local/microsoft/new-certificate.ts";
 import { idTokenVerifier } from "../../../../shared/adapters/jose/id-token.ts";
+import type { AppCredentials } from "../../../../shared/adapters/microsoft/app-credential.ts";
 import { authorizationUrl } from "../../../../shared/adapters/microsoft/authorization-url.ts";
 import { msalExchange } from "../../../../shared/adapters/microsoft/msal-exchange.ts";
 import { msalRedeemCode } from "../../../../shared/adapters/microsoft/redeem-code.ts";
 import { msalRefresh } from "../../../../shared/adapters/microsoft/refresh.ts";
+import { secretsManagerClientCredential } from "../../../../shared/adapters/secrets-manager/client-credential.ts";
 import { objectId, tenantId } from "../../../../shared/domain/ids.ts";
 import {
   graphScopes,
@@ -20,14 +26,16 @@ import { Secret } from "../../../../shared/domain/secret.ts";
 import { annaObject, annaTenant, authority, clientId, issuerOf } from "../../../fakes/id-tokens.ts";
 
 const redirectUri = new URL("https://api.outlook-connect.example/callback");
-const clientSecrets = ["the-new-secret", "the-registered-secret"];
+const clientSecret = "the-registered-secret";
+const certificateClientId = "0c0ffee0-5e1f-4a3b-9c2d-7b6a5d4c3e2f";
 const tenant = tenantId(annaTenant);
 
 /**
  * A certified OpenID Provider, independent of everything here, that answers for one tenant: Microsoft's
  * paths, issuer and claims by configuration.
  */
-const newProvider = async (): Promise<RequestListener> => {
+const newProvider = async ({ certificate }: CertificatePair): Promise<RequestListener> => {
+  const registeredKey = await exportJWK(new X509Certificate(certificate).publicKey);
   const { privateKey } = await generateKeyPair("RS256", { extractable: true });
   const signingKey = {
     ...(await exportJWK(privateKey)),
@@ -37,13 +45,24 @@ const newProvider = async (): Promise<RequestListener> => {
   };
   const own = ["tid", "oid", "ver"];
   const provider = new Provider(issuerOf(tenant), {
+    clockTolerance: 1, // msal rounds to the nearest second
+    enabledJWA: { clientAuthSigningAlgValues: ["PS256"] },
+    clientAuthMethods: ["client_secret_post", "private_key_jwt"],
     jwks: { keys: [signingKey] },
     cookies: { keys: ["test"] },
     clients: [
       {
         client_id: clientId,
-        client_secret: clientSecrets[1],
+        client_secret: clientSecret,
         token_endpoint_auth_method: "client_secret_post",
+        grant_types: ["authorization_code", "refresh_token"],
+        redirect_uris: [redirectUri.href],
+      },
+      {
+        client_id: certificateClientId,
+        token_endpoint_auth_method: "private_key_jwt",
+        token_endpoint_auth_signing_alg: "PS256",
+        jwks: { keys: [registeredKey] },
         grant_types: ["authorization_code", "refresh_token"],
         redirect_uris: [redirectUri.href],
       },
@@ -91,7 +110,10 @@ const newProvider = async (): Promise<RequestListener> => {
     if (!request.url?.startsWith("/interaction/")) return callback(request, response);
     // Anna signs in and consents to everything, without a page.
     const { params } = await provider.interactionDetails(request, response);
-    const grant = new provider.Grant({ accountId: "anna", clientId });
+    const grant = new provider.Grant({
+      accountId: "anna",
+      clientId: params.client_id ?? "",
+    });
     grant.addOIDCScope(params.scope ?? "");
     return provider.interactionFinished(request, response, {
       login: { accountId: "anna" },
@@ -102,8 +124,10 @@ const newProvider = async (): Promise<RequestListener> => {
 
 let server: Server;
 let origin: URL;
+let pair: CertificatePair;
 beforeAll(async () => {
-  server = createServer(await newProvider());
+  pair = await newCertificate(new Date(), 3600);
+  server = createServer(await newProvider(pair));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   origin = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
@@ -138,11 +162,11 @@ const browse = async (start: URL): Promise<string> => {
 const fieldOf = (html: string, name: string): string =>
   new RegExp(`name="${name}" value="([^"]*)"`).exec(html)?.[1] ?? "";
 
-const signIn = async () => {
+const signIn = async (as = clientId) => {
   const codeVerifier = new Secret(randomBytes(32).toString("base64url"));
   const nonce = new Secret(randomBytes(32).toString("base64url"));
   const state = new Secret(randomBytes(32).toString("base64url"));
-  const url = authorizationUrl({ loginEndpoint: origin, clientId, redirectUri })({
+  const url = authorizationUrl({ loginEndpoint: origin, clientId: as, redirectUri })({
     authority: tenant,
     state,
     nonce,
@@ -155,14 +179,31 @@ const signIn = async () => {
   return { html, state, codeVerifier, nonce, code: new Secret(fieldOf(html, "code")) };
 };
 
-const adapters = () => {
+/** As they are stored: the first one of each is not registered. */
+const credentialsOf = async (as: string): Promise<AppCredentials> => {
+  const certificates = [await newCertificate(new Date(), 3600), pair];
+  const stored =
+    as === clientId ? { clientSecrets: ["the-new-secret", clientSecret] } : { certificates };
+  const value = new Secret(JSON.stringify(stored));
+  return secretsManagerClientCredential(
+    async () => ({ versionId: "v", value }),
+    "arn:credential",
+    () => new Date(),
+  );
+};
+
+const adapters = async (as = clientId) => {
   const now = () => new Date();
   const exchange = msalExchange(
-    { authority, loginEndpoint: origin, clientId },
-    { secrets: async () => clientSecrets.map((secret) => new Secret(secret)) },
-    { now, onFallback: () => {} },
+    { authority, loginEndpoint: origin, clientId: as },
+    await credentialsOf(as),
+    {
+      now,
+      onFallback: () => {},
+      onUnavailable: () => {},
+    },
   );
-  const verifyIdToken = idTokenVerifier({ authority, loginEndpoint: origin, clientId });
+  const verifyIdToken = idTokenVerifier({ authority, loginEndpoint: origin, clientId: as });
   return {
     redeemCode: msalRedeemCode({ exchange, verifyIdToken, redirectUri, now }),
     refresh: msalRefresh({ exchange, now }),
@@ -173,39 +214,45 @@ const until = new Date(Date.now() + 60_000);
 const account = { tenantId: tenant, objectId: objectId(annaObject) };
 
 describe("with an OpenID Provider that nobody here wrote", () => {
-  it("a sign-in becomes a grant, which is refreshed, and its rotated token again", async () => {
-    const { html, state, ...signedIn } = await signIn();
-    const { redeemCode, refresh } = adapters();
-    expect(html).toContain(`action="${redirectUri.href}"`);
-    expect(fieldOf(html, "state")).toBe(state.reveal());
+  it.for([
+    ["a client secret", clientId],
+    ["an assertion that a certificate's key signed", certificateClientId],
+  ])(
+    "by %s a sign-in becomes a grant, which is refreshed, and its rotated token again",
+    async ([, as]) => {
+      const { html, state, ...signedIn } = await signIn(as);
+      const { redeemCode, refresh } = await adapters(as);
+      expect(html).toContain(`action="${redirectUri.href}"`);
+      expect(fieldOf(html, "state")).toBe(state.reveal());
 
-    const granted = await redeemCode({ authority: tenant, ...signedIn });
+      const granted = await redeemCode({ authority: tenant, ...signedIn });
 
-    if (!granted.ok) throw new Error(JSON.stringify(granted.failure));
-    expect(granted.value).toMatchObject({
-      account: { ...account, displayName: "Anna Keller", username: "anna@contoso.example" },
-      accountType: "member",
-      roles: [],
-    });
-    expect(missingScopes(granted.value.scopes)).toEqual([]);
-    expect(granted.value.accessTokenExpiresAt.getTime()).toBeGreaterThan(Date.now());
+      if (!granted.ok) throw new Error(JSON.stringify(granted.failure));
+      expect(granted.value).toMatchObject({
+        account: { ...account, displayName: "Anna Keller", username: "anna@contoso.example" },
+        accountType: "member",
+        roles: [],
+      });
+      expect(missingScopes(granted.value.scopes)).toEqual([]);
+      expect(granted.value.accessTokenExpiresAt.getTime()).toBeGreaterThan(Date.now());
 
-    let { refreshToken, accessToken } = granted.value;
-    for (let round = 0; round < 2; round += 1) {
-      const refreshed = await refresh({ refreshToken, account, scopes: [...graphScopes], until });
+      let { refreshToken, accessToken } = granted.value;
+      for (let round = 0; round < 2; round += 1) {
+        const refreshed = await refresh({ refreshToken, account, scopes: [...graphScopes], until });
 
-      if (!refreshed.ok) throw new Error(JSON.stringify(refreshed.failure));
-      expect(refreshed.value.accessToken.reveal()).not.toBe(accessToken.reveal());
-      expect(refreshed.value.refreshToken?.reveal()).not.toBe(refreshToken.reveal());
-      expect(missingScopes(refreshed.value.scopes)).toEqual([]);
-      accessToken = refreshed.value.accessToken;
-      refreshToken = refreshed.value.refreshToken ?? refreshToken;
-    }
-  });
+        if (!refreshed.ok) throw new Error(JSON.stringify(refreshed.failure));
+        expect(refreshed.value.accessToken.reveal()).not.toBe(accessToken.reveal());
+        expect(refreshed.value.refreshToken?.reveal()).not.toBe(refreshToken.reveal());
+        expect(missingScopes(refreshed.value.scopes)).toEqual([]);
+        accessToken = refreshed.value.accessToken;
+        refreshToken = refreshed.value.refreshToken ?? refreshToken;
+      }
+    },
+  );
 
   it("a code works once", async () => {
     const { html: _, state: __, ...signedIn } = await signIn();
-    const { redeemCode } = adapters();
+    const { redeemCode } = await adapters();
     expect((await redeemCode({ authority: tenant, ...signedIn })).ok).toBe(true);
 
     expect(await redeemCode({ authority: tenant, ...signedIn })).toMatchObject({
@@ -219,7 +266,7 @@ describe("with an OpenID Provider that nobody here wrote", () => {
     const codeVerifier = new Secret(randomBytes(32).toString("base64url"));
 
     expect(
-      await adapters().redeemCode({ authority: tenant, code, nonce, codeVerifier }),
+      await (await adapters()).redeemCode({ authority: tenant, code, nonce, codeVerifier }),
     ).toMatchObject({ ok: false, failure: { evidence: { error: "invalid_grant" } } });
   });
 
@@ -227,14 +274,16 @@ describe("with an OpenID Provider that nobody here wrote", () => {
     const { code, codeVerifier } = await signIn();
     const nonce = new Secret("another-nonce");
 
-    expect(await adapters().redeemCode({ authority: tenant, code, codeVerifier, nonce })).toEqual({
+    expect(
+      await (await adapters()).redeemCode({ authority: tenant, code, codeVerifier, nonce }),
+    ).toEqual({
       ok: false,
       failure: { kind: "id_token_rejected", check: "nonce" },
     });
   });
 
   it("a refresh token that was never issued ends in a refusal that is not yet believed", async () => {
-    const refreshed = await adapters().refresh({
+    const refreshed = await (await adapters()).refresh({
       refreshToken: new Secret("never-issued"),
       account,
       scopes: [...graphScopes],

@@ -7,6 +7,7 @@ import { personalAccountsTenant, tenantId } from "../../../../shared/domain/ids.
 import type { CodeRedemption } from "../../../../shared/domain/microsoft.ts";
 import { fail, succeed } from "../../../../shared/domain/result.ts";
 import { Secret } from "../../../../shared/domain/secret.ts";
+import { clientSecrets } from "../../../fakes/app-credentials.ts";
 import {
   annaClaims,
   annaObject,
@@ -63,8 +64,8 @@ const redeemWithKeys = (changes: Partial<CodeRedemption> = {}) =>
   msalRedeemCode({
     exchange: msalExchange(
       { authority, loginEndpoint: tokenEndpoint.origin, clientId },
-      { secrets: async () => secrets.clientSecrets.map((secret) => new Secret(secret)) },
-      { now: () => now, onFallback: () => {} },
+      clientSecrets(() => secrets.clientSecrets),
+      { now: () => now, onFallback: () => {}, onUnavailable: () => {} },
     ),
     verifyIdToken: idTokenVerifier({ authority, loginEndpoint: keysEndpoint.origin, clientId }),
     redirectUri: new URL("https://api.outlook-connect.example/callback"),

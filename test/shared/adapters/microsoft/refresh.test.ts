@@ -6,6 +6,7 @@ import { objectId, personalAccountsTenant, tenantId } from "../../../../shared/d
 import type { RefreshRequest } from "../../../../shared/domain/microsoft.ts";
 import { succeed } from "../../../../shared/domain/result.ts";
 import { Secret } from "../../../../shared/domain/secret.ts";
+import { clientSecrets } from "../../../fakes/app-credentials.ts";
 import {
   annaClaims,
   annaObject,
@@ -41,8 +42,8 @@ const refresh = (changes: Partial<RefreshRequest> = {}) =>
   msalRefresh({
     exchange: msalExchange(
       { authority, loginEndpoint: server.origin, clientId },
-      { secrets: async () => [new Secret("planted-client-secret")] },
-      { now: () => now, onFallback: () => {} },
+      clientSecrets(() => ["planted-client-secret"]),
+      { now: () => now, onFallback: () => {}, onUnavailable: () => {} },
     ),
     now: () => now,
   })({
