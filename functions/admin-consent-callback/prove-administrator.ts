@@ -99,6 +99,11 @@ export const proveAdministrator = async (
   const linked = await ports.requests.findByLink(tokenHash);
   if (!linked) return fail({ kind: "unknown" });
   const { organisation, requester } = linked.request;
+  if (organisation.kind === "domain") {
+    // Microsoft may know by now whose domain it is.
+    const owner = await ports.tenants.ofDomain(organisation.mailDomain);
+    if (owner !== undefined && owner !== tenantId) return fail({ kind: "other_account" });
+  }
   const verified = {
     kind: "verified",
     proof: { kind: "administrator", roles: approving },

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { personalAccountsTenant, tenantId } from "../../../shared/domain/ids.ts";
+import { personalAccountsTenant, type TenantId, tenantId } from "../../../shared/domain/ids.ts";
 import type { ProvenIdentity } from "../../../shared/domain/microsoft.ts";
 import { fail, succeed } from "../../../shared/domain/result.ts";
 import type { Organisation } from "../../../shared/domain/tenant-consent.ts";
@@ -122,6 +122,20 @@ describe("an administrator who approved", () => {
     const domain = { kind: "domain", mailDomain: "north.example" } as Organisation;
     expect((await service.consents.find(domain)).status).toBe("verified");
     expect((await service.consents.find(tenant)).status).toBe("verified");
+  });
+
+  it("proves nothing for a mail domain that has meanwhile turned out to be another tenant's", async () => {
+    const tenantsByDomain: Record<string, TenantId> = {};
+    const { service, token } = await asked({ ...identity(), tenantsByDomain });
+    const { state, cookies } = taken(await service.approvalAnswered(approved(token)));
+    tenantsByDomain["north.example"] = other;
+
+    const page = await service.approvalProved({ state, code: "the-code" }, cookies);
+
+    const domain = { kind: "domain", mailDomain: "north.example" } as Organisation;
+    expect(page.statusCode).toBe(403);
+    expect((await service.consents.find(domain)).status).toBe("reported");
+    expect((await service.consents.find(tenant)).status).toBe("unknown");
   });
 
   it("opens the link again and is told that it is done, as is whoever answers again", async () => {

@@ -2,7 +2,11 @@ import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { idTokenVerifier } from "../../../../shared/adapters/jose/id-token.ts";
 import { msalExchange } from "../../../../shared/adapters/microsoft/msal-exchange.ts";
-import { msalRedeemCode } from "../../../../shared/adapters/microsoft/redeem-code.ts";
+import {
+  msalProveIdentity,
+  msalRedeemCode,
+  type RedeemCodeParts,
+} from "../../../../shared/adapters/microsoft/redeem-code.ts";
 import { personalAccountsTenant, tenantId } from "../../../../shared/domain/ids.ts";
 import type { CodeRedemption } from "../../../../shared/domain/microsoft.ts";
 import { fail, succeed } from "../../../../shared/domain/result.ts";
@@ -60,17 +64,19 @@ const redeem = (changes: Partial<CodeRedemption> = {}) => {
   return redeemWithKeys(changes);
 };
 
+const parts = (): RedeemCodeParts => ({
+  exchange: msalExchange(
+    { authority, loginEndpoint: tokenEndpoint.origin, clientId },
+    clientSecrets(() => secrets.clientSecrets),
+    { now: () => now, onFallback: () => {}, onUnavailable: () => {} },
+  ),
+  verifyIdToken: idTokenVerifier({ authority, loginEndpoint: keysEndpoint.origin, clientId }),
+  redirectUri: new URL("https://api.outlook-connect.example/callback"),
+  now: () => now,
+});
+
 const redeemWithKeys = (changes: Partial<CodeRedemption> = {}) =>
-  msalRedeemCode({
-    exchange: msalExchange(
-      { authority, loginEndpoint: tokenEndpoint.origin, clientId },
-      clientSecrets(() => secrets.clientSecrets),
-      { now: () => now, onFallback: () => {}, onUnavailable: () => {} },
-    ),
-    verifyIdToken: idTokenVerifier({ authority, loginEndpoint: keysEndpoint.origin, clientId }),
-    redirectUri: new URL("https://api.outlook-connect.example/callback"),
-    now: () => now,
-  })({ ...redemption, ...changes });
+  msalRedeemCode(parts())({ ...redemption, ...changes });
 
 const good = async (changes: Record<string, unknown> = {}) => ({
   token_type: "Bearer",
@@ -306,4 +312,61 @@ it("puts no secret into any failure or error", async () => {
 
   expect(unverified.ok).toBe(false);
   expect(inspect(unverified, { depth: 10, showHidden: true })).not.toContain("planted");
+});
+
+describe("proving who somebody is", () => {
+  const prove = () => {
+    keysEndpoint.script(answerJson(200, { keys: [key.jwk] }));
+    return msalProveIdentity(parts())(redemption);
+  };
+
+  it("asks for nothing but who it is, and returns none of the tokens", async () => {
+    const answer = { ...(await good()), scope: "openid profile" };
+    tokenEndpoint.script(answerJson(200, answer));
+
+    const proven = await prove();
+
+    expect(proven).toMatchObject({ ok: true, value: { account: { tenantId: annaTenant } } });
+    const request = new URLSearchParams(tokenEndpoint.requests.at(-1)?.body ?? "");
+    expect(request.get("scope")?.split(" ").toSorted()).toEqual(
+      expect.arrayContaining(["openid", "profile"]),
+    );
+    expect(request.get("scope")).not.toMatch(/Mail|User\.Read/);
+    expect(inspect(proven, { depth: 10 })).not.toMatch(/the-access-token|the-refresh-token|eyJ/);
+  });
+
+  it("needs no refresh token, which nobody keeps", async () => {
+    const { refresh_token: _, ...answer } = await good();
+    tokenEndpoint.script(answerJson(200, answer));
+
+    expect(await prove()).toMatchObject({ ok: true });
+  });
+
+  it("believes no ID token that others signed", async () => {
+    tokenEndpoint.script(answerJson(200, await good({ id_token: await signIdToken(foreignKey) })));
+
+    expect(await prove()).toMatchObject({ ok: false, failure: { kind: "id_token_rejected" } });
+  });
+
+  it("believes no answer without an ID token", async () => {
+    const { id_token: _, ...answer } = await good();
+    tokenEndpoint.script(answerJson(200, answer));
+
+    expect(await prove()).toEqual(fail({ kind: "id_token_rejected", check: "missing" }));
+  });
+
+  it("hands on why Microsoft refused", async () => {
+    tokenEndpoint.script(
+      answerJson(400, {
+        error: "invalid_grant",
+        error_codes: [65001],
+        suberror: "consent_required",
+      }),
+    );
+
+    expect(await prove()).toMatchObject({
+      ok: false,
+      failure: { kind: "admin_approval_required" },
+    });
+  });
 });

@@ -1,0 +1,125 @@
+import { beforeEach, expect, it } from "vitest";
+import { tenantApproval } from "../../../functions/token-fetch/tenant-approval.ts";
+import type { StoredConnection } from "../../../shared/domain/connection.ts";
+import { connectionId, personalAccountsTenant, type TenantId } from "../../../shared/domain/ids.ts";
+import type { ApprovalStep, ConsentStatus } from "../../../shared/domain/tenant-consent.ts";
+import { fakeClock } from "../../fakes/fake-clock.ts";
+import { memoryTenantConsents } from "../../fakes/memory-tenant-consents.ts";
+import { account, alice, noon } from "../../fakes/samples.ts";
+
+const tenant = { kind: "tenant", tenantId: account.tenantId } as const;
+
+let clock: ReturnType<typeof fakeClock>;
+let consents: ReturnType<typeof memoryTenantConsents>;
+let approval: ReturnType<typeof tenantApproval>;
+let steps: ApprovalStep["step"][];
+let lostBy: string[];
+beforeEach(() => {
+  clock = fakeClock();
+  consents = memoryTenantConsents();
+  steps = [];
+  lostBy = [];
+  approval = tenantApproval({
+    consents,
+    noteStep: ({ step }) => steps.push(step),
+    onLost: ({ id }) => lostBy.push(id),
+    now: clock.now,
+  });
+});
+
+const connectionOf = (number: number, tenantId: TenantId = account.tenantId): StoredConnection => ({
+  id: connectionId(`conn_${number}`),
+  owner: alice,
+  account: { ...account, tenantId },
+  status: "connected",
+  scopes: [],
+  createdAt: noon,
+  lastRefreshedAt: noon,
+  problem: undefined,
+  pendingClaims: undefined,
+  version: 1,
+  sealedAccessToken: "sealed",
+  accessTokenExpiresAt: noon,
+  vaultEntry: `entry_${number}`,
+  refreshTokenStoredAt: noon,
+  lease: undefined,
+  refreshNotBefore: undefined,
+  pause: undefined,
+  firstRefusedAt: undefined,
+});
+
+const verified = async () => {
+  await consents.record(tenant, { kind: "verified", proof: { kind: "user_grant" } }, clock.now());
+};
+const status = async (): Promise<ConsentStatus> => (await consents.find(tenant)).status;
+
+it("is lost when two connections of a tenant say so, and somebody is told once, however many follow", async () => {
+  await verified();
+
+  await approval.lost(connectionOf(1));
+  expect(await status()).toBe("verified");
+  for (const number of [2, 3, 4, 5]) await approval.lost(connectionOf(number));
+
+  expect(await status()).toBe("lost");
+  expect(lostBy).toEqual(["conn_2"]);
+  expect(steps).toEqual(["lost"]);
+});
+
+it("is not lost because one connection says so again and again", async () => {
+  await verified();
+
+  for (let time = 0; time < 5; time += 1) await approval.lost(connectionOf(1));
+
+  expect(await status()).toBe("verified");
+  expect(lostBy).toEqual([]);
+});
+
+it("is not lost because two connections say so at different times", async () => {
+  await verified();
+
+  await approval.lost(connectionOf(1));
+  clock.pass(600);
+  await approval.lost(connectionOf(2));
+
+  expect(await status()).toBe("verified");
+});
+
+it("was there, whether or not we saw it given, when connections that worked lose it", async () => {
+  await approval.lost(connectionOf(1));
+  await approval.lost(connectionOf(2));
+
+  expect(await status()).toBe("lost");
+});
+
+it("is nothing that private mailboxes have", async () => {
+  await approval.lost(connectionOf(1, personalAccountsTenant));
+  await approval.lost(connectionOf(2, personalAccountsTenant));
+
+  const personal = { kind: "tenant", tenantId: personalAccountsTenant } as const;
+  expect((await consents.find(personal)).status).toBe("unknown");
+  expect(lostBy).toEqual([]);
+});
+
+it("is back when a connection that was refused for the want of it is renewed", async () => {
+  await approval.lost(connectionOf(1));
+  await approval.lost(connectionOf(2));
+
+  await approval.returned(connectionOf(1));
+
+  expect(await consents.find(tenant)).toMatchObject({
+    status: "verified",
+    proof: { kind: "user_grant" },
+  });
+  expect(steps).toEqual(["lost", "verified"]);
+});
+
+it("can be lost again after it came back, and is told again", async () => {
+  for (let time = 0; time < 2; time += 1) {
+    await approval.lost(connectionOf(1));
+    await approval.lost(connectionOf(2));
+    await approval.returned(connectionOf(1));
+    clock.pass(3600);
+  }
+
+  expect(lostBy).toHaveLength(2);
+});
