@@ -71,7 +71,14 @@ const layers: readonly {
       /^functions\/[^/]+\/env\.ts$/,
       /^shared\/domain\/(permissions|secret)\.ts$/,
       /^shared\/pages\/html\.ts$/,
+      /^shared\/worker\//,
     ],
+  },
+  {
+    name: "what workers import stands alone",
+    files: /^shared\/worker\//,
+    mayImport: [],
+    packages: [/^node:timers\/promises$/, /^@aws-sdk\/client-lambda$/, /^zod\/mini$/],
   },
 ];
 

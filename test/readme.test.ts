@@ -80,8 +80,8 @@ it("shows a worker how to read a mailbox, and whom to ask when it cannot", async
   const { returned } = await postCallback(form);
   if (!returned) expect.fail("the callback leads nowhere");
   const { id } = connection.parse(await (await product.complete(returned)).json());
-  const worker = new URL("../infra/local/web-app/worker.ts", import.meta.url);
-  const code = replaceOnce(await snippet("worker"), "./worker.ts", worker.href);
+  const worker = new URL("../shared/worker/fetch-token.ts", import.meta.url);
+  const code = replaceOnce(await snippet("worker"), "./fetch-token.ts", worker.href);
   const folder = await mkdtemp(join(tmpdir(), "snippet-"));
   try {
     const file = join(folder, "snippet.mts");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { PutSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import * as z from "zod/mini";
+import { fetchToken, type TokenAnswer, tokenClient } from "../../shared/worker/fetch-token.ts";
 import {
   administratorsBrowser,
   buttonOn,
@@ -12,7 +13,6 @@ import { signIn } from "./microsoft/walk-sign-in.ts";
 import { type ProductClient, postCallback, signInToProduct } from "./product-client.ts";
 import { type LocalStack, startLocalStack } from "./stack.ts";
 import { readNewestMail } from "./web-app/read-newest-mail.ts";
-import { fetchToken, type TokenAnswer, tokenClient } from "./web-app/worker.ts";
 
 /** Long enough for every token of Microsoft's to run out: they live for 60 to 90 minutes. */
 const longerThanATokenSeconds = 2 * 3600;
@@ -94,6 +94,7 @@ const useMailbox = async (stack: LocalStack, product: ProductClient, username: s
           run: { workflowId: "demo", runId: "1" },
         },
         { lambda, functionName: stack.tokenFetchFunctionName },
+        { patienceSeconds: 0 },
       );
     const read = async (answer: TokenAnswer) => {
       const mailbox = await readNewestMail(served(answer));
@@ -226,6 +227,7 @@ const outliveTheSecret = async (stack: LocalStack, product: ProductClient, usern
           run: { workflowId: "demo", runId: "2" },
         },
         { lambda, functionName: stack.tokenFetchFunctionName },
+        { patienceSeconds: 0 },
       );
     clock.advance(longerThanATokenSeconds);
     microsoft.control.setClientSecrets({ secrets: [] });

@@ -28,7 +28,7 @@ import {
   type TokenAnswer,
   type TokenRequest,
   tokenClient,
-} from "../../infra/local/web-app/worker.ts";
+} from "../../shared/worker/fetch-token.ts";
 
 const credentials = { accessKeyId: "local", secretAccessKey: "local" };
 
@@ -268,6 +268,7 @@ export const openScene = async (
           ...request,
         },
         { lambda, functionName: stack.tokenFetchFunctionName },
+        { patienceSeconds: 0 },
       ),
 
     invoke: async (payload) => {

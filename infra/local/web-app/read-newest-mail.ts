@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import type { TokenAnswer, TokenFailure } from "./worker.ts";
+import type { TokenAnswer, TokenFailure } from "../../../shared/worker/fetch-token.ts";
 
 /** One mail as the workflow shows it. */
 export interface Mail {
@@ -9,10 +9,10 @@ export interface Mail {
   readonly preview: string;
 }
 
-export type ReadMailFailure = Pick<
-  TokenFailure,
-  "code" | "actor" | "retryable" | "retryAfterSeconds" | "message"
->;
+export interface ReadMailFailure extends Pick<TokenFailure, "code" | "actor" | "message"> {
+  readonly retryable: boolean;
+  readonly retryAfterSeconds?: number;
+}
 
 /** Graph leaves out what a message does not have: a draft has no sender, a mail may have no subject. */
 const messages = z.object({

@@ -1,5 +1,9 @@
+import {
+  fetchToken,
+  type TokenFunction,
+  type TokenRequest,
+} from "../../../shared/worker/fetch-token.ts";
 import { type Mail, type ReadMailFailure, readNewestMail } from "./read-newest-mail.ts";
-import { fetchToken, type TokenFunction, type TokenRequest } from "./worker.ts";
 
 /** How a run ended, as the product's page shows it. No token in it. */
 export type WorkflowRun =
@@ -16,7 +20,8 @@ export const runWorkflow = async (
   tokens: TokenFunction,
 ): Promise<WorkflowRun> => {
   try {
-    const answer = await fetchToken(request, tokens);
+    // A person is waiting, who can click again.
+    const answer = await fetchToken(request, tokens, { patienceSeconds: 0 });
     if (!answer.ok) {
       const { traceId: _, ...failure } = answer.error;
       return { status: "failed", failure };

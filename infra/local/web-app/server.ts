@@ -3,13 +3,13 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import * as z from "zod/mini";
+import { tokenClient } from "../../../shared/worker/fetch-token.ts";
 import { type Answer, json, problem, seeOther } from "./answer.ts";
 import { createIdentityProvider } from "./identity-provider.ts";
 import { type Person, people } from "./people.ts";
 import { runWorkflow } from "./run-workflow.ts";
 import { Sessions } from "./sessions.ts";
 import { staticFile } from "./static-files.ts";
-import { tokenClient } from "./worker.ts";
 
 /** What is a function is known only later, when its part of the stack has started. */
 export interface WebAppOptions {

@@ -6,7 +6,7 @@ import * as z from "zod/mini";
 import { signIn } from "../../../infra/local/microsoft/walk-sign-in.ts";
 import { postCallback, signInToProduct } from "../../../infra/local/product-client.ts";
 import { type LocalStack, startLocalStack } from "../../../infra/local/stack.ts";
-import { fetchToken, tokenClient } from "../../../infra/local/web-app/worker.ts";
+import { fetchToken, tokenClient } from "../../../shared/worker/fetch-token.ts";
 
 const connection = z.object({ id: z.string() });
 

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from "node:timers/promises";
 import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import * as z from "zod/mini";
 
@@ -54,19 +55,41 @@ export type TokenAnswer =
     }
   | { readonly ok: false; readonly error: TokenFailure };
 
-export interface TokenFailure {
-  /** Stable; switch on it. */
-  readonly code: string;
+export type TokenFailureCode =
+  | "not_found"
+  | "invalid_request"
+  | "reauthorization_required"
+  | "admin_consent_required"
+  | "tenant_blocked"
+  | "throttled"
+  | "temporarily_unavailable"
+  | "misconfigured";
+
+interface AnyTokenFailure {
+  /** Stable. A later version of the service may have others: treat those by `retryable` and `actor`. */
+  readonly code: TokenFailureCode | (string & Record<never, never>);
   /** Who must act before the same request can succeed. */
   readonly actor: "user" | "tenant_admin" | "operator" | "nobody";
-  /** Try the step again later, rather than fail the run. */
-  readonly retryable: boolean;
-  readonly retryAfterSeconds?: number | undefined;
   /** A sentence for the person who owns the mailbox. */
   readonly message: string;
   /** Quote it when you ask the operator. */
   readonly traceId: string;
 }
+
+/** Ask `retryable`: it may pass by itself, or it will not before somebody has acted. */
+export type TokenFailure =
+  | (AnyTokenFailure & { readonly retryable: true; readonly retryAfterSeconds: number })
+  | (AnyTokenFailure & { readonly retryable: false });
+
+/** Where the service names no time itself. */
+const defaultRetryAfterSeconds = 30;
+
+const failure = {
+  code: z.string(),
+  actor: z.enum(["user", "tenant_admin", "operator", "nobody"]),
+  message: z.string(),
+  traceId: z.string(),
+};
 
 const answerOfFunction = z.discriminatedUnion("ok", [
   z.object({
@@ -86,14 +109,14 @@ const answerOfFunction = z.discriminatedUnion("ok", [
   }),
   z.object({
     ok: z.literal(false),
-    error: z.object({
-      code: z.string(),
-      actor: z.enum(["user", "tenant_admin", "operator", "nobody"]),
-      retryable: z.boolean(),
-      retryAfterSeconds: z.optional(z.number()),
-      message: z.string(),
-      traceId: z.string(),
-    }),
+    error: z.discriminatedUnion("retryable", [
+      z.object({
+        ...failure,
+        retryable: z.literal(true),
+        retryAfterSeconds: z._default(z.number().check(z.gte(0)), defaultRetryAfterSeconds),
+      }),
+      z.object({ ...failure, retryable: z.literal(false) }),
+    ]),
   }),
 ]);
 
@@ -111,19 +134,53 @@ export interface TokenFunction {
   readonly functionName: string;
 }
 
+export interface Patience {
+  /**
+   * How long to wait in all, in seconds, for what passes by itself; a minute unless told. With 0 the first answer is
+   * returned, for a worker that has a queue to wait in.
+   */
+  readonly patienceSeconds?: number;
+  /** Ends the waiting, and a request that is under way. */
+  readonly signal?: AbortSignal;
+}
+
+const defaultPatienceSeconds = 60;
+
 /**
  * Gets an access token for one mailbox. Ask anew for every step, and keep nothing: the function answers
  * from memory when it can, and a kept token would outlive a disconnect.
  *
- * @throws if the function cannot be reached, or breaks. The step may be tried again: asking twice for a
- *   token changes nothing.
+ * What may pass by itself is asked for again when the service says so, while that is within `patienceSeconds`; then it
+ * is returned like any other failure.
+ *
+ * @throws if the function cannot be reached, or breaks, or `signal` ends it. The step may be tried again: asking twice
+ *   for a token changes nothing.
  */
 export const fetchToken = async (
   request: TokenRequest,
+  tokens: TokenFunction,
+  { patienceSeconds = defaultPatienceSeconds, signal }: Patience = {},
+): Promise<TokenAnswer> => {
+  let patienceLeft = patienceSeconds;
+  for (;;) {
+    const answer = await ask(request, tokens, signal);
+    if (answer.ok || !answer.error.retryable) return answer;
+    // Not all at once: workers that were told the same would come back together. Never earlier than told.
+    const seconds = Math.max(1, answer.error.retryAfterSeconds) * (1 + Math.random() / 5);
+    if (seconds > patienceLeft) return answer;
+    patienceLeft -= seconds;
+    await wait(seconds * 1000, undefined, signal && { signal });
+  }
+};
+
+const ask = async (
+  request: TokenRequest,
   { lambda, functionName }: TokenFunction,
+  signal: AbortSignal | undefined,
 ): Promise<TokenAnswer> => {
   const { FunctionError, Payload } = await lambda.send(
     new InvokeCommand({ FunctionName: functionName, Payload: JSON.stringify(request) }),
+    signal && { abortSignal: signal },
   );
   // The payload of a broken function is a stack trace: it goes into no message and no log.
   if (FunctionError !== undefined) throw new Error(`token-fetch broke (${FunctionError})`);
