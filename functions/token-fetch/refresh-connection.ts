@@ -8,6 +8,7 @@ import { missingScopes, requestedScopes } from "../../shared/domain/permissions.
 import type { Problem } from "../../shared/domain/problem.ts";
 import type { Sealer } from "../../shared/domain/sealer.ts";
 import type { TokenVault } from "../../shared/domain/token-vault.ts";
+import type { Admission, Admit } from "./circuit-breaker.ts";
 import { afterOutage, setbackOf, tokenFailureOf } from "./refresh-failures.ts";
 import { stepLimits, timeBudget } from "./time-budget.ts";
 import { heldUp, type TokenFailure } from "./token-failure.ts";
@@ -37,6 +38,8 @@ export interface RefreshConnectionPorts {
   readonly now: () => Date;
   /** A name that no other refresh ever has. */
   readonly leaseOwner: () => string;
+  /** Whether Microsoft may be asked now, for what it has told others. */
+  readonly admit: Admit;
   /** What a refresh tells of the approval of the whole tenant. */
   readonly approval: {
     /** Microsoft refuses it for the want of the tenant's approval. */
@@ -50,7 +53,10 @@ export interface RefreshConnectionPorts {
   readonly report: (error: unknown) => void;
 }
 
-/** The approval guides people; whatever happens to noting it, the refresh has its own outcome. */
+/** For when it cannot be found out: what others were told only guides. */
+const admittedUnseen: Admission = { stop: undefined, tell: async () => {} };
+
+/** What is noted for others guides; whatever happens to noting it, the refresh has its own outcome. */
 const learn = async (remember: () => Promise<void>, report: (error: unknown) => void) => {
   try {
     await remember();
@@ -107,7 +113,7 @@ const refreshUnderLease = async (
   savedBy: Date,
   ports: RefreshConnectionPorts,
 ): Promise<RefreshOutcome> => {
-  const { connections, identity, vault, approval, now, report } = ports;
+  const { connections, identity, vault, admit, approval, now, report } = ports;
   const refused = async (failure: MicrosoftFailure): Promise<RefreshOutcome> => {
     const setback = setbackOf(failure, connection, now());
     const recorded = await connections.recordSetback(connection.id, held, setback);
@@ -117,8 +123,15 @@ const refreshUnderLease = async (
     return { kind: "refused", failure: tokenFailureOf(failure, setback) };
   };
 
-  const refreshToken = await vault.read(connection.vaultEntry, ownerOf(connection));
+  const [refreshToken, { stop, tell }] = await Promise.all([
+    vault.read(connection.vaultEntry, ownerOf(connection)),
+    admit(connection).catch((error): Admission => {
+      report(error);
+      return admittedUnseen;
+    }),
+  ]);
   if (!refreshToken) return refused(lostRefreshToken);
+  if (stop) return refused(stop);
   const until = secondsBefore(savedBy, timeBudget.save);
   const refreshed = await identity.refresh({
     refreshToken,
@@ -128,11 +141,17 @@ const refreshUnderLease = async (
   });
   if (!refreshed.ok) {
     const { failure } = refreshed;
-    if (failure.evidence.error !== "out_of_time") return refused(failure);
-    // Nothing was learnt, so nothing is written: the lease ends by itself, whoever holds it by now.
-    return { kind: "refused", failure: heldUp };
+    if (failure.evidence.error === "out_of_time") {
+      // Nothing was learnt, so nothing is written: the lease ends by itself, whoever holds it by now.
+      return { kind: "refused", failure: heldUp };
+    }
+    const [refusal] = await Promise.all([refused(failure), learn(() => tell(failure), report)]);
+    return refusal;
   }
-  const outcome = await save(refreshed.value, connection, held, until, ports);
+  const [outcome] = await Promise.all([
+    save(refreshed.value, connection, held, until, ports),
+    learn(() => tell(undefined), report),
+  ]);
   if (outcome.kind === "refreshed" && connection.problem?.actor === "tenant_admin") {
     await learn(() => approval.returned(connection), report);
   }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type * as z from "zod/mini";
+import { dynamoDbCircuits } from "../../shared/adapters/dynamodb/circuits.ts";
 import { dynamoDbTenantConsents } from "../../shared/adapters/dynamodb/tenant-consents.ts";
 import { msalExchange } from "../../shared/adapters/microsoft/msal-exchange.ts";
 import { openAppCredentials } from "../../shared/adapters/microsoft/open-app-credentials.ts";
@@ -17,6 +18,7 @@ import {
   logFederationUnavailable,
   logger,
 } from "../../shared/logger.ts";
+import { circuitBreaker } from "./circuit-breaker.ts";
 import type { tokenFetchEnv } from "./env.ts";
 import { inTime } from "./in-time.ts";
 import { type RefreshConnection, refreshConnection } from "./refresh-connection.ts";
@@ -64,6 +66,21 @@ export const openRefresh = ({
     },
     now,
   });
+  const circuits = dynamoDbCircuits(dynamoDb, env.TENANT_CONSENTS_TABLE, env.MICROSOFT_CLIENT_ID);
+  const admit = circuitBreaker({
+    circuits: {
+      find: inTime(stepLimits.table, circuits.find),
+      write: inTime(stepLimits.table, circuits.write),
+    },
+    onOpened: (scope, fault) => {
+      logger.warn("requests to Microsoft rest", {
+        failure: fault,
+        ...(scope.kind === "tenant" && { tenantId: scope.tenantId }),
+      });
+    },
+    now,
+    random: Math.random,
+  });
   const { table, secret, tokenCall } = stepLimits;
   return refreshConnection({
     connections: {
@@ -73,6 +90,10 @@ export const openRefresh = ({
     },
     sealer: { seal: inTime(secret, sealer.seal) },
     vault: { read: inTime(secret, vault.read), replace: inTime(secret, vault.replace) },
+    admit: async (connection) => {
+      const { stop, tell } = await admit(connection);
+      return { stop, tell: inTime(timeBudget.note, tell) };
+    },
     approval: {
       lost: inTime(timeBudget.note, approval.lost),
       returned: inTime(timeBudget.note, approval.returned),

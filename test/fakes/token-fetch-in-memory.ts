@@ -1,3 +1,4 @@
+import { circuitBreaker } from "../../functions/token-fetch/circuit-breaker.ts";
 import { type FetchTokenPorts, fetchToken } from "../../functions/token-fetch/fetch-token.ts";
 import { tokenFetchHandler } from "../../functions/token-fetch/handler.ts";
 import { refreshConnection } from "../../functions/token-fetch/refresh-connection.ts";
@@ -12,6 +13,7 @@ import { Secret } from "../../shared/domain/secret.ts";
 import { type FakeClock, fakeClock } from "./fake-clock.ts";
 import { type FakeIdentity, fakeIdentity } from "./fake-identity.ts";
 import { type Intercept, intercepted } from "./intercepted.ts";
+import { memoryCircuits } from "./memory-circuits.ts";
 import { memoryConnections } from "./memory-connections.ts";
 import { memoryVault } from "./memory-vault.ts";
 import { plainSealer } from "./plain-sealer.ts";
@@ -57,6 +59,7 @@ export const tokenFetchInMemory = ({
 }: TokenFetchScript = {}) => {
   const clock = fakeClock();
   const vault = memoryVault();
+  const circuits = memoryCircuits();
   const identity: FakeIdentity = fakeIdentity({ refresh: hourly(clock), ...microsoft });
   let leases = 0;
 
@@ -73,6 +76,7 @@ export const tokenFetchInMemory = ({
     const unreadable: ConnectionId[] = [];
     const narrowed: (readonly string[])[] = [];
     const losses: ConnectionId[] = [];
+    const opened: string[] = [];
     const returns: ConnectionId[] = [];
     let loads = 0;
     const counted: Intercept = (name, call) => {
@@ -104,6 +108,12 @@ export const tokenFetchInMemory = ({
             leases += 1;
             return `lease-${leases}`;
           },
+          admit: circuitBreaker({
+            circuits,
+            onOpened: (_, fault) => opened.push(fault),
+            now,
+            random: () => random,
+          }),
           approval: {
             lost: async ({ id }) => {
               losses.push(id);
@@ -135,6 +145,7 @@ export const tokenFetchInMemory = ({
       narrowed,
       losses,
       returns,
+      opened,
       /** Whether each read of the table was consistent, in order. */
       reads,
       loads: () => loads,
@@ -155,6 +166,7 @@ export const tokenFetchInMemory = ({
     clock,
     connections,
     vault,
+    circuits,
     identity,
     environment,
 

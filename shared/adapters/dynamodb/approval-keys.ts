@@ -1,3 +1,4 @@
+import type { CircuitScope } from "../../domain/circuit.ts";
 import { hashOf, ownerKeyOf, type ProductUser } from "../../domain/ids.ts";
 import { type Organisation, organisationKey } from "../../domain/tenant-consent.ts";
 
@@ -31,6 +32,11 @@ export const approvalKeys = ({ clientId, scopeSet }: ApprovalSubject) => {
 export const requestPrefix = "request/";
 
 export const proofKey = (id: string) => ({ pk: `proof/${id}`, sk: "proof" });
+
+export const circuitKey = (clientId: string, scope: CircuitScope) => ({
+  pk: `circuit/${clientId}/${scope.kind === "tenant" ? scope.tenantId : scope.kind}`,
+  sk: "circuit",
+});
 
 /** No address stands in a key: only its hash does. */
 export const recipientKey = (mailbox: string, part: string) => ({

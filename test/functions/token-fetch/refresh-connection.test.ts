@@ -446,3 +446,55 @@ it("asks in the name of the account that was connected", async () => {
     },
   ]);
 });
+
+describe("what Microsoft has told others", () => {
+  const throttled = microsoftFailure("throttled", { retryAfterSeconds: 120 });
+
+  it("is heeded: Microsoft is not asked, and workers are told so without another look", async () => {
+    const { renew, circuits, identity, stored } = await expired();
+    await circuits.write({ kind: "tenant", tenantId: account.tenantId }, undefined, {
+      fault: "throttled",
+      failing: [],
+      since: noon,
+      openings: 1,
+      openUntil: secondsAfter(noon, 90),
+      probeUntil: undefined,
+    });
+
+    const outcome = await (await renew()).renewing;
+
+    expect(outcome).toMatchObject({
+      kind: "refused",
+      failure: { code: "throttled", retryAfterSeconds: 90 },
+    });
+    expect(identity.refreshed).toEqual([]);
+    expect(await stored()).toMatchObject({
+      status: "connected",
+      refreshNotBefore: secondsAfter(noon, 90),
+      lease: undefined,
+    });
+  });
+
+  it("is told to others by the one who heard it", async () => {
+    const { renew, circuits } = await expired({ refresh: async () => fail(throttled) });
+
+    await (await renew()).renewing;
+
+    const scope = { kind: "tenant", tenantId: account.tenantId } as const;
+    expect((await circuits.find(scope))?.circuit.openUntil).toEqual(secondsAfter(noon, 120));
+  });
+
+  it("keeps nobody from a token when it cannot be found out, or cannot be noted", async () => {
+    for (const call of ["find", "write"] as const) {
+      const { renew, circuits, identity } = await expired();
+      circuits[call] = async () => {
+        throw new Error("the table does not answer");
+      };
+
+      const { renewing } = await renew();
+
+      expect((await renewing).kind).toBe("refreshed");
+      expect(identity.refreshed).toHaveLength(1);
+    }
+  });
+});

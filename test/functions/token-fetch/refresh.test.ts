@@ -32,8 +32,11 @@ const vaultSettings = {
 
 let secretsManager: RunningSecretsManager;
 let microsoft: ScriptedServer;
+/** Knows no circuit, so that Microsoft may be asked. */
+let table: ScriptedServer;
 let client: SecretsManagerClient;
 beforeAll(async () => {
+  table = await startScriptedServer();
   secretsManager = await startSecretsManager();
   microsoft = await startScriptedServer();
   client = new SecretsManagerClient({
@@ -44,12 +47,14 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   client.destroy();
-  await Promise.all([secretsManager.close(), microsoft.close()]);
+  await Promise.all([secretsManager.close(), microsoft.close(), table.close()]);
 });
 beforeEach(() => {
   vi.stubEnv("AWS_REGION", "eu-west-1");
   vi.stubEnv("AWS_ACCESS_KEY_ID", "local");
   vi.stubEnv("AWS_SECRET_ACCESS_KEY", "local");
+  table.script(answerJson(200, {}));
+  vi.stubEnv("AWS_ENDPOINT_URL_DYNAMODB", table.origin.href);
   vi.stubEnv("AWS_ENDPOINT_URL_SECRETS_MANAGER", secretsManager.origin);
 });
 afterEach(() => {
@@ -194,6 +199,8 @@ it.for(["acquireLease", "saveRefreshed"] as const)(
 );
 
 it("waits no longer for the refresh token than a call of Secrets Manager may take, and tries it twice", async () => {
+  table.script(answerJson(200, {}));
+  vi.stubEnv("AWS_ENDPOINT_URL_DYNAMODB", table.origin.href);
   vi.stubEnv("AWS_ENDPOINT_URL_SECRETS_MANAGER", microsoft.origin.origin);
   const { renew } = await expired();
   microsoft.script(saySilence);
