@@ -48,6 +48,17 @@ export interface LogFields {
   /** From the first request to the verified approval. */
   readonly sinceRequestedSeconds?: number;
   readonly people?: number;
+  /** What a run of the keep-alive did, by connections; metrics count it. */
+  readonly keptAlive?: {
+    readonly kept: number;
+    readonly ended: number;
+    readonly refused: number;
+    readonly left: number;
+  };
+  /** Refresh tokens by their age in days; metrics read them. */
+  readonly refreshTokenAges?: Readonly<Record<string, number>>;
+  /** Of the oldest refresh token; an alarm watches it. */
+  readonly oldestDays?: number;
   /** Which kind of the app's credentials is meant: the one that works, or the one that is measured. */
   readonly credential?: AppCredentialKind;
   /** The better one that did not work. */

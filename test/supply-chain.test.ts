@@ -64,6 +64,7 @@ describe("what is installed", () => {
     expect(Object.keys(manifest.dependencies)).toEqual([
       "@aws-lambda-powertools/logger", // structured logs with the request id
       "@aws-sdk/client-dynamodb", // attempts and connections
+      "@aws-sdk/client-lambda", // keep-alive has token-fetch refresh what nobody uses
       "@aws-sdk/client-secrets-manager", // the token vault; loaded by a refresh, complete and disconnect
       "@aws-sdk/client-sesv2", // mails to administrators and those who wait; two functions load it
       "@aws-sdk/credential-provider-env", // Lambda's credentials, and no search for others

@@ -1,4 +1,5 @@
 import type { Pause, Setback, StoredConnection } from "../../shared/domain/connection.ts";
+import { keptAliveAgainAt } from "../../shared/domain/keep-alive.ts";
 import type { MicrosoftFailure } from "../../shared/domain/microsoft.ts";
 import type { Problem } from "../../shared/domain/problem.ts";
 import { brokenHere, type TokenFailure, type TokenFailureCode } from "./token-failure.ts";
@@ -71,6 +72,7 @@ const withoutVerdict = (connection: StoredConnection, now: Date): Setback => ({
   pause: undefined,
   firstRefusedAt: connection.firstRefusedAt,
   pendingClaims: connection.pendingClaims,
+  keepAliveAt: connection.keepAliveAt,
 });
 
 const pauseOf = ({ code, actor, retryable, message }: TokenFailure): Pause => ({
@@ -81,10 +83,8 @@ const pauseOf = ({ code, actor, retryable, message }: TokenFailure): Pause => ({
 });
 
 /** What an outage of ours means: nothing for the connection, and a short rest for what has failed. */
-export const afterOutage = (connection: StoredConnection, now: Date): Setback => ({
-  ...withoutVerdict(connection, now),
-  pause: pauseOf(brokenHere),
-});
+export const afterOutage = (connection: StoredConnection, now: Date): Setback =>
+  inQueue({ ...withoutVerdict(connection, now), pause: pauseOf(brokenHere) }, connection, now);
 
 /** What a refusal means for the connection, and what workers are told until Microsoft is asked again. */
 export const setbackOf = (
@@ -92,9 +92,18 @@ export const setbackOf = (
   connection: StoredConnection,
   now: Date,
 ): Setback => {
-  const setback = consequencesOf(failure, connection, now);
+  const setback = inQueue(consequencesOf(failure, connection, now), connection, now);
   if (!setback.refreshNotBefore) return setback;
   return { ...setback, pause: pauseOf(tokenFailureOf(failure, setback)) };
+};
+
+/** Whoever was due is tried again in a day, so that those who are refused hold up nobody behind them. */
+const inQueue = (setback: Setback, connection: StoredConnection, now: Date): Setback => {
+  if (setback.keepAliveAt === undefined || setback.keepAliveAt > now) return setback;
+  return {
+    ...setback,
+    keepAliveAt: keptAliveAgainAt(connection.id, now, setback.refreshNotBefore),
+  };
 };
 
 /** What a refusal means for the connection. Only a definite refusal of its own grant ends it. */
@@ -113,6 +122,7 @@ const consequencesOf = (
     refreshNotBefore: undefined,
     firstRefusedAt: undefined,
     pendingClaims: failure.claims,
+    keepAliveAt: undefined,
   };
 
   switch (failure.kind) {

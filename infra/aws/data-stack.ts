@@ -10,6 +10,9 @@ import type { Stage } from "./stages.ts";
 /** The index of connections by the user they belong to. */
 export const byOwner = "byOwner";
 
+/** The index of connections by when they are to be refreshed although nobody uses them. */
+export const byKeepAlive = "byKeepAlive";
+
 /** The index of organisations whose waiting people have not all been told. */
 export const byNotice = "byNotice";
 
@@ -47,14 +50,22 @@ export class DataStack extends Stack {
     this.connections = new KeptTable(this, "UserConnections", {
       key,
       stage,
-      index: { name: byOwner, by: "ownerKey", sortedBy: "createdAt" },
+      indexes: [
+        { name: byOwner, by: "ownerKey", sortedBy: "createdAt" },
+        {
+          name: byKeepAlive,
+          by: "keepAliveShard",
+          sortedBy: "keepAliveAt",
+          holds: ["workspaceId", "tenantId", "refreshTokenStoredAt"],
+        },
+      ],
     });
 
     this.tenantConsents = new KeptTable(this, "TenantConsents", {
       key,
       stage,
       keys: { partition: "pk", sort: "sk" },
-      index: { name: byNotice, by: "noticesDue", sortedBy: "verifiedAt" },
+      indexes: [{ name: byNotice, by: "noticesDue", sortedBy: "verifiedAt" }],
     });
 
     this.vaultKeys = new KeptSecret(this, "VaultKeys", {

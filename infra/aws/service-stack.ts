@@ -29,6 +29,7 @@ import type { CompleteEnv } from "../../functions/complete/env.ts";
 import type { ConnectionsEnv } from "../../functions/connections/env.ts";
 import type { CredentialExpiryEnv } from "../../functions/credential-expiry/env.ts";
 import type { DisconnectEnv } from "../../functions/disconnect/env.ts";
+import type { KeepAliveEnv } from "../../functions/keep-alive/env.ts";
 import type { MailEventsEnv } from "../../functions/mail-events/env.ts";
 import type { ResumeWaitingEnv } from "../../functions/resume-waiting/env.ts";
 import type { StartEnv } from "../../functions/start/env.ts";
@@ -39,7 +40,7 @@ import { ApprovalMetrics } from "./constructs/approval-metrics.ts";
 import { MailService } from "./constructs/mail-service.ts";
 import { PublicApi } from "./constructs/public-api.ts";
 import { RequestFunction, type RequestFunctionProps } from "./constructs/request-function.ts";
-import { byNotice, byOwner, type DataStack } from "./data-stack.ts";
+import { byKeepAlive, byNotice, byOwner, type DataStack } from "./data-stack.ts";
 import type { Stage } from "./stages.ts";
 
 /** Where Microsoft sends people back to. */
@@ -49,6 +50,9 @@ const adminConsentCallbackPath = "/admin-consent-callback";
 
 /** How often the end of the app's credential is looked at. */
 const credentialMeasured = Duration.hours(12);
+
+/** How often connections that nobody uses are looked through. */
+const keptAliveEvery = Duration.minutes(30);
 
 const microsoftsBrowsers =
   "is where Microsoft sends browsers, which carry no sign-in of the product; it trusts nothing but a state that was given out.";
@@ -410,6 +414,29 @@ export class ServiceStack extends Stack {
       eventPattern: mailService.events,
     });
 
+    const keepAlive = define("KeepAlive", {
+      name: "keep-alive",
+      description:
+        "Twice an hour: has connections refreshed that nobody has used for a week or two",
+      timeoutSeconds: 300,
+      environment: {
+        ...connections,
+        TOKEN_FETCH_FUNCTION: tokenFetch.lambda.functionName,
+      } satisfies KeepAliveEnv,
+      ...(reservedConcurrency.keepAlive && { reservedConcurrency: reservedConcurrency.keepAlive }),
+    });
+    data.connections.grantQuery(keepAlive, byKeepAlive);
+    keepAlive.role.addToPolicy(
+      new PolicyStatement({
+        actions: ["lambda:InvokeFunction"],
+        resources: [tokenFetch.lambda.functionArn],
+      }),
+    );
+    this.#invoke("TwiceAnHour", keepAlive, {
+      description: "Refreshes connections that nobody uses, long before Microsoft forgets them.",
+      schedule: Schedule.rate(keptAliveEvery),
+    });
+
     const credentialExpiry = define("CredentialExpiry", {
       name: "credential-expiry",
       description: "Twice a day: tells how long the app's credential at Microsoft will last",
@@ -453,7 +480,7 @@ export class ServiceStack extends Stack {
       adminConsent,
       adminConsentCallback,
     ];
-    const workers = [resumeWaiting, mailEvents, credentialExpiry];
+    const workers = [resumeWaiting, mailEvents, credentialExpiry, keepAlive];
     for (const each of endpoints) alarms.watch(each.node.id, each, { atLeast: 3 });
     alarms.watch(tokenFetch.node.id, tokenFetch, { atLeast: 1 });
     for (const each of workers) alarms.watch(each.node.id, each, { atLeast: 1 });
@@ -483,6 +510,7 @@ export class ServiceStack extends Stack {
       "The best of the app's credentials does not work and another one does: correct it before that one ends.",
       { of: [complete, adminConsentCallback, tokenFetch], atLeast: 1 },
     );
+    alarms.watchKeepAlive(keepAlive);
     alarms.watchCredential(credentialExpiry, credentialMeasured);
     alarms.watchFailure(
       "sealed_token_unreadable",

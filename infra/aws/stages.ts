@@ -98,6 +98,8 @@ const stageSchema = z.strictObject({
     callback: z.optional(requests),
     complete: z.optional(requests),
     tokenFetch: z.optional(requests),
+    /** One is enough: a second run would find the same connections. */
+    keepAlive: z.optional(requests),
   }),
 
   /** Roles of workers in other AWS accounts; those in this one get the stack's policy instead. */
@@ -254,7 +256,7 @@ export const stages = {
     },
     throttling: { all: { rate: 500, burst: 1000 }, callback: { rate: 500, burst: 1000 } },
     tableCeiling: { reads: 8000, writes: 2000 },
-    reservedConcurrency: { callback: 25, complete: 50, tokenFetch: 200 },
+    reservedConcurrency: { callback: 25, complete: 50, tokenFetch: 200, keepAlive: 1 },
     logRetentionDays: 365,
     alarmEmail: "operations@appse.example",
     removalProtection: true,

@@ -265,7 +265,7 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
     const now = () => clock.now();
     return started(await startGuard({ service, target, access, resourcesOf, now })).origin;
   };
-  const endpoints = {
+  const endpoints: Record<string, string> = {
     AWS_ENDPOINT_URL_DYNAMODB: await guarded("dynamodb", dynamoDb.origin),
     AWS_ENDPOINT_URL_SECRETS_MANAGER: await guarded("secretsmanager", secretsManager.origin),
     AWS_ENDPOINT_URL_SESV2: mail.origin,
@@ -286,6 +286,8 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
   );
   const lambdaApi = started(await startLambdaApi({ port: ports.lambda ?? 0, lambda }));
   lambdaOrigin = lambdaApi.origin;
+  // Functions may invoke functions; none has been started yet.
+  endpoints.AWS_ENDPOINT_URL_LAMBDA = lambdaApi.origin;
   gateway.serve(api, lambda);
   const scheduler = started(
     new Scheduler({ schedules, clock, invoke: (name) => lambda.invoke(name, "{}") }),

@@ -32,6 +32,10 @@ export interface StoredConnection extends Connection {
   /** Names the refresh token in the vault. */
   readonly vaultEntry: string;
   readonly refreshTokenStoredAt: Date;
+  /** When it is refreshed although nobody uses it. `undefined` once it has ended, or if it was stored before there was such a time. */
+  readonly keepAliveAt: Date | undefined;
+  /** When its owner last signed in at Microsoft. `undefined` if it was stored before that was kept. */
+  readonly signedInAt: Date | undefined;
   readonly lease: Lease | undefined;
   /** Microsoft is not asked again before this. */
   readonly refreshNotBefore: Date | undefined;
@@ -88,6 +92,8 @@ export interface Setback {
   readonly pause: Pause | undefined;
   readonly firstRefusedAt: Date | undefined;
   readonly pendingClaims: string | undefined;
+  /** `undefined` for a connection that has ended: nothing keeps it alive. */
+  readonly keepAliveAt: Date | undefined;
 }
 
 /** What a refresh brings. */

@@ -1,6 +1,7 @@
 import { secondsOf } from "../../shared/adapters/dynamodb/instant.ts";
 import type { Connection, Connections, StoredConnection } from "../../shared/domain/connection.ts";
 import { type ConnectionId, ownerKeyOf } from "../../shared/domain/ids.ts";
+import { keepAliveAt } from "../../shared/domain/keep-alive.ts";
 
 interface Tombstone {
   readonly disconnectedBy: string;
@@ -65,6 +66,8 @@ export const memoryConnections = (): Connections => {
         createdAt: live(id)?.createdAt ?? now,
         lastRefreshedAt: now,
         refreshTokenStoredAt: now,
+        keepAliveAt: keepAliveAt(id, now),
+        signedInAt: now,
         problem: undefined,
         pendingClaims: undefined,
         lease: undefined,
@@ -125,6 +128,7 @@ export const memoryConnections = (): Connections => {
       items.set(id, {
         ...stored,
         ...tokens,
+        keepAliveAt: keepAliveAt(id, tokens.refreshTokenStoredAt),
         version: held.version + 1,
         status: "connected",
         lastRefreshedAt: now,

@@ -17,6 +17,9 @@ import { Construct } from "constructs";
 import type { Stage } from "../stages.ts";
 import type { RequestFunction } from "./request-function.ts";
 
+/** As the keep-alive names them: from so many days up to so many. */
+const refreshTokenAges = ["0_7", "7_14", "14_30", "30_60", "60_80", "80_up"] as const;
+
 const fiveMinutes = Duration.minutes(5);
 
 export interface AlarmsProps {
@@ -141,6 +144,49 @@ export class Alarms extends Construct {
       comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
       evaluationPeriods: 2,
       datapointsToAlarm: 2,
+      treatMissingData: TreatMissingData.BREACHING,
+    });
+  }
+
+  /**
+   * Connections that nobody uses: that they are not refreshed is an alarm long before Microsoft forgets them, and so is
+   * that nobody looks.
+   */
+  watchKeepAlive({ logs, node }: RequestFunction): void {
+    const metricNamespace = `OutlookConnect/${this.#stage.name}`;
+    const read = (metricName: string, field: string) =>
+      new MetricFilter(this, `${metricName}-${node.id}`, {
+        logGroup: logs,
+        filterPattern: FilterPattern.exists(field),
+        metricNamespace,
+        metricName,
+        metricValue: field,
+      });
+    for (const outcome of ["kept", "ended", "refused", "left"]) {
+      read(`keep_alive_${outcome}`, `$.keptAlive.${outcome}`);
+    }
+    for (const age of refreshTokenAges) {
+      read(`refresh_tokens_${age}_days`, `$.refreshTokenAges.${age}`);
+    }
+    const oldest = read("refresh_token_oldest_days", "$.oldestDays");
+    this.#define("keep-alive-behind", {
+      alarmDescription:
+        "A refresh token was not used for sixty days; Microsoft forgets it at ninety. Connections of an organisation without approval are in this, too.",
+      metric: oldest.metric({ statistic: "Maximum", period: Duration.hours(1) }),
+      threshold: 60,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      evaluationPeriods: 3,
+      datapointsToAlarm: 1,
+      treatMissingData: TreatMissingData.MISSING,
+    });
+    this.#define("keep-alive-missing", {
+      alarmDescription:
+        "Connections that nobody uses were not looked through for a day: the function breaks, or is not invoked.",
+      metric: oldest.metric({ statistic: "SampleCount", period: Duration.hours(6) }),
+      threshold: 1,
+      comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
+      evaluationPeriods: 4,
+      datapointsToAlarm: 4,
       treatMissingData: TreatMissingData.BREACHING,
     });
   }

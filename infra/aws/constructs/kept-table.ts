@@ -17,8 +17,16 @@ export interface KeptTableProps {
   readonly stage: Stage;
   /** @default `id` alone */
   readonly keys?: { readonly partition: string; readonly sort: string };
-  /** String attributes by which an index finds items and sorts them. */
-  readonly index?: { readonly name: string; readonly by: string; readonly sortedBy: string };
+  readonly indexes?: readonly TableIndex[];
+}
+
+/** String attributes by which an index finds items and sorts them. */
+export interface TableIndex {
+  readonly name: string;
+  readonly by: string;
+  readonly sortedBy: string;
+  /** Other attributes that it holds. @default all */
+  readonly holds?: readonly string[];
 }
 
 /** A table of items with string keys, which expire at `deleteAt` and are otherwise never lost. */
@@ -27,7 +35,7 @@ export class KeptTable extends Construct {
   readonly #table: Table;
   readonly #key: DataKey;
 
-  constructor(scope: Construct, id: string, { key, stage, keys, index }: KeptTableProps) {
+  constructor(scope: Construct, id: string, { key, stage, keys, indexes = [] }: KeptTableProps) {
     super(scope, id);
     const { tableCeiling, removalProtection } = stage;
     this.#key = key;
@@ -45,12 +53,14 @@ export class KeptTable extends Construct {
       deletionProtection: removalProtection,
       removalPolicy: removalProtection ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     });
-    if (index) {
+    for (const index of indexes) {
       this.#table.addGlobalSecondaryIndex({
         indexName: index.name,
         partitionKey: { name: index.by, type: AttributeType.STRING },
         sortKey: { name: index.sortedBy, type: AttributeType.STRING },
-        projectionType: ProjectionType.ALL,
+        ...(index.holds
+          ? { projectionType: ProjectionType.INCLUDE, nonKeyAttributes: [...index.holds] }
+          : { projectionType: ProjectionType.ALL }),
         maxReadRequestUnits: tableCeiling.reads,
         maxWriteRequestUnits: tableCeiling.writes,
       });

@@ -24,6 +24,7 @@ import {
   userId,
   workspaceId,
 } from "../../domain/ids.ts";
+import { keepAliveAt, shardOf } from "../../domain/keep-alive.ts";
 import { unlessRefused } from "./conditional.ts";
 import { fromIso, fromSeconds, secondsOf } from "./instant.ts";
 import { pauseItem, problemItem } from "./problem.ts";
@@ -55,6 +56,9 @@ const liveItem = z.object({
   accessTokenExpiresAt: fromSeconds,
   vaultEntry: z.string(),
   refreshTokenStoredAt: fromSeconds,
+  keepAliveShard: z.optional(z.string()),
+  keepAliveAt: z.optional(fromIso),
+  signedInAt: z.optional(fromSeconds),
   leaseOwner: z.optional(z.string()),
   leaseExpiresAt: z.optional(z.int()),
   refreshNotBefore: z.optional(fromSeconds),
@@ -102,6 +106,8 @@ const storedConnectionOf = (item: LiveItem): StoredConnection => ({
   accessTokenExpiresAt: item.accessTokenExpiresAt,
   vaultEntry: item.vaultEntry,
   refreshTokenStoredAt: item.refreshTokenStoredAt,
+  keepAliveAt: item.keepAliveAt,
+  signedInAt: item.signedInAt,
   lease:
     item.leaseOwner === undefined || item.leaseExpiresAt === undefined
       ? undefined
@@ -154,6 +160,9 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
     accessTokenExpiresAt: secondsOf(mailbox.accessTokenExpiresAt),
     vaultEntry: mailbox.vaultEntry,
     refreshTokenStoredAt: secondsOf(mailbox.now),
+    signedInAt: secondsOf(mailbox.now),
+    keepAliveShard: shardOf(mailbox.id),
+    keepAliveAt: keepAliveAt(mailbox.id, mailbox.now).toISOString(),
   });
 
   /** @returns `undefined` when another write came between reading and writing. */
@@ -320,7 +329,9 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
             UpdateExpression:
               "SET version = :next, #status = :connected, sealedAccessToken = :token, " +
               "accessTokenExpiresAt = :expiresAt, scopes = :scopes, lastRefreshedAt = :now, " +
-              "refreshTokenStoredAt = :storedAt, writtenBy = :claim" +
+              "refreshTokenStoredAt = :storedAt, writtenBy = :claim, " +
+              // The same as before while the refresh token is, and then the index is not written.
+              "keepAliveShard = :shard, keepAliveAt = :keepAliveAt" +
               `${tokens.problem ? ", problem = :problem" : ""} ` +
               "REMOVE leaseOwner, leaseExpiresAt, refreshNotBefore, pause, firstRefusedAt, " +
               `pendingClaims${tokens.problem ? "" : ", problem"}`,
@@ -337,6 +348,8 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
               ":now": secondsOf(tokens.now),
               ":storedAt": secondsOf(tokens.refreshTokenStoredAt),
               ":claim": claim,
+              ":shard": shardOf(id),
+              ":keepAliveAt": keepAliveAt(id, tokens.refreshTokenStoredAt).toISOString(),
               ...(tokens.problem && { ":problem": tokens.problem }),
             }),
           }),
@@ -348,12 +361,15 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
     async recordSetback(id, held, setback) {
       const claim = randomUUID();
       const { status, problem, refreshNotBefore, pause, firstRefusedAt, pendingClaims } = setback;
+      const isKept = setback.keepAliveAt !== undefined;
       const kept = {
         problem,
         pause,
         refreshNotBefore: refreshNotBefore && secondsOf(refreshNotBefore),
         firstRefusedAt: firstRefusedAt && secondsOf(firstRefusedAt),
         pendingClaims,
+        keepAliveAt: setback.keepAliveAt?.toISOString(),
+        keepAliveShard: isKept ? shardOf(id) : undefined,
         writtenBy: claim,
       };
       const named = Object.entries(kept);

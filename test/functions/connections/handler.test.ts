@@ -64,6 +64,7 @@ it("says what is wrong with it and who must act, and keeps Microsoft's claims to
     pause: undefined,
     firstRefusedAt: undefined,
     pendingClaims: '{"access_token":{}}',
+    keepAliveAt: undefined,
   });
 
   const { body } = await service.connection(alice, alicesConnection);

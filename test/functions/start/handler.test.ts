@@ -199,6 +199,7 @@ describe("a sign-in to a mailbox that was connected", () => {
       pause: undefined,
       firstRefusedAt: undefined,
       pendingClaims: claims,
+      keepAliveAt: undefined,
     });
 
     const { parameters } = await service.begin(alice, { connectionId: alicesConnection });

@@ -64,6 +64,8 @@ const connectionOf = (number: number, tenant: TenantId = account.tenantId): Stor
   accessTokenExpiresAt: noon,
   vaultEntry: `entry_${number}`,
   refreshTokenStoredAt: noon,
+  keepAliveAt: undefined,
+  signedInAt: undefined,
   lease: undefined,
   refreshNotBefore: undefined,
   pause: undefined,

@@ -369,6 +369,7 @@ describe("a token that was renewed less than a minute ago and still does not las
         pause: undefined,
         firstRefusedAt: undefined,
         pendingClaims: undefined,
+        keepAliveAt: undefined,
       },
     );
 

@@ -29,6 +29,8 @@ const connection: StoredConnection = {
   accessTokenExpiresAt: noon,
   vaultEntry: "vault/1",
   refreshTokenStoredAt: noon,
+  keepAliveAt: undefined,
+  signedInAt: undefined,
   lease: undefined,
   refreshNotBefore: undefined,
   pause: undefined,

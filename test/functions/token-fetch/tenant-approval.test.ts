@@ -42,6 +42,8 @@ const connectionOf = (number: number, tenantId: TenantId = account.tenantId): St
   accessTokenExpiresAt: noon,
   vaultEntry: `entry_${number}`,
   refreshTokenStoredAt: noon,
+  keepAliveAt: undefined,
+  signedInAt: undefined,
   lease: undefined,
   refreshNotBefore: undefined,
   pause: undefined,

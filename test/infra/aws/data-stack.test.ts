@@ -64,7 +64,7 @@ describe("what is kept", () => {
     },
   );
 
-  it("finds connections by their owner, oldest first", () => {
+  it("finds connections by their owner, oldest first, and by when nobody has used them for long", () => {
     const { Properties } = prod.resource("AWS::DynamoDB::Table", "UserConnections");
 
     expect(Properties.GlobalSecondaryIndexes).toMatchObject([
@@ -75,6 +75,18 @@ describe("what is kept", () => {
           { AttributeName: "createdAt", KeyType: "RANGE" },
         ],
         Projection: { ProjectionType: "ALL" },
+      },
+      {
+        IndexName: "byKeepAlive",
+        KeySchema: [
+          { AttributeName: "keepAliveShard", KeyType: "HASH" },
+          { AttributeName: "keepAliveAt", KeyType: "RANGE" },
+        ],
+        // No name, address or token.
+        Projection: {
+          ProjectionType: "INCLUDE",
+          NonKeyAttributes: ["workspaceId", "tenantId", "refreshTokenStoredAt"],
+        },
       },
     ]);
   });

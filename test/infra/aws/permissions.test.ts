@@ -129,6 +129,11 @@ const allowed = {
     ],
     [viaDynamoDb]: ["kms:Decrypt"],
   },
+  KeepAlive: {
+    "UserConnections/index/byKeepAlive": ["dynamodb:Query"],
+    TokenFetchFunction: ["lambda:InvokeFunction"],
+    [viaDynamoDb]: ["kms:Decrypt"],
+  },
   CredentialExpiry: {
     ClientCredential: ["secretsmanager:GetSecretValue"],
     [viaSecrets]: ["kms:Decrypt"],
@@ -298,6 +303,7 @@ describe("permissions", () => {
         ["events.amazonaws.com", "ResumeWaitingFunction", "EachMinute"],
         ["events.amazonaws.com", "MailEventsFunction", "MailEventRule"],
         ["events.amazonaws.com", "CredentialExpiryFunction", "TwiceADay"],
+        ["events.amazonaws.com", "KeepAliveFunction", "TwiceAnHour"],
       ].toSorted(),
     );
   });

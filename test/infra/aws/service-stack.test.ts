@@ -34,7 +34,7 @@ describe("the service", () => {
 
   describe("functions", () => {
     it("run on the newest Node.js, on arm64, traced", () => {
-      expect(functions()).toHaveLength(14);
+      expect(functions()).toHaveLength(15);
       for (const each of functions()) {
         expect(each).toMatchObject({
           Runtime: "nodejs24.x",
@@ -60,6 +60,7 @@ describe("the service", () => {
         "outlook-connect-prod-admin-consent-callback",
         "outlook-connect-prod-resume-waiting",
         "outlook-connect-prod-mail-events",
+        "outlook-connect-prod-keep-alive",
         "outlook-connect-prod-credential-expiry",
       ]);
     });
@@ -95,7 +96,9 @@ describe("the service", () => {
       for (const { Environment } of functions()) {
         for (const [name, value] of Object.entries(Environment.Variables)) {
           if (/SECRET|CREDENTIAL|KEY|TOKEN|PASSWORD/.test(name)) {
-            expect(name).toMatch(/_ARN$|^TOKEN_VAULT_PREFIX$|^FEDERATED_CREDENTIAL$/);
+            expect(name).toMatch(
+              /_ARN$|^TOKEN_VAULT_PREFIX$|^FEDERATED_CREDENTIAL$|^TOKEN_FETCH_FUNCTION$/,
+            );
           }
           expect(prod.readable(value)).not.toContain("{{resolve:");
         }
@@ -296,6 +299,7 @@ describe("the service", () => {
           "ResumeWaiting",
           "MailEvents",
           "CredentialExpiry",
+          "KeepAlive",
         ],
       ],
       ["misconfigured", ["Complete", "AdminConsentCallback", "TokenFetch"]],
@@ -426,6 +430,68 @@ describe("the service", () => {
           }),
         ]),
       });
+    });
+  });
+
+  describe("connections that nobody uses", () => {
+    it("are looked through twice an hour, by one run at a time", () => {
+      const [keepAlive] = prod
+        .resources("AWS::Lambda::Function")
+        .filter(({ Properties }) => Properties.FunctionName === "outlook-connect-prod-keep-alive");
+      const [rule] = prod
+        .resources("AWS::Events::Rule")
+        .filter(({ Properties }) => Properties.ScheduleExpression === "rate(30 minutes)");
+
+      expect(keepAlive?.Properties).toMatchObject({
+        ReservedConcurrentExecutions: 1,
+        Timeout: 300,
+      });
+      expect(JSON.stringify(rule?.Properties.Targets)).toContain("KeepAlive");
+    });
+
+    it("raise an alarm at sixty days, and when nobody looked for a day", () => {
+      const alarms = prod
+        .resources("AWS::CloudWatch::Alarm")
+        .map(({ Properties }) => Properties)
+        .filter(({ AlarmName }) => String(AlarmName).includes("keep-alive-"));
+
+      expect(alarms).toEqual([
+        expect.objectContaining({
+          AlarmName: "outlook-connect-prod-keep-alive-behind",
+          MetricName: "refresh_token_oldest_days",
+          Statistic: "Maximum",
+          Threshold: 60,
+          ComparisonOperator: "GreaterThanOrEqualToThreshold",
+        }),
+        expect.objectContaining({
+          AlarmName: "outlook-connect-prod-keep-alive-missing",
+          MetricName: "refresh_token_oldest_days",
+          Statistic: "SampleCount",
+          Period: 21_600,
+          EvaluationPeriods: 4,
+          DatapointsToAlarm: 4,
+          Threshold: 1,
+          ComparisonOperator: "LessThanThreshold",
+          TreatMissingData: "breaching",
+        }),
+      ]);
+    });
+
+    it("are counted by what became of them, and by the age of their refresh tokens", () => {
+      const counted = prod
+        .resources("AWS::Logs::MetricFilter")
+        .filter(({ Properties }) => prod.readable(Properties.LogGroupName) === "KeepAliveLogs")
+        .map(({ Properties }) => String(Properties.FilterPattern));
+
+      for (const field of [
+        ...["kept", "ended", "refused", "left"].map((outcome) => `$.keptAlive.${outcome}`),
+        ...["0_7", "7_14", "14_30", "30_60", "60_80", "80_up"].map(
+          (age) => `$.refreshTokenAges.${age}`,
+        ),
+        "$.oldestDays",
+      ]) {
+        expect(counted).toContain(`{ ${field} = "*" }`);
+      }
     });
   });
 

@@ -21,6 +21,7 @@ const functionNames = [
   "resume-waiting",
   "mail-events",
   "credential-expiry",
+  "keep-alive",
 ] as const;
 
 const record = z.record(z.string(), z.unknown());

@@ -23,6 +23,7 @@ import {
   userId,
   workspaceId,
 } from "../../../../shared/domain/ids.ts";
+import { keepAliveAt } from "../../../../shared/domain/keep-alive.ts";
 import { engines } from "../../../engines/engines.ts";
 import { memoryConnections } from "../../../fakes/memory-connections.ts";
 import { type LossyClient, lossyClient } from "./lossy-client.ts";
@@ -99,6 +100,7 @@ const setback: Setback = {
   pause: undefined,
   firstRefusedAt: at(100),
   pendingClaims: '{"access_token":{}}',
+  keepAliveAt: undefined,
 };
 
 const twenty = <Value>(make: (index: number) => Promise<Value>) =>
@@ -191,6 +193,8 @@ const contract = (open: () => Connections) => {
         status: "connected",
         problem: undefined,
         pendingClaims: undefined,
+        keepAliveAt: keepAliveAt(mailbox.id, at(120)),
+        signedInAt: at(120),
         refreshNotBefore: undefined,
         pause: undefined,
         firstRefusedAt: undefined,
@@ -459,6 +463,8 @@ const contract = (open: () => Connections) => {
         lease: undefined,
         problem: undefined,
         pendingClaims: undefined,
+        keepAliveAt: keepAliveAt(id, at(100)),
+        signedInAt: began,
         refreshNotBefore: undefined,
         pause: undefined,
         firstRefusedAt: undefined,
@@ -549,6 +555,7 @@ const contract = (open: () => Connections) => {
         pause: undefined,
         firstRefusedAt: undefined,
         pendingClaims: undefined,
+        keepAliveAt: undefined,
       };
 
       await connections.recordSetback(id, second, nothing);

@@ -1,0 +1,53 @@
+import type { Context } from "aws-lambda";
+import type { QueuedConnection } from "../../shared/domain/keep-alive.ts";
+import { errorFields, logger } from "../../shared/logger.ts";
+import {
+  ageBuckets,
+  type KeepAlivePorts,
+  type KeepAliveRun,
+  keepAlive,
+  type TokenServiceAnswer,
+} from "./keep-alive.ts";
+
+export interface KeepAliveHandlerPorts extends Omit<KeepAlivePorts, "refresh" | "report"> {
+  /** @param runId stands in the log lines of the token service */
+  readonly refresh: (connection: QueuedConnection, runId: string) => Promise<TokenServiceAnswer>;
+}
+
+/** `0_7`, `7_14`, … and `80_up`, as metrics name them. */
+const named = (ages: KeepAliveRun["ages"]) =>
+  Object.fromEntries(
+    ages.map((count, index) => [
+      `${ageBuckets[index - 1] ?? 0}_${ageBuckets[index] ?? "up"}`,
+      count,
+    ]),
+  );
+
+/** Invoked twice an hour; what it is invoked with says nothing. */
+export const keepAliveHandler =
+  ({ refresh, ...ports }: KeepAliveHandlerPorts) =>
+  async (_event: unknown, context: Context): Promise<void> => {
+    logger.powertools.resetKeys();
+    logger.powertools.addContext(context);
+    const report = (error: unknown) => {
+      logger.error("connections not kept alive", {
+        failure: "internal_error",
+        error: errorFields(error),
+      });
+    };
+    try {
+      const { ages, oldestDays, ...keptAlive } = await keepAlive({
+        ...ports,
+        refresh: (connection) => refresh(connection, context.awsRequestId),
+        report,
+      });
+      logger.info("connections that nobody uses were looked through", {
+        keptAlive,
+        refreshTokenAges: named(ages),
+        oldestDays,
+      });
+    } catch (error) {
+      // The next run finds everything as it is.
+      report(error);
+    }
+  };

@@ -1,0 +1,52 @@
+import { type DynamoDBClient, QueryCommand } from "@aws-sdk/client-dynamodb";
+import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
+import * as z from "zod/mini";
+import { connectionId, tenantId, workspaceId } from "../../domain/ids.ts";
+import type { KeepAliveQueue, QueuedConnection } from "../../domain/keep-alive.ts";
+import { fromIso, fromSeconds } from "./instant.ts";
+
+/** Sparse: a connection that has ended is not in it. */
+export const keepAliveIndex = "byKeepAlive";
+
+const queuedItem = z.object({
+  id: z.pipe(z.string(), z.transform(connectionId)),
+  workspaceId: z.pipe(z.string(), z.transform(workspaceId)),
+  tenantId: z.pipe(z.string(), z.transform(tenantId)),
+  keepAliveAt: fromIso,
+  refreshTokenStoredAt: fromSeconds,
+});
+
+/** Connections in the order in which they are to be kept alive: an index of their table. */
+export const dynamoDbKeepAliveQueue = (
+  client: DynamoDBClient,
+  tableName: string,
+): KeepAliveQueue => {
+  async function* query(
+    condition: string,
+    values: Record<string, string>,
+  ): AsyncIterable<QueuedConnection> {
+    let from: Record<string, unknown> | undefined;
+    do {
+      const page = await client.send(
+        new QueryCommand({
+          TableName: tableName,
+          IndexName: keepAliveIndex,
+          KeyConditionExpression: condition,
+          ExpressionAttributeValues: marshall(values),
+          ...(from && { ExclusiveStartKey: marshall(from) }),
+        }),
+      );
+      for (const item of page.Items ?? []) yield queuedItem.parse(unmarshall(item));
+      from = page.LastEvaluatedKey && unmarshall(page.LastEvaluatedKey);
+    } while (from);
+  }
+
+  return {
+    due: (shard, now) =>
+      query("keepAliveShard = :shard AND keepAliveAt <= :now", {
+        ":shard": shard,
+        ":now": now.toISOString(),
+      }),
+    all: (shard) => query("keepAliveShard = :shard", { ":shard": shard }),
+  };
+};

@@ -1,0 +1,135 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { castellan } from "../../infra/local/microsoft/directory.ts";
+import {
+  type Connected,
+  connectionView,
+  openScene,
+  refusedWith,
+  type Scene,
+  served,
+} from "./scene.ts";
+
+let scene: Scene;
+beforeAll(async () => {
+  scene = await openScene();
+});
+afterAll(() => scene?.close());
+beforeEach(() => scene.newDay());
+afterEach(async () => {
+  for (const person of ["user_ines", "user_leo"]) {
+    const product = await scene.signedIn(person);
+    for (const { id } of await scene.list(product))
+      await product.call("DELETE", `/connections/${id}`);
+  }
+});
+
+const day = 24 * 3600;
+
+const connected = async (personId: string, username: string): Promise<Connected> => {
+  const product = await scene.signedIn(personId);
+  return { product, username, connection: await scene.connect(product, { username }) };
+};
+
+const shown = async ({ product, connection }: Connected) => {
+  const response = await product.call("GET", `/connections/${connection.id}`);
+  return connectionView.parse(await response.json());
+};
+
+/** Days on which nobody uses anything, with or without what is done by the clock. */
+const daysPass = async (days: number, keptAlive: boolean) => {
+  for (let passed = 0; passed < days; passed += 2) {
+    scene.stack.clock.advance(2 * day);
+    if (keptAlive) await scene.stack.runSchedules();
+  }
+};
+
+describe("a mailbox that nobody uses for a quarter of a year", () => {
+  it("is kept alive", async () => {
+    const mailbox = await connected("user_ines", "ben.okafor@larkfield.example");
+
+    await daysPass(100, true);
+
+    served(await scene.fetchToken(mailbox));
+    const refreshes = scene.microsoft.report().calls["token.refresh_token"] ?? 0;
+    // Every week or two, and the one just now.
+    expect(refreshes).toBeGreaterThanOrEqual(100 / 16 - 1);
+    expect(refreshes).toBeLessThanOrEqual(100 / 7 + 2);
+  });
+
+  it("is lost where nobody keeps it alive: Microsoft forgets it", async () => {
+    const mailbox = await connected("user_ines", "ben.okafor@larkfield.example");
+    const {
+      keepAliveAt: _,
+      keepAliveShard: __,
+      ...forgotten
+    } = await scene.tables.connection(mailbox.connection.id);
+    await scene.tables.putConnection(forgotten);
+
+    await daysPass(91, true);
+
+    expect(refusedWith(await scene.fetchToken(mailbox))).toMatchObject({
+      code: "reauthorization_required",
+      actor: "user",
+    });
+  });
+
+  it("that was stored before there was a keep-alive is in it from its next refresh on", async () => {
+    const mailbox = await connected("user_ines", "ben.okafor@larkfield.example");
+    const {
+      keepAliveAt: _,
+      keepAliveShard: __,
+      ...old
+    } = await scene.tables.connection(mailbox.connection.id);
+    await scene.tables.putConnection(old);
+    scene.stack.clock.advance(2 * day);
+    served(await scene.fetchToken(mailbox));
+
+    await daysPass(100, true);
+
+    served(await scene.fetchToken(mailbox));
+  });
+});
+
+it("a mailbox that is in use is not kept alive besides", async () => {
+  const mailbox = await connected("user_leo", "juno.hale@outlook.example");
+  for (let passed = 0; passed < 30; passed += 1) {
+    scene.stack.clock.advance(day);
+    served(await scene.fetchToken(mailbox));
+    await scene.stack.runSchedules();
+  }
+
+  expect(scene.microsoft.report().calls["token.refresh_token"]).toBe(30);
+});
+
+it("whose account was disabled meanwhile is told so before its owner needs it, and is tried no more", async () => {
+  const username = "ben.okafor@larkfield.example";
+  const mailbox = await connected("user_ines", username);
+  scene.microsoft.disableUser({ username, disabled: true });
+  try {
+    await daysPass(40, true);
+
+    expect(await shown(mailbox)).toMatchObject({
+      status: "reauthorization_required",
+      problem: { actor: "tenant_admin" },
+    });
+    expect(scene.microsoft.report().calls["token.refresh_token"]).toBe(1);
+  } finally {
+    scene.microsoft.disableUser({ username, disabled: false });
+  }
+});
+
+it("an organisation without approval is asked for every day or so, and its mailboxes return with the approval", async () => {
+  const mailbox = await connected("user_leo", "tomas.rivera@castellan.example");
+  scene.microsoft.withdrawTenantConsent({ tenantId: castellan.id });
+  await daysPass(40, true);
+  const withoutIt = await shown(mailbox);
+  const asked = scene.microsoft.report().calls["token.refresh_token"] ?? 0;
+
+  scene.microsoft.grantTenantConsent({ tenantId: castellan.id });
+  await daysPass(3, true);
+
+  expect(withoutIt.status).toBe("admin_approval_required");
+  expect(asked).toBeGreaterThan(8);
+  expect(asked).toBeLessThan(60);
+  expect((await shown(mailbox)).status).toBe("connected");
+});

@@ -1,0 +1,291 @@
+import { randomUUID } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { keepAliveHandler } from "../../../functions/keep-alive/handler.ts";
+import {
+  type KeepAliveRun,
+  keepAlive,
+  keptAliveOf,
+  type TokenServiceAnswer,
+} from "../../../functions/keep-alive/keep-alive.ts";
+import {
+  connectionId,
+  personalAccountsTenant,
+  type TenantId,
+  tenantId,
+  workspaceId,
+} from "../../../shared/domain/ids.ts";
+import { keepAliveAt, type QueuedConnection } from "../../../shared/domain/keep-alive.ts";
+import { captureLog } from "../../fakes/captured-log.ts";
+import { fakeClock } from "../../fakes/fake-clock.ts";
+import { lambdaContext } from "../../fakes/http-event.ts";
+import { memoryKeepAliveQueue } from "../../fakes/memory-keep-alive-queue.ts";
+import { account, noon, secondsAfter } from "../../fakes/samples.ts";
+
+const log = captureLog();
+
+const day = 24 * 3600;
+const elsewhere = tenantId("9c1f4a7e-2b63-4d58-8e90-1a2b3c4d5e6f");
+
+const queued = (changes: Partial<QueuedConnection> = {}): QueuedConnection => {
+  const id = connectionId(`conn_${randomUUID()}`);
+  const refreshTokenStoredAt = changes.refreshTokenStoredAt ?? secondsAfter(noon, -20 * day);
+  return {
+    id,
+    workspaceId: workspaceId("ws_north"),
+    tenantId: account.tenantId,
+    keepAliveAt: keepAliveAt(id, refreshTokenStoredAt),
+    refreshTokenStoredAt,
+    ...changes,
+  };
+};
+
+const kept = { ok: true, degraded: false } as const;
+const refusal = (code: string, actor: string): TokenServiceAnswer => ({
+  ok: false,
+  error: { code, actor },
+});
+
+const scene = (
+  connections: readonly QueuedConnection[],
+  answer: (connection: QueuedConnection) => TokenServiceAnswer | Promise<TokenServiceAnswer>,
+) => {
+  const clock = fakeClock();
+  const asked: QueuedConnection[] = [];
+  const reported: unknown[] = [];
+  let atOnce = 0;
+  let mostAtOnce = 0;
+  const run = () =>
+    keepAlive({
+      queue: memoryKeepAliveQueue(() => connections),
+      refresh: async (connection) => {
+        asked.push(connection);
+        atOnce += 1;
+        mostAtOnce = Math.max(mostAtOnce, atOnce);
+        await setImmediate();
+        try {
+          return await answer(connection);
+        } finally {
+          atOnce -= 1;
+        }
+      },
+      report: (error) => reported.push(error),
+      now: clock.now,
+    });
+  return { run, clock, asked, reported, mostAtOnce: () => mostAtOnce };
+};
+
+describe("what the token service answers", () => {
+  it.for([
+    [kept, "kept"],
+    [{ ok: true, degraded: true } as const, "refused"],
+    [refusal("not_found", "user"), "ended"],
+    [refusal("reauthorization_required", "user"), "ended"],
+    [refusal("admin_consent_required", "tenant_admin"), "refused"],
+    [refusal("tenant_blocked", "tenant_admin"), "refused"],
+    [refusal("throttled", "nobody"), "tenant_rests"],
+    [refusal("temporarily_unavailable", "nobody"), "tenant_rests"],
+    [refusal("temporarily_unavailable", "operator"), "broken"],
+    [refusal("misconfigured", "operator"), "broken"],
+    [refusal("something_new", "operator"), "broken"],
+  ] as const)("%j means %s", ([answer, meaning]) => {
+    expect(keptAliveOf(answer)).toBe(meaning);
+  });
+});
+
+describe("a run", () => {
+  it("refreshes what is due, and nothing else", async () => {
+    const due = [queued(), queued(), queued()];
+    const inUse = queued({ refreshTokenStoredAt: secondsAfter(noon, -3600) });
+    const { run, asked } = scene([...due, inUse], () => kept);
+
+    expect(await run()).toMatchObject({ kept: 3, ended: 0, refused: 0, left: 0 });
+    expect(new Set(asked)).toEqual(new Set(due));
+  });
+
+  it("counts what became of each", async () => {
+    const [alive, gone, waiting] = [queued(), queued(), queued()];
+    const { run } = scene([alive, gone, waiting], ({ id }) => {
+      if (id === gone.id) return refusal("reauthorization_required", "user");
+      return id === waiting.id ? refusal("admin_consent_required", "tenant_admin") : kept;
+    });
+
+    expect(await run()).toMatchObject({ kept: 1, ended: 1, refused: 1, left: 0 });
+  });
+
+  it("leaves the rest of a tenant that rests, and serves the others", async () => {
+    const resting = Array.from({ length: 100 }, () => queued());
+    const others = Array.from({ length: 20 }, () => queued({ tenantId: elsewhere }));
+    const { run, asked } = scene([...resting, ...others], ({ tenantId: of }) =>
+      of === elsewhere ? kept : refusal("throttled", "nobody"),
+    );
+
+    expect(await run()).toMatchObject({ kept: 20, left: 100 });
+    expect(asked.filter(({ tenantId: of }) => of !== elsewhere).length).toBeLessThanOrEqual(8);
+  });
+
+  it("takes a private mailbox that is throttled for itself alone", async () => {
+    const personal = Array.from({ length: 30 }, () =>
+      queued({ tenantId: personalAccountsTenant as TenantId }),
+    );
+    const { run } = scene(personal, ({ id }) =>
+      id === personal[0]?.id ? refusal("throttled", "nobody") : kept,
+    );
+
+    expect(await run()).toMatchObject({ kept: 29, left: 1 });
+  });
+
+  it.for([
+    ["answers that it is", () => refusal("misconfigured", "operator")],
+    [
+      "cannot be invoked",
+      () => {
+        throw new Error("no route to the function");
+      },
+    ],
+  ] as const)(
+    "gives up when the token service %s, and leaves all for the next",
+    async ([, answer]) => {
+      const { run, asked } = scene(
+        Array.from({ length: 100 }, () => queued()),
+        answer,
+      );
+
+      expect(await run()).toMatchObject({ kept: 0, left: 100 });
+      expect(asked.length).toBeLessThan(20);
+    },
+  );
+
+  it("goes on past single faults", async () => {
+    const connections = Array.from({ length: 50 }, () => queued());
+    const { run, reported } = scene(connections, ({ id }) => {
+      if (id === connections[7]?.id) throw new Error("reset");
+      return kept;
+    });
+
+    expect(await run()).toMatchObject({ kept: 49, left: 1 });
+    expect(reported).toHaveLength(1);
+  });
+
+  it("asks for a few at once, however many are due", async () => {
+    const { run, mostAtOnce } = scene(
+      Array.from({ length: 200 }, () => queued()),
+      () => kept,
+    );
+
+    await run();
+
+    expect(mostAtOnce()).toBeLessThanOrEqual(8);
+    expect(mostAtOnce()).toBeGreaterThan(1);
+  });
+
+  it("stops in time, and says how many it leaves", async () => {
+    const rig = scene(
+      Array.from({ length: 2_000 }, () => queued()),
+      () => {
+        rig.clock.pass(1);
+        return kept;
+      },
+    );
+
+    const run = await rig.run();
+
+    expect(run.kept).toBeGreaterThanOrEqual(240);
+    expect(run.kept).toBeLessThan(260);
+    expect(run.kept + run.left).toBe(2_000);
+  });
+
+  it("says how old the refresh tokens of all are, due or not", async () => {
+    const ages = [0, 6.9, 7, 13, 14, 29, 30, 59, 60, 79, 80, 89];
+    const { run } = scene(
+      ages.map((days) => queued({ refreshTokenStoredAt: secondsAfter(noon, -days * day) })),
+      () => refusal("admin_consent_required", "tenant_admin"),
+    );
+
+    expect(await run()).toMatchObject({ ages: [2, 2, 2, 2, 2, 2], oldestDays: 89 });
+  });
+
+  it("has nothing to say of a table without connections", async () => {
+    const nothing: KeepAliveRun = {
+      kept: 0,
+      ended: 0,
+      refused: 0,
+      left: 0,
+      ages: [0, 0, 0, 0, 0, 0],
+      oldestDays: 0,
+    };
+
+    expect(await scene([], () => kept).run()).toEqual(nothing);
+  });
+});
+
+it("five thousand who fall due in the same minute are all refreshed within hours, a part in each run", async () => {
+  // The worst there is: nothing spreads them.
+  let connections = Array.from({ length: 5_000 }, () => queued({ keepAliveAt: noon }));
+  let served = 0;
+  const rig = scene([], () => kept);
+  const runs: KeepAliveRun[] = [];
+  for (let halfHour = 0; connections.length > 0 && halfHour < 48; halfHour += 1) {
+    const done = new Set<string>();
+    runs.push(
+      await keepAlive({
+        queue: memoryKeepAliveQueue(() => connections),
+        // Half a second each, eight at once.
+        refresh: async ({ id }) => {
+          served += 1;
+          rig.clock.pass(0.5 / 8);
+          done.add(id);
+          return kept;
+        },
+        report: (error) => expect.fail(String(error)),
+        now: rig.clock.now,
+      }),
+    );
+    connections = connections.filter(({ id }) => !done.has(id));
+    rig.clock.pass(30 * 60);
+  }
+
+  expect(connections).toEqual([]);
+  expect(served).toBe(5_000);
+  expect(runs.length).toBeLessThanOrEqual(3);
+  for (const run of runs) expect(run.kept).toBeLessThanOrEqual(3_900);
+});
+
+describe("the function", () => {
+  it("tells the log what metrics and alarms read, and no more", async () => {
+    const connections = [queued()];
+    const handler = keepAliveHandler({
+      queue: memoryKeepAliveQueue(() => connections),
+      refresh: async () => kept,
+      now: fakeClock().now,
+    });
+
+    await handler({}, lambdaContext);
+
+    const [line] = log.lines().map((text) => JSON.parse(text));
+    expect(line).toMatchObject({
+      keptAlive: { kept: 1, ended: 0, refused: 0, left: 0 },
+      refreshTokenAges: { "0_7": 0, "7_14": 0, "14_30": 1, "30_60": 0, "60_80": 0, "80_up": 0 },
+      oldestDays: 20,
+    });
+  });
+
+  it("fails for nobody when the table cannot be read: the next run comes", async () => {
+    const handler = keepAliveHandler({
+      queue: {
+        // biome-ignore lint/correctness/useYield: it fails before there is anything
+        async *due() {
+          throw new Error("throttled");
+        },
+        async *all() {},
+      },
+      refresh: async () => kept,
+      now: fakeClock().now,
+    });
+
+    await handler({}, lambdaContext);
+
+    expect(log.lines().join()).toContain('"failure":"internal_error"');
+    expect(log.lines().join()).not.toContain("oldestDays");
+  });
+});
