@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { openDynamoDb } from "../../shared/adapters/dynamodb/client.ts";
-import { dynamoDbConnections } from "../../shared/adapters/dynamodb/connections.ts";
+import { dynamoDbConnectionReader } from "../../shared/adapters/dynamodb/connections.ts";
+import { openGetItem } from "../../shared/adapters/dynamodb/get-item.ts";
 import { joseSealer } from "../../shared/adapters/jose/sealer.ts";
 import { openSecretReader } from "../../shared/adapters/secrets-manager/read-secret.ts";
 import { secretsManagerVaultKeys } from "../../shared/adapters/secrets-manager/vault-keys.ts";
@@ -13,11 +13,18 @@ import { inMemoryTokenCache } from "./token-cache.ts";
 
 const env = readEnv(tokenFetchEnv);
 const now = () => new Date();
-const dynamoDb = openDynamoDb();
-const connections = dynamoDbConnections(dynamoDb, env.CONNECTIONS_TABLE);
-const sealer = joseSealer(
-  secretsManagerVaultKeys(openSecretReader(), env.VAULT_KEYS_SECRET_ARN, now),
-);
+const connections = dynamoDbConnectionReader(openGetItem(), env.CONNECTIONS_TABLE);
+const vaultKeys = secretsManagerVaultKeys(openSecretReader(), env.VAULT_KEYS_SECRET_ARN, now);
+const sealer = joseSealer(vaultKeys);
+
+let isKeyRead = false;
+
+/** The key is read beside the first item instead of after it; whoever needs it asks again if this fails. */
+const readKeyBeside = () => {
+  if (isKeyRead) return;
+  isKeyRead = true;
+  vaultKeys.current().catch(() => {});
+};
 
 const report = (error: unknown) => {
   logger.error("token not renewed", { failure: "internal_error", error: errorFields(error) });
@@ -26,13 +33,18 @@ const report = (error: unknown) => {
 let refresh: Promise<RefreshConnection> | undefined;
 
 export const handler = tokenFetchHandler(env.GRAPH_ENDPOINT, {
-  connections,
+  connections: {
+    findForWorkspace: (...wanted) => {
+      readKeyBeside();
+      return connections.findForWorkspace(...wanted);
+    },
+  },
   sealer,
   cache: inMemoryTokenCache(),
   loadRefresh: () => {
-    // A bundle of its own: msal and the vault's client are loaded by a refresh, and by nothing else.
-    refresh ??= import("./refresh.ts").then(({ openRefresh }) =>
-      openRefresh({ env, dynamoDb, connections, sealer, now, report }),
+    // A bundle of its own: msal and the clients of the AWS SDK are loaded by a refresh, and by nothing else.
+    refresh ??= import("./refresh.ts").then(({ openRefresh, openTable }) =>
+      openRefresh({ env, ...openTable(env.CONNECTIONS_TABLE), sealer, now, report }),
     );
     return refresh;
   },
