@@ -1,0 +1,2 @@
+import type { BenchResult } from "../result.ts";
+export const markdown = (result: BenchResult): string => JSON.stringify(result.cold?.rows, null, 1);
