@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { dynamoDbConnectionReader } from "../../shared/adapters/dynamodb/connections.ts";
-import { openGetItem } from "../../shared/adapters/dynamodb/get-item.ts";
+import { openDynamoDb } from "../../shared/adapters/dynamodb/client.ts";
+import { dynamoDbConnections } from "../../shared/adapters/dynamodb/connections.ts";
 import { joseSealer } from "../../shared/adapters/jose/sealer.ts";
 import { openSecretReader } from "../../shared/adapters/secrets-manager/read-secret.ts";
 import { secretsManagerVaultKeys } from "../../shared/adapters/secrets-manager/vault-keys.ts";
@@ -13,7 +13,8 @@ import { inMemoryTokenCache } from "./token-cache.ts";
 
 const env = readEnv(tokenFetchEnv);
 const now = () => new Date();
-const connections = dynamoDbConnectionReader(openGetItem(), env.CONNECTIONS_TABLE);
+const dynamoDb = openDynamoDb();
+const connections = dynamoDbConnections(dynamoDb, env.CONNECTIONS_TABLE);
 const vaultKeys = secretsManagerVaultKeys(openSecretReader(), env.VAULT_KEYS_SECRET_ARN, now);
 const sealer = joseSealer(vaultKeys);
 
@@ -42,9 +43,9 @@ export const handler = tokenFetchHandler(env.GRAPH_ENDPOINT, {
   sealer,
   cache: inMemoryTokenCache(),
   loadRefresh: () => {
-    // A bundle of its own: msal and the clients of the AWS SDK are loaded by a refresh, and by nothing else.
-    refresh ??= import("./refresh.ts").then(({ openRefresh, openTable }) =>
-      openRefresh({ env, ...openTable(env.CONNECTIONS_TABLE), sealer, now, report }),
+    // A bundle of its own: msal and the vault's client are loaded by a refresh, and by nothing else.
+    refresh ??= import("./refresh.ts").then(({ openRefresh }) =>
+      openRefresh({ env, dynamoDb, connections, sealer, now, report }),
     );
     return refresh;
   },

@@ -1,8 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type * as z from "zod/mini";
-import { openDynamoDb } from "../../shared/adapters/dynamodb/client.ts";
-import { dynamoDbConnections } from "../../shared/adapters/dynamodb/connections.ts";
 import { dynamoDbTenantConsents } from "../../shared/adapters/dynamodb/tenant-consents.ts";
 import { msalExchange } from "../../shared/adapters/microsoft/msal-exchange.ts";
 import { msalRefresh } from "../../shared/adapters/microsoft/refresh.ts";
@@ -28,12 +26,6 @@ export interface RefreshWiring {
   readonly now: () => Date;
   readonly report: (error: unknown) => void;
 }
-
-/** The table through the SDK's client, which a fetch that needs no refresh does not load. */
-export const openTable = (tableName: string): Pick<RefreshWiring, "dynamoDb" | "connections"> => {
-  const dynamoDb = openDynamoDb();
-  return { dynamoDb, connections: dynamoDbConnections(dynamoDb, tableName) };
-};
 
 /** The second entry of this function's bundle. What the first one has loaded is handed over. */
 export const openRefresh = ({

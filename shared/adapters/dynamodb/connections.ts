@@ -25,7 +25,6 @@ import {
   workspaceId,
 } from "../../domain/ids.ts";
 import { unlessRefused } from "./conditional.ts";
-import type { GetItem } from "./get-item.ts";
 import { fromIso, fromSeconds, secondsOf } from "./instant.ts";
 import { pauseItem, problemItem } from "./problem.ts";
 
@@ -112,37 +111,20 @@ const storedConnectionOf = (item: LiveItem): StoredConnection => ({
   firstRefusedAt: item.firstRefusedAt,
 });
 
-const itemReader =
-  (getItem: GetItem, tableName: string) => async (id: ConnectionId, consistent: boolean) => {
-    const Item = await getItem({
-      TableName: tableName,
-      Key: marshall({ id }),
-      ConsistentRead: consistent,
-    });
+/** Connections in DynamoDB, one item each; a disconnected one leaves a tombstone under the same id. */
+export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): Connections => {
+  const read = async (id: ConnectionId, consistent: boolean) => {
+    const { Item } = await client.send(
+      new GetItemCommand({
+        TableName: tableName,
+        Key: marshall({ id }),
+        ConsistentRead: consistent,
+      }),
+    );
     if (!Item) return undefined;
     const item = unmarshall(Item);
     return item.status === "disconnected" ? tombstoneItem.parse(item) : liveItem.parse(item);
   };
-
-/** What a fetch needs of the table unless it refreshes. A bundle that holds no more of this file holds no client. */
-export const dynamoDbConnectionReader = (
-  getItem: GetItem,
-  tableName: string,
-): Pick<Connections, "findForWorkspace"> => {
-  const read = itemReader(getItem, tableName);
-  return {
-    async findForWorkspace(id, workspace, { consistent }) {
-      const item = await read(id, consistent);
-      if (!item || item.status === "disconnected") return undefined;
-      return item.workspaceId === workspace ? storedConnectionOf(item) : undefined;
-    },
-  };
-};
-
-/** Connections in DynamoDB, one item each; a disconnected one leaves a tombstone under the same id. */
-export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): Connections => {
-  const getItem: GetItem = async (request) => (await client.send(new GetItemCommand(request))).Item;
-  const read = itemReader(getItem, tableName);
 
   const readLive = async (id: ConnectionId, consistent: boolean) => {
     const item = await read(id, consistent);
@@ -298,7 +280,10 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
 
     disconnect,
 
-    ...dynamoDbConnectionReader(getItem, tableName),
+    async findForWorkspace(id, workspace, { consistent }) {
+      const item = await readLive(id, consistent);
+      return item?.workspaceId === workspace ? storedConnectionOf(item) : undefined;
+    },
 
     async acquireLease(id, version, lease, now) {
       const acquired = await unlessRefused(

@@ -27,21 +27,32 @@ export interface CallBounds {
 /** Why a call failed, such as `AccessDeniedException`, and whether another try may succeed. */
 export interface FailedCall {
   readonly kind: string;
+  /** What the service says of it, which can quote what it was sent. */
+  readonly message?: string | undefined;
   readonly isPassing: boolean;
 }
 
-const refusal = z.object({ __type: z.string() });
+/** Some services write the message with a capital. */
+const refusal = z.object({
+  __type: z.string(),
+  message: z.optional(z.string()),
+  Message: z.optional(z.string()),
+});
 
 const failureIn = ({ status, body }: BoundedAnswer): FailedCall => {
   let kind = `HTTP ${status}`;
+  let message: string | undefined;
   try {
-    kind = refusal.safeParse(JSON.parse(body)).data?.__type ?? kind;
+    const said = refusal.safeParse(JSON.parse(body)).data;
+    // Some services write a namespace before it.
+    kind = said?.__type.split("#").at(-1) ?? kind;
+    message = said?.message ?? said?.Message;
   } catch {
     // Something between the service and this function answered.
   }
   // Throttling has status 400. AWS API References, "Common Error Types"
   const isThrottled = status === 429 || /Throttling|ThroughputExceeded|RequestLimit/.test(kind);
-  return { kind, isPassing: isThrottled || status >= 500 };
+  return { kind, message, isPassing: isThrottled || status >= 500 };
 };
 
 /** As Lambda hands them over, for the life of the environment. */
@@ -54,15 +65,17 @@ const environmentCredentials = () => {
   };
 };
 
-/** One operation of an AWS service, which must be a reading one: it is repeated when no answer comes. */
+/** One operation of an AWS service. It is repeated when no answer comes, as the SDK does, though it may have been done. */
 export type SignedJsonCall = (
   operation: string,
   body: string,
 ) => Promise<Result<string, FailedCall>>;
 
 /**
- * A reading call of AWS's JSON protocol without a client of the SDK, which costs a cold start more than everything else
- * that a token fetch loads.
+ * Calls of AWS's JSON protocol without a client of the SDK, which costs a cold start more than everything else that a
+ * token fetch loads.
+ *
+ * @see https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
  */
 export const signedJsonCalls = (
   { service, region, endpoint, target, version }: AwsService,
@@ -98,7 +111,7 @@ export const signedJsonCalls = (
       );
       return answer.status === 200 ? succeed(answer.body) : fail(failureIn(answer));
     } catch (error) {
-      // Reading can be repeated, so it does not matter what became of a lost request.
+      // What became of it is not known.
       if (error instanceof NoAnswer) return fail({ kind: "no answer", isPassing: true });
       throw error;
     }

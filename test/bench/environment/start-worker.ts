@@ -38,7 +38,7 @@ export const startWorker = async (
 ): Promise<BenchWorker> => {
   const worker = fork(join(import.meta.dirname, "worker.cjs"), {
     env,
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
   });
   await once(worker, "message");
   const order = async <Answer>(name: string, input: object): Promise<Answer> => {

@@ -53,9 +53,9 @@ const orders = {
     await Promise.all(
       all.map(async (handler) => {
         const from = performance.now();
-        const answer = await handler(event, context);
+        const answer = await handler(event, context).catch((error) => ({ error: error.name }));
         waits.push(performance.now() - from);
-        if (answer?.ok !== true) failures.push(answer?.error?.code ?? "unknown");
+        if (answer?.ok !== true) failures.push(answer?.error?.code ?? answer?.error ?? "unknown");
       }),
     );
     return { waits, failures };
