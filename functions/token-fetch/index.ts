@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import { openDynamoDb } from "../../shared/adapters/dynamodb/client.ts";
 import { dynamoDbConnections } from "../../shared/adapters/dynamodb/connections.ts";
@@ -8,7 +9,10 @@ import { readEnv } from "../../shared/config.ts";
 import { errorFields, logger } from "../../shared/logger.ts";
 import { tokenFetchEnv } from "./env.ts";
 import { tokenFetchHandler } from "./handler.ts";
+import { inTime } from "./in-time.ts";
+import { leaseFirst } from "./lease-first.ts";
 import type { RefreshConnection } from "./refresh-connection.ts";
+import { stepLimits } from "./time-budget.ts";
 import { inMemoryTokenCache } from "./token-cache.ts";
 
 const env = readEnv(tokenFetchEnv);
@@ -33,6 +37,21 @@ const report = (error: unknown) => {
 
 let refresh: Promise<RefreshConnection> | undefined;
 
+/** A bundle of its own: msal and the vault's client are loaded by a refresh, and by nothing else. */
+const loadRefresh = () => {
+  refresh ??= import("./refresh.ts").then(({ openRefresh }) =>
+    openRefresh({ env, dynamoDb, connections, sealer, now, report }),
+  );
+  return refresh;
+};
+
+const refreshByOne = leaseFirst({
+  connections: { acquireLease: inTime(stepLimits.table, connections.acquireLease) },
+  load: loadRefresh,
+  now,
+  leaseOwner: randomUUID,
+});
+
 export const handler = tokenFetchHandler(env.GRAPH_ENDPOINT, {
   connections: {
     findForWorkspace: (...wanted) => {
@@ -42,13 +61,7 @@ export const handler = tokenFetchHandler(env.GRAPH_ENDPOINT, {
   },
   sealer,
   cache: inMemoryTokenCache(),
-  loadRefresh: () => {
-    // A bundle of its own: msal and the vault's client are loaded by a refresh, and by nothing else.
-    refresh ??= import("./refresh.ts").then(({ openRefresh }) =>
-      openRefresh({ env, dynamoDb, connections, sealer, now, report }),
-    );
-    return refresh;
-  },
+  loadRefresh: () => Promise.resolve(refreshByOne),
   now,
   random: Math.random,
   wait: async (milliseconds) => {

@@ -1,4 +1,9 @@
-import type { Connections, HeldLease, StoredConnection } from "../../shared/domain/connection.ts";
+import type {
+  Connections,
+  HeldLease,
+  Lease,
+  StoredConnection,
+} from "../../shared/domain/connection.ts";
 import type {
   MicrosoftFailure,
   MicrosoftIdentity,
@@ -23,10 +28,14 @@ export type RefreshOutcome =
   /** Somebody else wrote first; whatever this call got is dropped. */
   | { readonly kind: "overtaken" };
 
-/** @param deadline when the invocation ends: Microsoft is not asked when it could answer too late for it */
+/**
+ * @param deadline when the invocation ends: Microsoft is not asked when it could answer too late for it
+ * @param taken the lease, if the caller holds it already
+ */
 export type RefreshConnection = (
   connection: StoredConnection,
   deadline: Date,
+  taken?: Lease,
 ) => Promise<RefreshOutcome>;
 
 export interface RefreshConnectionPorts {
@@ -72,15 +81,15 @@ const ownerOf = ({ id, owner, account }: StoredConnection) => ({
  */
 export const refreshConnection =
   (ports: RefreshConnectionPorts): RefreshConnection =>
-  async (connection, deadline) => {
+  async (connection, deadline, taken) => {
     const { connections, now, leaseOwner } = ports;
     const { id, version } = connection;
-    const held: HeldLease = { owner: leaseOwner(), version };
-    const lease = {
-      owner: held.owner,
+    const lease = taken ?? {
+      owner: leaseOwner(),
       expiresAt: new Date(now().getTime() + timeBudget.lease * 1000),
     };
-    const acquired = await connections.acquireLease(id, version, lease, now());
+    const held: HeldLease = { owner: lease.owner, version };
+    const acquired = taken ?? (await connections.acquireLease(id, version, lease, now()));
     if (!acquired) return { kind: "elsewhere" };
     const savedBy = earlier(lease.expiresAt, secondsBefore(deadline, timeBudget.note));
     try {

@@ -11,6 +11,7 @@ export interface HerdRow {
   /** The most of any round. */
   readonly tokenCalls: number;
   readonly writes: Readonly<Record<string, number>>;
+  /** Of the table's item: whoever waits reads it again. */
   readonly readsPerFetch: number;
   readonly failures: number;
   /** Milliseconds. */
@@ -129,7 +130,7 @@ const resultOf = (
   writes: Object.fromEntries(
     Object.entries(counts).filter(([operation]) => writeOperations.includes(operation)),
   ),
-  readsPerFetch: ((counts.GetItem ?? 0) + (counts.GetSecretValue ?? 0)) / waits.length,
+  readsPerFetch: (counts.GetItem ?? 0) / waits.length,
   failures: failures.length,
   medianWait: median(waits),
   worstWait: Math.max(...waits),

@@ -1,0 +1,27 @@
+import type { Connections, Lease } from "../../shared/domain/connection.ts";
+import type { RefreshConnection } from "./refresh-connection.ts";
+import { timeBudget } from "./time-budget.ts";
+
+export interface LeaseFirstPorts {
+  readonly connections: Pick<Connections, "acquireLease">;
+  /** Loads what a refresh needs, which takes longer than asking for the lease. */
+  readonly load: () => Promise<RefreshConnection>;
+  readonly now: () => Date;
+  /** A name that no other refresh ever has. */
+  readonly leaseOwner: () => string;
+}
+
+/** A refresh that loads nothing before it holds the lease: of all who meet one expired token, one loads it. */
+export const leaseFirst =
+  ({ connections, load, now, leaseOwner }: LeaseFirstPorts): RefreshConnection =>
+  async (connection, deadline) => {
+    const lease: Lease = {
+      owner: leaseOwner(),
+      expiresAt: new Date(now().getTime() + timeBudget.lease * 1000),
+    };
+    const { id, version } = connection;
+    const acquired = await connections.acquireLease(id, version, lease, now());
+    if (!acquired) return { kind: "elsewhere" };
+    const refresh = await load();
+    return refresh(connection, deadline, lease);
+  };
