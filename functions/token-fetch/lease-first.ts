@@ -1,4 +1,5 @@
 import type { Connections, Lease } from "../../shared/domain/connection.ts";
+import { TookTooLong } from "./in-time.ts";
 import type { RefreshConnection } from "./refresh-connection.ts";
 import { timeBudget } from "./time-budget.ts";
 
@@ -20,8 +21,14 @@ export const leaseFirst =
       expiresAt: new Date(now().getTime() + timeBudget.lease * 1000),
     };
     const { id, version } = connection;
-    const acquired = await connections.acquireLease(id, version, lease, now());
-    if (!acquired) return { kind: "elsewhere" };
+    try {
+      const acquired = await connections.acquireLease(id, version, lease, now());
+      if (!acquired) return { kind: "elsewhere" };
+    } catch (error) {
+      // Under a herd the table can be slow to answer; whoever gets the lease, the outcome is read from the item.
+      if (error instanceof TookTooLong) return { kind: "elsewhere" };
+      throw error;
+    }
     const refresh = await load();
     return refresh(connection, deadline, lease);
   };

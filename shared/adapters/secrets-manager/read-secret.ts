@@ -53,7 +53,7 @@ export const openSecretReader = (
       target: "secretsmanager",
       version: "1.1",
     },
-    { tries, tryMilliseconds, largestAnswerBytes },
+    { tries, tryMilliseconds, largestAnswerBytes, keepsAlive: true },
   );
 
   return async (arn, versionId) => {

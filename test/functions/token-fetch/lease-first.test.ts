@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { TookTooLong } from "../../../functions/token-fetch/in-time.ts";
 import { leaseFirst } from "../../../functions/token-fetch/lease-first.ts";
 import type { RefreshConnection } from "../../../functions/token-fetch/refresh-connection.ts";
 import { timeBudget } from "../../../functions/token-fetch/time-budget.ts";
@@ -47,6 +48,27 @@ const expired = async () => {
 };
 
 const deadline = secondsAfter(noon, 25);
+
+it.for([
+  ["waits for the outcome when the table is slow to answer", new TookTooLong(), "elsewhere"],
+  ["goes up with an outage of the table", new Error("no table"), "no table"],
+] as const)("%s, and loads nothing", async ([, error, expected]) => {
+  const { stored, loads } = await expired();
+  const refresh = leaseFirst({
+    connections: { acquireLease: () => Promise.reject(error) },
+    load: () => Promise.reject(new Error("loaded")),
+    now: () => noon,
+    leaseOwner: () => "owner",
+  });
+
+  const outcome = await refresh(stored, deadline).then(
+    ({ kind }) => kind,
+    ({ message }: Error) => message,
+  );
+
+  expect(outcome).toBe(expected);
+  expect(loads()).toBe(0);
+});
 
 it("loads the refresh path in one environment of all that meet an expired token", async () => {
   const { stored, environment, loads } = await expired();
