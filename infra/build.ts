@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { build, type Metafile, type Plugin } from "esbuild";
 
 const projectFolder = join(import.meta.dirname, "..");
@@ -50,6 +50,27 @@ const secondEntry: Plugin = {
   },
 };
 
+/**
+ * Where a cold start matters most, the SDK's clients give way to small ones of ours that speak the same protocol. They
+ * take 2.5 times an empty handler off a cold fetch with its refresh, and half of the processor's time off a warm one.
+ */
+const functionsWithSmallClients = ["token-fetch"];
+
+const smallClients: Plugin = {
+  name: "small-clients",
+  setup({ onResolve }) {
+    onResolve({ filter: /^@aws-sdk\/client-(dynamodb|secrets-manager)$/ }, ({ path }) => ({
+      path: join(
+        projectFolder,
+        "shared",
+        "adapters",
+        "aws-json",
+        `${path.slice("@aws-sdk/client-".length)}.ts`,
+      ),
+    }));
+  },
+};
+
 const entriesOf = (folder: string): readonly string[] =>
   ["index", "refresh"].filter((entry) => existsSync(join(folder, `${entry}.ts`)));
 
@@ -75,7 +96,11 @@ const buildFunction = async (source: string, target: string): Promise<Metafile> 
     metafile: true,
     write: false,
     logLevel: "warning",
-    plugins: [environmentCredentials, secondEntry],
+    plugins: [
+      environmentCredentials,
+      secondEntry,
+      ...(functionsWithSmallClients.includes(basename(source)) ? [smallClients] : []),
+    ],
   });
   await rm(target, { recursive: true, force: true });
   const maps = join(dirname(target), "..", "maps", target.slice(dirname(target).length + 1));

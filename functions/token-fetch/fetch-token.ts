@@ -50,8 +50,7 @@ export interface FetchTokenPorts {
   readonly connections: Pick<Connections, "findForWorkspace">;
   readonly sealer: Pick<Sealer, "open">;
   readonly cache: TokenCache;
-  /** Loads the refresh path, which a token that is good enough does not need. */
-  readonly loadRefresh: () => Promise<RefreshConnection>;
+  readonly refresh: RefreshConnection;
   readonly now: () => Date;
   /** Between 0 and 1. */
   readonly random: () => number;
@@ -200,7 +199,7 @@ interface RenewalTerms {
 const renew = async (
   stored: StoredConnection,
   { isGoodEnough, hasTime, deadline }: RenewalTerms,
-  { loadRefresh, now, report }: FetchTokenPorts,
+  { refresh, now, report }: FetchTokenPorts,
 ): Promise<RefreshOutcome> => {
   const failure = rememberedRefusal(stored, now());
   if (failure) return { kind: "refused", failure };
@@ -209,7 +208,6 @@ const renew = async (
   // Reading that the lease is held is cheaper than a write that is refused.
   if (stored.lease && stored.lease.expiresAt > now()) return { kind: "elsewhere" };
   try {
-    const refresh = await loadRefresh();
     return await refresh(stored, deadline);
   } catch (error) {
     if (!isGoodEnough) throw error;

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import { openDynamoDb } from "../../shared/adapters/dynamodb/client.ts";
 import { dynamoDbConnections } from "../../shared/adapters/dynamodb/connections.ts";
@@ -8,34 +9,57 @@ import { readEnv } from "../../shared/config.ts";
 import { errorFields, logger } from "../../shared/logger.ts";
 import { tokenFetchEnv } from "./env.ts";
 import { tokenFetchHandler } from "./handler.ts";
-import type { RefreshConnection } from "./refresh-connection.ts";
+import { inTime } from "./in-time.ts";
+import { leaseFirst } from "./lease-first.ts";
+import type { RefreshUnderLease } from "./refresh-connection.ts";
+import { stepLimits } from "./time-budget.ts";
 import { inMemoryTokenCache } from "./token-cache.ts";
 
 const env = readEnv(tokenFetchEnv);
 const now = () => new Date();
 const dynamoDb = openDynamoDb();
 const connections = dynamoDbConnections(dynamoDb, env.CONNECTIONS_TABLE);
-const sealer = joseSealer(
-  secretsManagerVaultKeys(openSecretReader(), env.VAULT_KEYS_SECRET_ARN, now),
-);
+const vaultKeys = secretsManagerVaultKeys(openSecretReader(), env.VAULT_KEYS_SECRET_ARN, now);
+const sealer = joseSealer(vaultKeys);
+
+let isKeyRead = false;
+
+/** The key is read beside the first item instead of after it; whoever needs it asks again if this fails. */
+const readKeyBeside = () => {
+  if (isKeyRead) return;
+  isKeyRead = true;
+  vaultKeys.current().catch(() => {});
+};
 
 const report = (error: unknown) => {
   logger.error("token not renewed", { failure: "internal_error", error: errorFields(error) });
 };
 
-let refresh: Promise<RefreshConnection> | undefined;
+let refresh: Promise<RefreshUnderLease> | undefined;
+
+/** A bundle of its own: msal and the vault's client are loaded by a refresh, and by nothing else. */
+const loadRefresh = () => {
+  refresh ??= import("./refresh.ts").then(({ openRefresh }) =>
+    openRefresh({ env, dynamoDb, connections, sealer, now, report }),
+  );
+  return refresh;
+};
 
 export const handler = tokenFetchHandler(env.GRAPH_ENDPOINT, {
-  connections,
+  connections: {
+    findForWorkspace: (...wanted) => {
+      readKeyBeside();
+      return connections.findForWorkspace(...wanted);
+    },
+  },
   sealer,
   cache: inMemoryTokenCache(),
-  loadRefresh: () => {
-    // A bundle of its own: msal and the vault's client are loaded by a refresh, and by nothing else.
-    refresh ??= import("./refresh.ts").then(({ openRefresh }) =>
-      openRefresh({ env, dynamoDb, connections, sealer, now, report }),
-    );
-    return refresh;
-  },
+  refresh: leaseFirst({
+    connections: { acquireLease: inTime(stepLimits.table, connections.acquireLease) },
+    load: loadRefresh,
+    now,
+    leaseOwner: randomUUID,
+  }),
   now,
   random: Math.random,
   wait: async (milliseconds) => {

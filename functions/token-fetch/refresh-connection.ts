@@ -1,4 +1,9 @@
-import type { Connections, HeldLease, StoredConnection } from "../../shared/domain/connection.ts";
+import type {
+  Connections,
+  HeldLease,
+  Lease,
+  StoredConnection,
+} from "../../shared/domain/connection.ts";
 import type {
   MicrosoftFailure,
   MicrosoftIdentity,
@@ -30,14 +35,19 @@ export type RefreshConnection = (
   deadline: Date,
 ) => Promise<RefreshOutcome>;
 
+/** A refresh by the one who holds the connection's lease. */
+export type RefreshUnderLease = (
+  connection: StoredConnection,
+  deadline: Date,
+  lease: Lease,
+) => Promise<RefreshOutcome>;
+
 export interface RefreshConnectionPorts {
-  readonly connections: Pick<Connections, "acquireLease" | "saveRefreshed" | "recordSetback">;
+  readonly connections: Pick<Connections, "saveRefreshed" | "recordSetback">;
   readonly identity: Pick<MicrosoftIdentity, "refresh">;
   readonly vault: Pick<TokenVault, "read" | "replace">;
   readonly sealer: Pick<Sealer, "seal">;
   readonly now: () => Date;
-  /** A name that no other refresh ever has. */
-  readonly leaseOwner: () => string;
   /** Whether Microsoft may be asked now, for what it has told others. */
   readonly admit: Admit;
   /** What a refresh tells of the approval of the whole tenant. */
@@ -73,24 +83,18 @@ const ownerOf = ({ id, owner, account }: StoredConnection) => ({
 });
 
 /**
- * Renews the access token of one connection, at most once at a time for all workers: nobody asks Microsoft
- * without the connection's lease, and nothing is written unless the version is still the one that was read.
+ * Renews the access token of one connection. Nothing is written unless the lease is still held and the version is
+ * still the one that was read.
  */
 export const refreshConnection =
-  (ports: RefreshConnectionPorts): RefreshConnection =>
-  async (connection, deadline) => {
-    const { connections, now, leaseOwner } = ports;
+  (ports: RefreshConnectionPorts): RefreshUnderLease =>
+  async (connection, deadline, lease) => {
+    const { connections, now } = ports;
     const { id, version } = connection;
-    const held: HeldLease = { owner: leaseOwner(), version };
-    const lease = {
-      owner: held.owner,
-      expiresAt: new Date(now().getTime() + timeBudget.lease * 1000),
-    };
-    const acquired = await connections.acquireLease(id, version, lease, now());
-    if (!acquired) return { kind: "elsewhere" };
+    const held: HeldLease = { owner: lease.owner, version };
     const savedBy = earlier(lease.expiresAt, secondsBefore(deadline, timeBudget.note));
     try {
-      return await refreshUnderLease(connection, held, savedBy, ports);
+      return await refreshInTime(connection, held, savedBy, ports);
     } catch (error) {
       // An outage of ours says nothing about the connection. Letting go of the lease is a courtesy: it
       // runs out by itself.
@@ -107,7 +111,7 @@ const earlier = (one: Date, other: Date) => (one < other ? one : other);
 const secondsBefore = (instant: Date, seconds: number) =>
   new Date(instant.getTime() - seconds * 1000);
 
-const refreshUnderLease = async (
+const refreshInTime = async (
   connection: StoredConnection,
   held: HeldLease,
   savedBy: Date,

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type * as z from "zod/mini";
 import { dynamoDbCircuits } from "../../shared/adapters/dynamodb/circuits.ts";
@@ -21,7 +20,7 @@ import {
 import { circuitBreaker } from "./circuit-breaker.ts";
 import type { tokenFetchEnv } from "./env.ts";
 import { inTime } from "./in-time.ts";
-import { type RefreshConnection, refreshConnection } from "./refresh-connection.ts";
+import { type RefreshUnderLease, refreshConnection } from "./refresh-connection.ts";
 import { tenantApproval } from "./tenant-approval.ts";
 import { stepLimits, timeBudget } from "./time-budget.ts";
 
@@ -42,7 +41,7 @@ export const openRefresh = ({
   sealer,
   now,
   report,
-}: RefreshWiring): RefreshConnection => {
+}: RefreshWiring): RefreshUnderLease => {
   const bounds = {
     tries: stepLimits.secretTries,
     tryMilliseconds: stepLimits.secretTry * 1000,
@@ -84,7 +83,6 @@ export const openRefresh = ({
   const { table, secret, tokenCall } = stepLimits;
   return refreshConnection({
     connections: {
-      acquireLease: inTime(table, connections.acquireLease),
       saveRefreshed: inTime(table, connections.saveRefreshed),
       recordSetback: inTime(table, connections.recordSetback),
     },
@@ -100,7 +98,6 @@ export const openRefresh = ({
     },
     now,
     report,
-    leaseOwner: randomUUID,
     identity: {
       refresh: msalRefresh({
         exchange: msalExchange(

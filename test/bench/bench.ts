@@ -1,89 +1,101 @@
-import { execFile } from "node:child_process";
-import { join } from "node:path";
-import { parseArgs, promisify } from "node:util";
-import * as z from "zod/mini";
-import { credentialsOf } from "../../infra/local/iam/function-credentials.ts";
-import { signIn } from "../../infra/local/microsoft/walk-sign-in.ts";
-import { postCallback, signInToProduct } from "../../infra/local/product-client.ts";
-import { type LocalStack, startLocalStack } from "../../infra/local/stack.ts";
+import { mkdir, writeFile } from "node:fs/promises";
+import { cpus } from "node:os";
+import { dirname, join } from "node:path";
+import { parseArgs } from "node:util";
+import { measureCold } from "./parts/cold.ts";
+import { measureGrowth } from "./parts/growth.ts";
+import { measureHerd } from "./parts/herd.ts";
+import { measureWarm } from "./parts/warm.ts";
+import { markdown } from "./report/markdown.ts";
+import { herdPlot, warmPlot } from "./report/plots.ts";
+import type { BenchResult } from "./result.ts";
+import { openScene } from "./scene.ts";
+import { checkTargets } from "./targets.ts";
+import { versions } from "./versions.ts";
 
 /**
- * What a token fetch costs, side by side in one run: a cold execution environment against an empty handler,
- * and fetches from memory. Ratios of medians, because milliseconds move with whatever else the machine does.
+ * What a token fetch costs beside what its peers cost, in one run on loopback: cold, warm, under a herd and in a table
+ * that grows. Ratios of rounds that were measured one after the other, because milliseconds move with whatever else
+ * the machine does.
  */
-const { values } = parseArgs({ options: { quick: { type: "boolean", default: false } } });
-const rounds = values.quick ? 5 : 21;
-const warmFetches = 2_000;
+const { values } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    check: { type: "boolean", default: false },
+    /** Writes the table and the plots of the README. */
+    report: { type: "boolean", default: false },
+    only: { type: "string", multiple: true },
+    out: { type: "string", default: join(import.meta.dirname, "results", "latest.json") },
+  },
+});
+const { quick, only } = values;
 
-const measured = z.object({ loaded: z.number(), each: z.array(z.number()) });
-const connected = z.object({ id: z.string() });
+const wants = (part: string) => only === undefined || only.includes(part);
+const begun = performance.now();
+const say = (what: string) =>
+  console.log(`${((performance.now() - begun) / 1000).toFixed(0).padStart(4)} s  ${what}`);
 
-const median = (numbers: readonly number[]) =>
-  numbers.toSorted((left, right) => left - right)[Math.floor(numbers.length / 2)] ?? Number.NaN;
-
-const connectMailbox = async (stack: LocalStack) => {
-  const product = await signInToProduct(stack.origins, "user_ines");
-  const { authorizationUrl } = await product.start();
-  const form = await signIn(authorizationUrl, {
-    username: "ben.okafor@larkfield.example",
-    consent: "accept",
-  });
-  if (!("action" in form)) throw new Error("Microsoft kept the person");
-  const { returned } = await postCallback(form);
-  if (!returned) throw new Error("the callback led nowhere");
-  const { id } = connected.parse(await (await product.complete(returned)).json());
-  return {
-    connectionId: id,
-    workspaceId: product.workspaceId,
-    run: { workflowId: "bench", runId: "1" },
-  };
-};
-
-const stack = await startLocalStack();
+say("engines, templates and bundles");
+const scene = await openScene();
+let result: BenchResult;
 try {
-  const payload = JSON.stringify(await connectMailbox(stack));
-  const tokenFetch = stack.functions.find(({ name }) => name === stack.tokenFetchFunctionName);
-  if (!tokenFetch) throw new Error("there is no token-fetch");
-  const env = {
-    ...tokenFetch.environment,
-    ...stack.endpoints,
-    AWS_REGION: stack.region,
-    ...credentialsOf(tokenFetch.name),
-    POWERTOOLS_LOG_LEVEL: "SILENT",
+  if (wants("cold")) say("cold");
+  const cold = wants("cold")
+    ? await measureCold(scene, { rounds: quick ? 9 : 25, instructions: !quick })
+    : undefined;
+  if (cold && !cold.valgrind) say("valgrind is not installed: no instructions are counted");
+  if (wants("warm")) say("warm");
+  const warm = wants("warm")
+    ? await measureWarm(scene, {
+        rounds: quick ? 3 : 5,
+        milliseconds: quick ? 250 : 700,
+        refreshes: quick ? 40 : 100,
+      })
+    : undefined;
+  if (wants("herd")) say("herd");
+  const herd = wants("herd")
+    ? await measureHerd(scene, { rounds: quick ? 1 : 3, many: 1_000 })
+    : undefined;
+  if (wants("growth")) say("growth");
+  const growth = wants("growth")
+    ? await measureGrowth(scene, {
+        sizes: quick ? [1, 1_000, 10_000] : [1, 1_000, 100_000],
+        rounds: 5,
+        milliseconds: quick ? 250 : 700,
+      })
+    : undefined;
+  result = {
+    date: new Date().toISOString(),
+    quick,
+    seconds: (performance.now() - begun) / 1000,
+    machine: { processors: cpus().length, model: cpus()[0]?.model ?? "unknown" },
+    versions: versions(),
+    bundleBytes: scene.bundleBytes,
+    ...(cold && { cold }),
+    ...(warm && { warm }),
+    ...(herd && { herd }),
+    ...(growth && { growth }),
   };
-
-  const run = async (bundle: string, invocations: number) => {
-    const startedAt = performance.now();
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      [join(import.meta.dirname, "one-environment.cjs"), bundle, payload, String(invocations)],
-      { env },
-    );
-    return { wall: performance.now() - startedAt, ...measured.parse(JSON.parse(stdout)) };
-  };
-
-  const empty: number[] = [];
-  const ours: number[] = [];
-  for (let round = 0; round < rounds; round += 1) {
-    empty.push((await run(join(import.meta.dirname, "empty-handler.cjs"), 2)).wall);
-    ours.push((await run(join(tokenFetch.codeFolder, "index.cjs"), 2)).wall);
-  }
-  const warm = (await run(join(tokenFetch.codeFolder, "index.cjs"), warmFetches)).each.slice(10);
-
-  console.log(`Node ${process.version}, ${rounds} interleaved rounds, medians`);
-  console.table([
-    {
-      what: "cold: empty handler, start to end",
-      milliseconds: median(empty).toFixed(1),
-      ratio: "1.00",
-    },
-    {
-      what: "cold: token-fetch, load and two fetches",
-      milliseconds: median(ours).toFixed(1),
-      ratio: (median(ours) / median(empty)).toFixed(2),
-    },
-    { what: "warm: a fetch from memory", milliseconds: median(warm).toFixed(3), ratio: "" },
-  ]);
 } finally {
-  await stack.close();
+  await scene.close();
+}
+
+await mkdir(dirname(values.out), { recursive: true });
+await writeFile(values.out, `${JSON.stringify(result, null, 2)}\n`);
+const table = markdown(result);
+console.log(`\n${table}`);
+if (values.report) {
+  const folder = join(import.meta.dirname, "report");
+  await writeFile(join(folder, "bench.md"), table);
+  if (result.warm) await writeFile(join(folder, "warm.svg"), warmPlot(result));
+  if (result.herd) await writeFile(join(folder, "herd.svg"), herdPlot(result));
+}
+say(`all figures are in ${values.out}`);
+
+if (values.check) {
+  const outcomes = checkTargets(result);
+  for (const { target, met, found } of outcomes) {
+    console.log(`${met ? "met   " : "MISSED"}  ${target}: ${found}`);
+  }
+  if (outcomes.some(({ met }) => !met)) process.exitCode = 1;
 }

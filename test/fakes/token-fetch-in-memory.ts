@@ -1,6 +1,7 @@
 import { circuitBreaker } from "../../functions/token-fetch/circuit-breaker.ts";
 import { type FetchTokenPorts, fetchToken } from "../../functions/token-fetch/fetch-token.ts";
 import { tokenFetchHandler } from "../../functions/token-fetch/handler.ts";
+import { leaseFirst } from "../../functions/token-fetch/lease-first.ts";
 import { refreshConnection } from "../../functions/token-fetch/refresh-connection.ts";
 import { timeBudget } from "../../functions/token-fetch/time-budget.ts";
 import { inMemoryTokenCache } from "../../functions/token-fetch/token-cache.ts";
@@ -99,33 +100,37 @@ export const tokenFetchInMemory = ({
       },
       sealer: stores.sealer,
       cache: inMemoryTokenCache(),
-      loadRefresh: async () => {
-        loads += 1;
-        return refreshConnection({
-          ...stores,
-          now,
-          leaseOwner: () => {
-            leases += 1;
-            return `lease-${leases}`;
-          },
-          admit: circuitBreaker({
-            circuits,
-            onOpened: (_, fault) => opened.push(fault),
+      refresh: leaseFirst({
+        connections: stores.connections,
+        now,
+        leaseOwner: () => {
+          leases += 1;
+          return `lease-${leases}`;
+        },
+        load: async () => {
+          loads += 1;
+          return refreshConnection({
+            ...stores,
             now,
-            random: () => random,
-          }),
-          approval: {
-            lost: async ({ id }) => {
-              losses.push(id);
+            admit: circuitBreaker({
+              circuits,
+              onOpened: (_, fault) => opened.push(fault),
+              now,
+              random: () => random,
+            }),
+            approval: {
+              lost: async ({ id }) => {
+                losses.push(id);
+              },
+              returned: async ({ id }) => {
+                returns.push(id);
+              },
             },
-            returned: async ({ id }) => {
-              returns.push(id);
-            },
-          },
-          onNarrowed: (_, missing) => narrowed.push(missing),
-          report: (error) => reported.push(error),
-        });
-      },
+            onNarrowed: (_, missing) => narrowed.push(missing),
+            report: (error) => reported.push(error),
+          });
+        },
+      }),
       now,
       random: () => random,
       wait: async (milliseconds) => {

@@ -1,6 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
@@ -18,6 +24,8 @@ export interface SecretsManagerOptions {
   readonly region?: string;
   readonly accountId?: string;
   readonly now?: () => Date;
+  /** How requests reach it: plain HTTP by default. */
+  readonly createServer?: (listener: RequestListener) => Server;
 }
 
 export interface RunningSecretsManager {
@@ -64,6 +72,7 @@ export const startSecretsManager = async (
 ): Promise<RunningSecretsManager> => {
   const { port = 0, folder, now = () => new Date() } = options;
   const { region = "eu-west-1", accountId = "000000000000" } = options;
+  const { createServer = createHttpServer } = options;
   const file = folder === undefined ? undefined : await openSecretsFile(folder);
   const secrets = new StoredSecrets(file?.secrets ?? [], region, accountId);
   const faults = new Faults();

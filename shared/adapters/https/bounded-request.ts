@@ -15,6 +15,8 @@ export interface Bounds {
   readonly largestAnswerBytes: number;
   /** Requests to any other origin are a bug or an attack. */
   readonly origin: string;
+  /** Keeps the connection open for the next one; only for requests that are repeated. */
+  readonly keepsAlive?: boolean;
 }
 
 export interface BoundedAnswer {
@@ -38,6 +40,9 @@ const handler = new NodeHttpHandler({
   httpAgent: { keepAlive: false },
   httpsAgent: { keepAlive: false },
 });
+
+/** Connections that are kept open: the next request saves the handshake, or finds a dead one and is repeated. */
+const keepingHandler = new NodeHttpHandler({ connectionTimeout: 1_000 });
 
 const readBounded = async (stream: Readable, largestBytes: number): Promise<string> => {
   const chunks: Buffer[] = [];
@@ -63,12 +68,12 @@ const readBounded = async (stream: Readable, largestBytes: number): Promise<stri
  */
 export const boundedRequest = async (
   { method, url, headers, body }: BoundedRequest,
-  { milliseconds, largestAnswerBytes, origin }: Bounds,
+  { milliseconds, largestAnswerBytes, origin, keepsAlive = false }: Bounds,
 ): Promise<BoundedAnswer> => {
   if (url.origin !== new URL(origin).origin) throw new Error("a request to an unlisted host");
   const deadline = AbortSignal.timeout(milliseconds);
   try {
-    const { response } = await handler.handle(
+    const { response } = await (keepsAlive ? keepingHandler : handler).handle(
       new HttpRequest({
         method,
         protocol: url.protocol,

@@ -54,6 +54,8 @@ export const secretsManagerVaultKeys = (
     current: currentKey,
 
     async byId(id) {
+      // The current one may be on its way, and is mostly the one that is wanted.
+      if (!known.has(id)) await current?.key.catch(() => {});
       let key = known.get(id);
       if (!key) {
         key = readSecret(secretArn, id).then(keyOf);

@@ -287,7 +287,7 @@ describe("a token that still satisfies the caller", () => {
     const { connect, environment } = tokenFetchInMemory();
     await connect({ expiresInSeconds: 200 });
     const { ports } = environment();
-    const broken = { ...ports, loadRefresh: () => Promise.reject(new Error("no such bundle")) };
+    const broken = { ...ports, refresh: () => Promise.reject(new Error("no such bundle")) };
     const wanted = {
       connectionId: alicesConnection,
       workspaceId: alice.workspaceId,

@@ -29,8 +29,7 @@ const expired = async (script: TokenFetchScript = {}) => {
       const deadline = secondsAfter(rig.clock.now(), remainingSeconds);
       const stored = await rig.stored();
       if (!stored) throw new Error("not connected");
-      const refresh = await ports.loadRefresh();
-      return { renewing: refresh(stored, deadline), reported, calls, narrowed };
+      return { renewing: ports.refresh(stored, deadline), reported, calls, narrowed };
     },
     tokenInVault: async () => {
       const entry = (await rig.stored())?.vaultEntry ?? "";

@@ -128,3 +128,25 @@ it("takes no key for gone while the whole secret is", async () => {
   state.versions.set("v1", "first value");
   expect((await keys.byId("v1"))?.id).toBe("v1");
 });
+
+it("waits for the current key when it is on its way, instead of reading it twice", async () => {
+  const { keys, state } = vault();
+
+  const [current, named] = await Promise.all([keys.current(), keys.byId("v1")]);
+
+  expect(named).toEqual(current);
+  expect(state.reads).toHaveLength(1);
+});
+
+it("reads a key by its id although the current one could not be read a moment before", async () => {
+  const { keys, state } = vault();
+  state.outage = true;
+  const failed = keys.current().catch(() => {
+    state.outage = false;
+    return "no key";
+  });
+  const named = keys.byId("v1");
+
+  expect(await failed).toBe("no key");
+  expect((await named)?.id).toBe("v1");
+});

@@ -1,0 +1,62 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+
+export interface FetchRun {
+  readonly fetches: number;
+  readonly seconds: number;
+  readonly cpuMilliseconds: number;
+  readonly times: readonly number[];
+}
+
+export interface HerdRun {
+  readonly waits: readonly number[];
+  /** Codes of those that got no token. */
+  readonly failures: readonly string[];
+}
+
+export interface FetchOrder {
+  readonly events: readonly object[];
+  readonly callers: number;
+  readonly milliseconds: number;
+  /** Each event is used once, however long it takes. */
+  readonly once?: boolean;
+}
+
+export interface BenchWorker {
+  fetch(order: FetchOrder): Promise<FetchRun>;
+  herd(order: { readonly event: object; readonly calls?: number }): Promise<HerdRun>;
+  prepare(options: object): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** A process that holds environments of one contender. What they log goes nowhere, but is written. */
+export const startWorker = async (
+  bundle: string,
+  env: Readonly<Record<string, string>>,
+  count = 1,
+): Promise<BenchWorker> => {
+  const worker = fork(join(import.meta.dirname, "worker.cjs"), {
+    env,
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
+  });
+  await once(worker, "message");
+  const order = async <Answer>(name: string, input: object): Promise<Answer> => {
+    const answered = once(worker, "message") as Promise<[{ answer: Answer; error?: string }]>;
+    worker.send({ order: name, ...input });
+    const [{ answer, error }] = await answered;
+    if (error) throw new Error(error);
+    return answer;
+  };
+  await order("load", { bundle, count });
+  return {
+    fetch: (input) => order("fetch", input),
+    herd: (input) => order("herd", input),
+    prepare: (input) => order("prepare", input),
+    stop: async () => {
+      const ended = once(worker, "exit");
+      worker.disconnect();
+      await ended;
+    },
+  };
+};
