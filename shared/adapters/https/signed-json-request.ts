@@ -55,9 +55,9 @@ const failureIn = ({ status, body }: BoundedAnswer): FailedCall => {
   return { kind, message, isPassing: isThrottled || status >= 500 };
 };
 
-/** As Lambda hands them over, for the life of the environment. */
-const environmentCredentials = () => {
-  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = process.env;
+/** As Lambda hands them over, for the life of the execution environment. */
+export const environmentCredentials = (environment = process.env) => {
+  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = environment;
   return {
     accessKeyId: AWS_ACCESS_KEY_ID ?? "",
     secretAccessKey: AWS_SECRET_ACCESS_KEY ?? "",
