@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
-import { copyFile, mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { build, type Metafile, type Plugin } from "esbuild";
@@ -53,18 +53,19 @@ const secondEntry: Plugin = {
 };
 
 /**
- * msal signs the assertions of certificates with a package that brings twelve others; it is evaluated by the first one
- * that is signed, and not by every cold start.
+ * msal signs the assertions of certificates with a package that brings twelve others. It stays a file of its own, loaded
+ * when the first one is signed.
  */
-const lazyAssertionSigner: Plugin = {
-  name: "lazy-assertion-signer",
+const assertionSigner: Plugin = {
+  name: "assertion-signer",
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^jsonwebtoken$/ }, ({ namespace }) =>
-      namespace === "lazy" ? undefined : { path: "jsonwebtoken", namespace: "lazy" },
+    onResolve({ filter: /^jsonwebtoken$/ }, ({ kind }) =>
+      kind === "entry-point" ? undefined : { path: "jsonwebtoken", namespace: "assertion-signer" },
     );
-    onLoad({ filter: /.*/, namespace: "lazy" }, ({ path }) => ({
-      contents: `export default new Proxy({}, { get: (_, name) => require("${path}")[name] });`,
-      resolveDir: projectFolder,
+    onResolve({ filter: /^\.\/jsonwebtoken\.cjs$/ }, ({ path }) => ({ path, external: true }));
+    onLoad({ filter: /.*/, namespace: "assertion-signer" }, () => ({
+      contents:
+        'export default new Proxy({}, { get: (_, name) => require("./jsonwebtoken.cjs")[name] });',
     }));
   },
 };
@@ -93,25 +94,25 @@ const addCodeCache = async (target: string, entry: string): Promise<void> => {
   const parts = join(import.meta.dirname, "code-cache");
   const bundle = join(target, `${entry}.js`);
   const [v8] = process.versions.v8.split("-");
-  await rename(join(target, `${entry}.cjs`), bundle);
-  await copyFile(join(parts, "load.cjs"), join(target, `${entry}.cjs`));
+  const loader = join(target, `${entry}.cjs`);
   await promisify(execFile)(
     process.execPath,
     [
       ...["--hash-seed=1", "--random-seed=1", join(parts, "write.cjs")],
-      ...[bundle, `${bundle}.${process.arch}-${v8}`],
+      ...[loader, bundle, `${bundle}.${process.arch}-${v8}`],
     ],
     { env: {} },
   );
+  await copyFile(join(parts, "load.cjs"), loader);
 };
 
 const entriesOf = (folder: string): readonly string[] =>
   ["index", "refresh"].filter((entry) => existsSync(join(folder, `${entry}.ts`)));
 
-const buildFunction = async (source: string, target: string): Promise<Metafile> => {
-  const { metafile, outputFiles } = await build({
+const bundle = (source: string, target: string, entries: readonly string[]) =>
+  build({
     absWorkingDir: projectFolder,
-    entryPoints: entriesOf(source).map((entry) => join(source, `${entry}.ts`)),
+    entryPoints: entries.map((entry) => ({ in: entry, out: basename(entry, ".ts") })),
     outdir: target,
     outExtension: { ".js": ".cjs" },
     bundle: true,
@@ -133,10 +134,24 @@ const buildFunction = async (source: string, target: string): Promise<Metafile> 
     plugins: [
       environmentCredentials,
       secondEntry,
-      lazyAssertionSigner,
+      assertionSigner,
       ...(tunedFunctions.includes(basename(source)) ? [smallClients] : []),
     ],
   });
+
+/** Of a function that loads msal: it may sign assertions. */
+const signsAssertions = ({ outputs }: Metafile): boolean =>
+  Object.values(outputs).some(({ imports }) =>
+    imports.some(({ path }) => path === "./jsonwebtoken.cjs"),
+  );
+
+const buildFunction = async (source: string, target: string): Promise<Metafile> => {
+  const entries = entriesOf(source).map((entry) => join(source, `${entry}.ts`));
+  let built = await bundle(source, target, entries);
+  if (signsAssertions(built.metafile)) {
+    built = await bundle(source, target, [...entries, "jsonwebtoken"]);
+  }
+  const { metafile, outputFiles } = built;
   await rm(target, { recursive: true, force: true });
   const maps = join(dirname(target), "..", "maps", target.slice(dirname(target).length + 1));
   await Promise.all([mkdir(target, { recursive: true }), mkdir(maps, { recursive: true })]);

@@ -16,11 +16,11 @@ const readCache = () => {
   }
 };
 
-// As Node.js wraps a CommonJS module; `write.cjs` must do the same.
-const before = "(function (exports, require, module, __filename, __dirname) {";
-const script = new Script(`${before}${readFileSync(bundle, "utf8")}\n})`, {
+// The bundle is a function already, wrapped as Node.js wraps a CommonJS module, and plain ASCII.
+const source = readFileSync(bundle, "latin1");
+const script = new Script(source, {
   filename: bundle,
-  columnOffset: -before.length,
+  columnOffset: -(source.indexOf("{") + 1),
   cachedData: readCache(),
 });
 if (script.cachedDataRejected) {

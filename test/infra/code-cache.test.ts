@@ -16,7 +16,7 @@ exports.neighbour = () => require("./neighbour.cjs");`;
 let folder = "";
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "code-cache-"));
-  writeFileSync(join(folder, "index.js"), bundle);
+  writeFileSync(join(folder, "bundle.js"), bundle);
   writeFileSync(join(folder, "neighbour.cjs"), 'module.exports = "beside it";');
   copyFileSync(join(parts, "load.cjs"), join(folder, "index.cjs"));
 });
@@ -25,7 +25,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const writeCache = (name = cacheName) => {
   execFileSync(process.execPath, [
     ...["--hash-seed=1", "--random-seed=1", join(parts, "write.cjs")],
-    ...[join(folder, "index.js"), join(folder, name)],
+    ...["bundle.js", "index.js", name].map((file) => join(folder, file)),
   ]);
   return readFileSync(join(folder, name));
 };
@@ -63,12 +63,14 @@ it("leaves a bundle the exports, the neighbours and the places in its stack that
 });
 
 it("may be missing: the bundle is compiled as ever", () => {
+  writeCache("of another machine");
+
   expect(evaluated("b.answer()")).toBe("42\n");
 });
 
 it.for([
   ["of another bundle", () => writeCache().subarray(0, -200)],
-  ["that is no cache", () => Buffer.from("not a cache")],
+  ["that is no cache", () => Buffer.from("x".repeat(writeCache().length))],
 ] as const)(
   "%s is refused, which one line in the log says, and the bundle is compiled as ever",
   ([, cache]) => {

@@ -56,8 +56,8 @@ const failureIn = ({ status, body }: BoundedAnswer): FailedCall => {
 };
 
 /** As Lambda hands them over, for the life of the execution environment. */
-export const environmentCredentials = (environment = process.env) => {
-  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = environment;
+export const environmentCredentials = () => {
+  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = process.env;
   return {
     accessKeyId: AWS_ACCESS_KEY_ID ?? "",
     secretAccessKey: AWS_SECRET_ACCESS_KEY ?? "",

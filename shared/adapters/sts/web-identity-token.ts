@@ -66,7 +66,7 @@ export const stsWebIdentityToken = (
   const signer = new SignatureV4({
     service: "sts",
     region,
-    credentials: environmentCredentials(environment),
+    credentials: environmentCredentials(),
     sha256: Sha256,
   });
   const body = new URLSearchParams({
