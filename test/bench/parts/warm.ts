@@ -33,7 +33,7 @@ const firstExpired = 50_000;
 
 export const cardName = "msal plugin over Secrets Manager (the card)";
 
-const numbered = (first: number, count: number) =>
+export const numbered = (first: number, count: number) =>
   Array.from({ length: count }, (_, index) => first + index);
 
 /** Not all at once: the engine is one process. */
