@@ -54,7 +54,7 @@ describe("what the bundles hold", () => {
 
   it("the refresh path is a file of its own that holds msal, and no client of the AWS SDK either", () => {
     const refresh = packages("token-fetch", "refresh.cjs");
-    const source = readFileSync(join(folder, "functions", "token-fetch", "index.js"), "utf8");
+    const source = readFileSync(join(folder, "functions", "token-fetch", "index.cjs"), "utf8");
 
     expect(refresh).toContain("@azure/msal-node");
     expect(refresh.filter((name) => name.startsWith("@aws-sdk/client-"))).toEqual([]);

@@ -89,9 +89,8 @@ export const secretsManagerClientCredential = (
 ): AppCredentials & StoredCredential => {
   let kept: { readonly stored: readonly Stored[]; readonly readAt: number } | undefined;
 
-  let reading: Promise<readonly Stored[]> | undefined;
-
-  const readStored = async (): Promise<readonly Stored[]> => {
+  const read = async (fresh: boolean): Promise<readonly Stored[]> => {
+    if (kept && !fresh && now().getTime() - kept.readAt <= keptMilliseconds) return kept.stored;
     const { value } = await readSecret(secretArn);
     const { certificates = [], clientSecrets = [] } = payload.parse(parseSecretJson(value));
     const stored = [
@@ -100,15 +99,6 @@ export const secretsManagerClientCredential = (
     ];
     kept = { stored, readAt: now().getTime() };
     return stored;
-  };
-
-  /** Whoever asks while it is being read waits for that. */
-  const read = async (fresh: boolean): Promise<readonly Stored[]> => {
-    if (kept && !fresh && now().getTime() - kept.readAt <= keptMilliseconds) return kept.stored;
-    reading ??= readStored().finally(() => {
-      reading = undefined;
-    });
-    return reading;
   };
 
   return {

@@ -1,17 +1,13 @@
-import { createSecretKey, randomBytes, webcrypto } from "node:crypto";
+import { randomBytes, webcrypto } from "node:crypto";
 import fc from "fast-check";
 import { CompactEncrypt } from "jose";
 import { describe, expect, it } from "vitest";
-import type { VaultKey } from "../../../../shared/adapters/jwe/opener.ts";
-import { jweSealer } from "../../../../shared/adapters/jwe/sealer.ts";
+import { joseSealer, type VaultKey } from "../../../../shared/adapters/jose/sealer.ts";
 import { attemptId, connectionId, workspaceId } from "../../../../shared/domain/ids.ts";
 import type { Binding } from "../../../../shared/domain/sealer.ts";
 import { Secret } from "../../../../shared/domain/secret.ts";
 
-const newKey = (id: string, bytes = 32): VaultKey => ({
-  id,
-  key: createSecretKey(randomBytes(bytes)),
-});
+const newKey = (id: string): VaultKey => ({ id, key: new Uint8Array(randomBytes(32)) });
 
 /** Vault keys that a test rotates: the first one is current. */
 const vaultKeys = (...keys: VaultKey[]) => ({
@@ -51,7 +47,7 @@ const elsewhere: readonly (readonly [string, Binding])[] = [
 const b64 = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
 
 it("opens what it sealed, in the same place", async () => {
-  const sealer = jweSealer(vaultKeys(newKey("k1")));
+  const sealer = joseSealer(vaultKeys(newKey("k1")));
   await fc.assert(
     fc.asyncProperty(fc.string({ unit: "grapheme" }), async (plaintext) => {
       const sealed = await sealer.seal(new Secret(plaintext), accessToken);
@@ -62,7 +58,7 @@ it("opens what it sealed, in the same place", async () => {
 });
 
 it.for([2, 5, 12])("seals tokens of %i KB", async (kilobytes) => {
-  const sealer = jweSealer(vaultKeys(newKey("k1")));
+  const sealer = joseSealer(vaultKeys(newKey("k1")));
   const token = "t".repeat(kilobytes * 1024);
 
   const sealed = await sealer.seal(new Secret(token), accessToken);
@@ -71,7 +67,7 @@ it.for([2, 5, 12])("seals tokens of %i KB", async (kilobytes) => {
 });
 
 it("writes JWE with dir and A256GCM, and neither the text nor the ids in clear", async () => {
-  const sealed = await jweSealer(vaultKeys(newKey("k1"))).seal(new Secret("planted"), accessToken);
+  const sealed = await joseSealer(vaultKeys(newKey("k1"))).seal(new Secret("planted"), accessToken);
 
   const [header = "", encryptedKey] = sealed.split(".");
   const decoded = JSON.parse(Buffer.from(header, "base64url").toString());
@@ -81,7 +77,7 @@ it("writes JWE with dir and A256GCM, and neither the text nor the ids in clear",
 });
 
 it("opens the same binding however its members are ordered", async () => {
-  const sealer = jweSealer(vaultKeys(newKey("k1")));
+  const sealer = joseSealer(vaultKeys(newKey("k1")));
   const sealed = await sealer.seal(new Secret("text"), accessToken);
   const reordered: Binding = {
     workspaceId: workspaceId("w1"),
@@ -94,14 +90,14 @@ it("opens the same binding however its members are ordered", async () => {
 
 describe("refuses", () => {
   it.for(elsewhere)("text that was moved to %s", async ([, binding]) => {
-    const sealer = jweSealer(vaultKeys(newKey("k1")));
+    const sealer = joseSealer(vaultKeys(newKey("k1")));
     const sealed = await sealer.seal(new Secret("text"), accessToken);
 
     await expect(sealer.open(sealed, binding)).rejects.toThrow();
   });
 
   it("text of one attempt in another, and its answer in the place of its secrets", async () => {
-    const sealer = jweSealer(vaultKeys(newKey("k1")));
+    const sealer = joseSealer(vaultKeys(newKey("k1")));
     const [one, two] = [attemptId("att_1"), attemptId("att_2")];
     const sealed = await sealer.seal(new Secret("text"), {
       purpose: "parked_answer",
@@ -117,7 +113,7 @@ describe("refuses", () => {
   });
 
   it("a single bit that flipped, wherever it is", async () => {
-    const sealer = jweSealer(vaultKeys(newKey("k1")));
+    const sealer = joseSealer(vaultKeys(newKey("k1")));
     const sealed = await sealer.seal(new Secret("a secret text"), accessToken);
     const parts = sealed.split(".");
     for (const [index, part] of parts.entries()) {
@@ -133,7 +129,7 @@ describe("refuses", () => {
   });
 
   it("text that was cut, lengthened or emptied", async () => {
-    const sealer = jweSealer(vaultKeys(newKey("k1")));
+    const sealer = joseSealer(vaultKeys(newKey("k1")));
     const sealed = await sealer.seal(new Secret("a secret text"), accessToken);
     const [header, , iv, text = "", tag = ""] = sealed.split(".");
 
@@ -155,7 +151,7 @@ describe("refuses", () => {
   });
 
   it("a piece of one sealed text in another", async () => {
-    const sealer = jweSealer(vaultKeys(newKey("k1")));
+    const sealer = joseSealer(vaultKeys(newKey("k1")));
     const mine = (await sealer.seal(new Secret("mine"), accessToken)).split(".");
     const theirs = (
       await sealer.seal(new Secret("theirs"), { ...accessToken, workspaceId: workspaceId("w2") })
@@ -171,7 +167,7 @@ describe("refuses", () => {
 
   it("a key that the vault does not keep, without trying another", async () => {
     const keys = vaultKeys(newKey("k1"));
-    const sealed = await jweSealer(keys).seal(new Secret("text"), accessToken);
+    const sealed = await joseSealer(keys).seal(new Secret("text"), accessToken);
     const asked: string[] = [];
     const withoutIt = {
       ...vaultKeys(newKey("k2")),
@@ -181,14 +177,14 @@ describe("refuses", () => {
       },
     };
 
-    await expect(jweSealer(withoutIt).open(sealed, accessToken)).rejects.toThrow("no such key");
+    await expect(joseSealer(withoutIt).open(sealed, accessToken)).rejects.toThrow("no such key");
     expect(asked).toEqual(["k1"]);
   });
 
   it("another key under the same id", async () => {
-    const sealed = await jweSealer(vaultKeys(newKey("k1"))).seal(new Secret("text"), accessToken);
+    const sealed = await joseSealer(vaultKeys(newKey("k1"))).seal(new Secret("text"), accessToken);
 
-    await expect(jweSealer(vaultKeys(newKey("k1"))).open(sealed, accessToken)).rejects.toThrow();
+    await expect(joseSealer(vaultKeys(newKey("k1"))).open(sealed, accessToken)).rejects.toThrow();
   });
 
   it.for([
@@ -197,32 +193,28 @@ describe("refuses", () => {
     { alg: "A256KW", enc: "A256GCM", bytes: 32 },
     { alg: "A256GCMKW", enc: "A256GCM", bytes: 32 },
   ])("$alg with $enc, even under a key of the vault", async ({ alg, enc, bytes }) => {
-    const key = newKey("k1", bytes);
-    const sealed = await jweSealer(vaultKeys(newKey("k1"))).seal(new Secret("text"), accessToken);
+    const key = { id: "k1", key: new Uint8Array(randomBytes(bytes)) };
+    const sealed = await joseSealer(vaultKeys(newKey("k1"))).seal(new Secret("text"), accessToken);
     const { bnd } = JSON.parse(Buffer.from(sealed.split(".")[0] ?? "", "base64url").toString());
     const weaker = await new CompactEncrypt(new TextEncoder().encode("text"))
       .setProtectedHeader({ alg, enc, kid: "k1", bnd })
       .encrypt(key.key);
 
-    await expect(jweSealer(vaultKeys(key)).open(weaker, accessToken)).rejects.toThrow();
+    await expect(joseSealer(vaultKeys(key)).open(weaker, accessToken)).rejects.toThrow();
   });
 
   it("a header that names no key or no place, under the right key", async () => {
     const key = newKey("k1");
-    const sealer = jweSealer(vaultKeys(key));
+    const sealer = joseSealer(vaultKeys(key));
     const sealed = await sealer.seal(new Secret("text"), accessToken);
     const { bnd } = JSON.parse(Buffer.from(sealed.split(".")[0] ?? "", "base64url").toString());
 
     for (const header of [{ kid: "k1" }, { bnd }, { kid: "k1", bnd: "" }, { kid: 7, bnd }]) {
       const iv = randomBytes(12);
       const protectedHeader = b64({ alg: "dir", enc: "A256GCM", ...header });
-      const cryptoKey = await webcrypto.subtle.importKey(
-        "raw",
-        key.key.export(),
-        "AES-GCM",
-        false,
-        ["encrypt"],
-      );
+      const cryptoKey = await webcrypto.subtle.importKey("raw", key.key, "AES-GCM", false, [
+        "encrypt",
+      ]);
       const output = Buffer.from(
         await webcrypto.subtle.encrypt(
           { name: "AES-GCM", iv, additionalData: Buffer.from(protectedHeader), tagLength: 128 },
@@ -244,7 +236,7 @@ describe("refuses", () => {
 
 it("seals under the newest key, and still opens what older keys sealed", async () => {
   const keys = vaultKeys(newKey("k1"));
-  const sealer = jweSealer(keys);
+  const sealer = joseSealer(keys);
   const old = await sealer.seal(new Secret("old"), accessToken);
 
   keys.keys.unshift(newKey("k2"));
@@ -258,7 +250,7 @@ it("seals under the newest key, and still opens what older keys sealed", async (
 });
 
 it("never uses an IV twice", async () => {
-  const sealer = jweSealer(vaultKeys(newKey("k1")));
+  const sealer = joseSealer(vaultKeys(newKey("k1")));
 
   const ivs = await Promise.all(
     Array.from({ length: 2_000 }, async () => {
