@@ -72,7 +72,6 @@ describe("what is installed", () => {
       "@azure/msal-node", // requests to Microsoft's token endpoint
       "@middy/core", // what all HTTP endpoints share
       "@smithy/core", // with the next two: GetSecretValue without a second client
-      "@smithy/node-http-handler", // and bounded requests to Microsoft
       "@smithy/signature-v4",
       "email-providers", // where anybody may have an address, no organisation is to be asked
       "jose", // ID tokens, and the seal of what is stored

@@ -5,7 +5,7 @@ import { dynamoDbConsentRequests } from "../../shared/adapters/dynamodb/consent-
 import { dynamoDbTenantConsents } from "../../shared/adapters/dynamodb/tenant-consents.ts";
 import { isFreeMailDomain } from "../../shared/adapters/email-providers/free-mail.ts";
 import { idTokenVerifier } from "../../shared/adapters/jose/id-token.ts";
-import { joseSealer } from "../../shared/adapters/jose/sealer.ts";
+import { jweSealer } from "../../shared/adapters/jwe/sealer.ts";
 import { authorizationUrl } from "../../shared/adapters/microsoft/authorization-url.ts";
 import { classifyRedirect } from "../../shared/adapters/microsoft/failure-table.ts";
 import { msalExchange } from "../../shared/adapters/microsoft/msal-exchange.ts";
@@ -56,7 +56,7 @@ export const handler = adminConsentCallbackHandler(env, {
   meaningOf: classifyRedirect,
   tenants: microsoftTenants(microsoft, now),
   isFreeMailDomain,
-  sealer: joseSealer(secretsManagerVaultKeys(readSecret, env.VAULT_KEYS_SECRET_ARN, now)),
+  sealer: jweSealer(secretsManagerVaultKeys(readSecret, env.VAULT_KEYS_SECRET_ARN, now)),
   authorizationUrl: authorizationUrl({ ...microsoft, redirectUri: env.REDIRECT_URI }),
   proofUrl: authorizationUrl({
     ...microsoft,

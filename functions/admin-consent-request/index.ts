@@ -5,7 +5,7 @@ import { dynamoDbConsentRequests } from "../../shared/adapters/dynamodb/consent-
 import { dynamoDbMailLedger } from "../../shared/adapters/dynamodb/mail-ledger.ts";
 import { dynamoDbTenantConsents } from "../../shared/adapters/dynamodb/tenant-consents.ts";
 import { isFreeMailDomain } from "../../shared/adapters/email-providers/free-mail.ts";
-import { joseSealer } from "../../shared/adapters/jose/sealer.ts";
+import { jweSealer } from "../../shared/adapters/jwe/sealer.ts";
 import { microsoftTenants } from "../../shared/adapters/microsoft/tenants.ts";
 import { openSecretReader } from "../../shared/adapters/secrets-manager/read-secret.ts";
 import { secretsManagerVaultKeys } from "../../shared/adapters/secrets-manager/vault-keys.ts";
@@ -35,7 +35,7 @@ export const handler = adminConsentRequestHandler(env, {
     now,
   ),
   isFreeMailDomain,
-  sealer: joseSealer(secretsManagerVaultKeys(openSecretReader(), env.VAULT_KEYS_SECRET_ARN, now)),
+  sealer: jweSealer(secretsManagerVaultKeys(openSecretReader(), env.VAULT_KEYS_SECRET_ARN, now)),
   approvalUrl: (token) => new URL(`/admin-consent/${token.reveal()}`, env.API_URL),
   sendMail: ({ to, reference, ...mail }) =>
     mailer.send({

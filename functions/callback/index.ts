@@ -1,6 +1,6 @@
 import { dynamoDbAttempts } from "../../shared/adapters/dynamodb/authorization-attempts.ts";
 import { openDynamoDb } from "../../shared/adapters/dynamodb/client.ts";
-import { joseSealer } from "../../shared/adapters/jose/sealer.ts";
+import { jweSealer } from "../../shared/adapters/jwe/sealer.ts";
 import { openSecretReader } from "../../shared/adapters/secrets-manager/read-secret.ts";
 import { secretsManagerVaultKeys } from "../../shared/adapters/secrets-manager/vault-keys.ts";
 import { readEnv } from "../../shared/config.ts";
@@ -12,6 +12,6 @@ const now = () => new Date();
 
 export const handler = callbackHandler(env, {
   attempts: dynamoDbAttempts(openDynamoDb(), env.ATTEMPTS_TABLE),
-  sealer: joseSealer(secretsManagerVaultKeys(openSecretReader(), env.VAULT_KEYS_SECRET_ARN, now)),
+  sealer: jweSealer(secretsManagerVaultKeys(openSecretReader(), env.VAULT_KEYS_SECRET_ARN, now)),
   now,
 });

@@ -4,7 +4,7 @@ import { dynamoDbConnections } from "../../shared/adapters/dynamodb/connections.
 import { dynamoDbTenantConsents } from "../../shared/adapters/dynamodb/tenant-consents.ts";
 import { isFreeMailDomain } from "../../shared/adapters/email-providers/free-mail.ts";
 import { idTokenVerifier } from "../../shared/adapters/jose/id-token.ts";
-import { joseSealer } from "../../shared/adapters/jose/sealer.ts";
+import { jweSealer } from "../../shared/adapters/jwe/sealer.ts";
 import { classifyRedirect } from "../../shared/adapters/microsoft/failure-table.ts";
 import { graphMailboxes } from "../../shared/adapters/microsoft/mailboxes.ts";
 import { msalExchange } from "../../shared/adapters/microsoft/msal-exchange.ts";
@@ -59,7 +59,7 @@ export const handler = completeHandler(env, {
     prefix: env.TOKEN_VAULT_PREFIX,
     kmsKeyArn: env.TOKEN_VAULT_KEY_ARN,
   }),
-  sealer: joseSealer(secretsManagerVaultKeys(readSecret, env.VAULT_KEYS_SECRET_ARN, now)),
+  sealer: jweSealer(secretsManagerVaultKeys(readSecret, env.VAULT_KEYS_SECRET_ARN, now)),
   personalAccounts: env.PERSONAL_ACCOUNTS,
   consents: dynamoDbTenantConsents(dynamoDb, env.TENANT_CONSENTS_TABLE, {
     clientId: env.MICROSOFT_CLIENT_ID,

@@ -2,7 +2,7 @@ import { dynamoDbAttempts } from "../../shared/adapters/dynamodb/authorization-a
 import { openDynamoDb } from "../../shared/adapters/dynamodb/client.ts";
 import { dynamoDbConnections } from "../../shared/adapters/dynamodb/connections.ts";
 import { dynamoDbTenantConsents } from "../../shared/adapters/dynamodb/tenant-consents.ts";
-import { joseSealer } from "../../shared/adapters/jose/sealer.ts";
+import { jweSealer } from "../../shared/adapters/jwe/sealer.ts";
 import { adminConsentUrl } from "../../shared/adapters/microsoft/admin-consent-url.ts";
 import { authorizationUrl } from "../../shared/adapters/microsoft/authorization-url.ts";
 import { openSecretReader } from "../../shared/adapters/secrets-manager/read-secret.ts";
@@ -19,7 +19,7 @@ const dynamoDb = openDynamoDb();
 export const handler = startHandler(env, {
   attempts: dynamoDbAttempts(dynamoDb, env.ATTEMPTS_TABLE),
   connections: dynamoDbConnections(dynamoDb, env.CONNECTIONS_TABLE),
-  sealer: joseSealer(secretsManagerVaultKeys(openSecretReader(), env.VAULT_KEYS_SECRET_ARN, now)),
+  sealer: jweSealer(secretsManagerVaultKeys(openSecretReader(), env.VAULT_KEYS_SECRET_ARN, now)),
   authorizationUrl: authorizationUrl({
     loginEndpoint: env.MICROSOFT_LOGIN_ENDPOINT,
     clientId: env.MICROSOFT_CLIENT_ID,

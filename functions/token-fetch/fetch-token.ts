@@ -24,7 +24,8 @@ const earlyRefreshSeconds = 300;
 /** Spreads refreshes of tokens that expire together. */
 const jitterSeconds = 60;
 
-const shortestPollMilliseconds = 100;
+const shortestPollMilliseconds = 50;
+const pollGrowth = 1.5;
 const longestPollMilliseconds = 1_000;
 
 export interface TokenRequest {
@@ -65,6 +66,9 @@ const secondsUntil = (instant: Date, now: Date) => (instant.getTime() - now.getT
 
 const satisfies = ({ accessTokenExpiresAt }: StoredConnection, minTtlSeconds: number, now: Date) =>
   secondsUntil(accessTokenExpiresAt, now) >= minTtlSeconds;
+
+const isHeld = ({ lease }: StoredConnection, now: Date) =>
+  lease !== undefined && lease.expiresAt > now;
 
 /** A token this young that is still too short for the caller will be no longer when it is asked for again. */
 const justRenewedSeconds = 60;
@@ -141,10 +145,16 @@ export const fetchToken = async (
     deadline.getTime() - timeBudget.refresh * 1000,
   );
   let isOvertaken = false;
-  for (let poll = shortestPollMilliseconds; ; poll = Math.min(poll * 2, longestPollMilliseconds)) {
-    const stored = await connections.findForWorkspace(connectionId, workspaceId, {
-      consistent: true,
-    });
+  /** That somebody refreshes it is reason enough to wait; nothing else is done by what may be out of date. */
+  let held = seen && isHeld(seen, now()) ? seen : undefined;
+  for (
+    let poll = shortestPollMilliseconds;
+    ;
+    poll = Math.min(poll * pollGrowth, longestPollMilliseconds)
+  ) {
+    const stored =
+      held ?? (await connections.findForWorkspace(connectionId, workspaceId, { consistent: true }));
+    held = undefined;
     if (!stored) return fail(notFound);
     const isJustEnough = isReadable(stored) && isJustRenewed(stored, now());
     if (isJustEnough && !satisfies(stored, minTtlSeconds, now())) return fail(livesTooShort);
@@ -206,7 +216,7 @@ const renew = async (
   // Without the time for a refresh, only what others store counts.
   if (!hasTime) return { kind: "elsewhere" };
   // Reading that the lease is held is cheaper than a write that is refused.
-  if (stored.lease && stored.lease.expiresAt > now()) return { kind: "elsewhere" };
+  if (isHeld(stored, now())) return { kind: "elsewhere" };
   try {
     return await refresh(stored, deadline);
   } catch (error) {

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import { openDynamoDb } from "../../shared/adapters/dynamodb/client.ts";
 import { dynamoDbConnections } from "../../shared/adapters/dynamodb/connections.ts";
-import { joseSealer } from "../../shared/adapters/jose/sealer.ts";
+import { jweOpener } from "../../shared/adapters/jwe/opener.ts";
 import { openSecretReader } from "../../shared/adapters/secrets-manager/read-secret.ts";
 import { secretsManagerVaultKeys } from "../../shared/adapters/secrets-manager/vault-keys.ts";
 import { readEnv } from "../../shared/config.ts";
@@ -12,15 +12,15 @@ import { tokenFetchHandler } from "./handler.ts";
 import { inTime } from "./in-time.ts";
 import { leaseFirst } from "./lease-first.ts";
 import type { RefreshUnderLease } from "./refresh-connection.ts";
-import { stepLimits } from "./time-budget.ts";
+import { secretBounds, stepLimits } from "./time-budget.ts";
 import { inMemoryTokenCache } from "./token-cache.ts";
 
 const env = readEnv(tokenFetchEnv);
 const now = () => new Date();
 const dynamoDb = openDynamoDb();
 const connections = dynamoDbConnections(dynamoDb, env.CONNECTIONS_TABLE);
-const vaultKeys = secretsManagerVaultKeys(openSecretReader(), env.VAULT_KEYS_SECRET_ARN, now);
-const sealer = joseSealer(vaultKeys);
+const readSecret = openSecretReader(process.env, secretBounds);
+const vaultKeys = secretsManagerVaultKeys(readSecret, env.VAULT_KEYS_SECRET_ARN, now);
 
 let isKeyRead = false;
 
@@ -40,7 +40,7 @@ let refresh: Promise<RefreshUnderLease> | undefined;
 /** A bundle of its own: msal and the vault's client are loaded by a refresh, and by nothing else. */
 const loadRefresh = () => {
   refresh ??= import("./refresh.ts").then(({ openRefresh }) =>
-    openRefresh({ env, dynamoDb, connections, sealer, now, report }),
+    openRefresh({ env, dynamoDb, connections, readSecret, vaultKeys, now, report }),
   );
   return refresh;
 };
@@ -52,7 +52,7 @@ export const handler = tokenFetchHandler(env.GRAPH_ENDPOINT, {
       return connections.findForWorkspace(...wanted);
     },
   },
-  sealer,
+  sealer: jweOpener(vaultKeys),
   cache: inMemoryTokenCache(),
   refresh: leaseFirst({
     connections: { acquireLease: inTime(stepLimits.table, connections.acquireLease) },

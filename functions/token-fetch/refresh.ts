@@ -2,15 +2,17 @@ import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type * as z from "zod/mini";
 import { dynamoDbCircuits } from "../../shared/adapters/dynamodb/circuits.ts";
 import { dynamoDbTenantConsents } from "../../shared/adapters/dynamodb/tenant-consents.ts";
+import type { VaultKeys } from "../../shared/adapters/jwe/opener.ts";
+import { jweSealer } from "../../shared/adapters/jwe/sealer.ts";
+import type { AppCredentials } from "../../shared/adapters/microsoft/app-credential.ts";
 import { msalExchange } from "../../shared/adapters/microsoft/msal-exchange.ts";
 import { openAppCredentials } from "../../shared/adapters/microsoft/open-app-credentials.ts";
 import { msalRefresh } from "../../shared/adapters/microsoft/refresh.ts";
 import { openSecretsManager } from "../../shared/adapters/secrets-manager/client.ts";
-import { openSecretReader } from "../../shared/adapters/secrets-manager/read-secret.ts";
+import type { ReadSecret } from "../../shared/adapters/secrets-manager/read-secret.ts";
 import { secretsManagerTokenVault } from "../../shared/adapters/secrets-manager/token-vault.ts";
 import type { Connections } from "../../shared/domain/connection.ts";
 import { requestedScopeSet } from "../../shared/domain/permissions.ts";
-import type { Sealer } from "../../shared/domain/sealer.ts";
 import {
   logApprovalStep,
   logCredentialFallback,
@@ -22,31 +24,38 @@ import type { tokenFetchEnv } from "./env.ts";
 import { inTime } from "./in-time.ts";
 import { type RefreshUnderLease, refreshConnection } from "./refresh-connection.ts";
 import { tenantApproval } from "./tenant-approval.ts";
-import { stepLimits, timeBudget } from "./time-budget.ts";
+import { secretBounds, stepLimits, timeBudget } from "./time-budget.ts";
 
 export interface RefreshWiring {
   readonly env: z.output<typeof tokenFetchEnv>;
   readonly dynamoDb: DynamoDBClient;
   readonly connections: Connections;
-  readonly sealer: Sealer;
+  readonly readSecret: ReadSecret;
+  readonly vaultKeys: VaultKeys;
   readonly now: () => Date;
   readonly report: (error: unknown) => void;
 }
+
+/** The first credential is read beside the refresh token, not after it; whoever needs it asks again if this fails. */
+const readAhead = (credentials: AppCredentials) => {
+  credentials
+    .inOrder()
+    [Symbol.asyncIterator]()
+    .next()
+    .catch(() => {});
+};
 
 /** The second entry of this function's bundle. What the first one has loaded is handed over. */
 export const openRefresh = ({
   env,
   dynamoDb,
   connections,
-  sealer,
+  readSecret,
+  vaultKeys,
   now,
   report,
 }: RefreshWiring): RefreshUnderLease => {
-  const bounds = {
-    tries: stepLimits.secretTries,
-    tryMilliseconds: stepLimits.secretTry * 1000,
-  };
-  const vault = secretsManagerTokenVault(openSecretsManager(bounds), {
+  const vault = secretsManagerTokenVault(openSecretsManager(secretBounds), {
     prefix: env.TOKEN_VAULT_PREFIX,
     kmsKeyArn: env.TOKEN_VAULT_KEY_ARN,
   });
@@ -80,13 +89,15 @@ export const openRefresh = ({
     now,
     random: Math.random,
   });
+  const credentials = openAppCredentials(env, readSecret, now, secretBounds);
+  readAhead(credentials);
   const { table, secret, tokenCall } = stepLimits;
   return refreshConnection({
     connections: {
       saveRefreshed: inTime(table, connections.saveRefreshed),
       recordSetback: inTime(table, connections.recordSetback),
     },
-    sealer: { seal: inTime(secret, sealer.seal) },
+    sealer: { seal: inTime(secret, jweSealer(vaultKeys).seal) },
     vault: { read: inTime(secret, vault.read), replace: inTime(secret, vault.replace) },
     admit: async (connection) => {
       const { stop, tell } = await admit(connection);
@@ -106,7 +117,7 @@ export const openRefresh = ({
             loginEndpoint: env.MICROSOFT_LOGIN_ENDPOINT,
             clientId: env.MICROSOFT_CLIENT_ID,
           },
-          openAppCredentials(env, openSecretReader(process.env, bounds), now, bounds),
+          credentials,
           {
             now,
             onFallback: logCredentialFallback,

@@ -10,6 +10,12 @@ export const stepLimits = {
   tokenCall: 6,
 } as const;
 
+/** For whoever reads a secret. */
+export const secretBounds = {
+  tries: stepLimits.secretTries,
+  tryMilliseconds: stepLimits.secretTry * 1000,
+} as const;
+
 const { table, secret, tokenCall } = stepLimits;
 
 /** Kept of the lease for what must follow Microsoft's answer: the sealing, whose key may be read for it, and the item. */

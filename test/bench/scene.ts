@@ -16,7 +16,7 @@ import { credentialsOf } from "../../infra/local/iam/function-credentials.ts";
 import { localStage } from "../../infra/local/local-stage.ts";
 import { openDynamoDb } from "../../shared/adapters/dynamodb/client.ts";
 import { dynamoDbConnections } from "../../shared/adapters/dynamodb/connections.ts";
-import { joseSealer } from "../../shared/adapters/jose/sealer.ts";
+import { jweSealer } from "../../shared/adapters/jwe/sealer.ts";
 import { openSecretsManager } from "../../shared/adapters/secrets-manager/client.ts";
 import { openSecretReader } from "../../shared/adapters/secrets-manager/read-secret.ts";
 import { secretsManagerTokenVault } from "../../shared/adapters/secrets-manager/token-vault.ts";
@@ -188,7 +188,7 @@ export const openScene = async (): Promise<Scene> => {
   });
   const now = () => new Date();
   const connections = dynamoDbConnections(dynamoDb, env.CONNECTIONS_TABLE);
-  const sealer = joseSealer(
+  const sealer = jweSealer(
     secretsManagerVaultKeys(openSecretReader(), env.VAULT_KEYS_SECRET_ARN, now),
   );
   const vault = secretsManagerTokenVault(secretsManager, {

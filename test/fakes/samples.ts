@@ -1,4 +1,6 @@
-import { joseSealer } from "../../shared/adapters/jose/sealer.ts";
+import { createSecretKey } from "node:crypto";
+import type { VaultKeys } from "../../shared/adapters/jwe/opener.ts";
+import { jweSealer } from "../../shared/adapters/jwe/sealer.ts";
 import {
   connectionIdOf,
   objectId,
@@ -88,13 +90,16 @@ export const microsoftFailure = (
   ...changes,
 });
 
-const key = { id: "key-1", key: new Uint8Array(32).fill(7) };
+const key = { id: "key-1", key: createSecretKey(Buffer.alloc(32, 7)) };
 
-/** The real sealer under a constant key. */
-export const sampleSealer = joseSealer({
+/** A constant key. */
+export const sampleVaultKeys: VaultKeys = {
   current: async () => key,
   byId: async (id) => {
     if (id !== key.id) throw new Error("there is no such key");
     return key;
   },
-});
+};
+
+/** The real sealer under it. */
+export const sampleSealer = jweSealer(sampleVaultKeys);

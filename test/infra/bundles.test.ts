@@ -54,7 +54,10 @@ describe("what the bundles hold", () => {
 
   it("the refresh path is a file of its own that holds msal, and no client of the AWS SDK either", () => {
     const refresh = packages("token-fetch", "refresh.cjs");
-    const source = readFileSync(join(folder, "functions", "token-fetch", "index.cjs"), "utf8");
+    const source = readFileSync(
+      join(folder, "functions", "token-fetch", "index.bundle.js"),
+      "utf8",
+    );
 
     expect(refresh).toContain("@azure/msal-node");
     expect(refresh.filter((name) => name.startsWith("@aws-sdk/client-"))).toEqual([]);
@@ -96,6 +99,17 @@ describe("what the bundles hold", () => {
 
     expect(all.length).toBeGreaterThan(0);
     expect(doubtful).toEqual([]);
+  });
+
+  // https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html: of files of one name Lambda takes .js, .mjs, .cjs.
+  it("the file that Lambda takes for a handler is the one that has it", () => {
+    const first = Object.keys(built).map((name) =>
+      [".js", ".mjs", ".cjs"].find((end) =>
+        existsSync(join(folder, "functions", name, `index${end}`)),
+      ),
+    );
+
+    expect(new Set(first)).toEqual(new Set([".cjs"]));
   });
 
   it("source maps stay out of what is deployed", () => {

@@ -1,6 +1,5 @@
-import { addAbortSignal, Readable } from "node:stream";
-import { HttpRequest } from "@smithy/core/protocols";
-import { NodeHttpHandler } from "@smithy/node-http-handler";
+import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from "node:http";
+import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 
 export interface BoundedRequest {
   readonly method: "GET" | "POST";
@@ -21,7 +20,7 @@ export interface Bounds {
 
 export interface BoundedAnswer {
   readonly status: number;
-  /** Names in lower case. */
+  /** Names in lower case; what stands in several fields, joined by commas. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
@@ -35,29 +34,26 @@ export class NoAnswer extends Error {
  * A new connection for every request: while Lambda freezes an environment the other side closes what is open,
  * and these requests are not repeated when they meet a dead connection. TLS sessions are resumed all the same.
  */
-const handler = new NodeHttpHandler({
-  connectionTimeout: 3_000,
-  httpAgent: { keepAlive: false },
-  httpsAgent: { keepAlive: false },
-});
+const closing = { http: new HttpAgent(), https: new HttpsAgent() };
 
 /** Connections that are kept open: the next request saves the handshake, or finds a dead one and is repeated. */
-const keepingHandler = new NodeHttpHandler({ connectionTimeout: 1_000 });
-
-const readBounded = async (stream: Readable, largestBytes: number): Promise<string> => {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of stream) {
-    const bytes = Buffer.from(chunk);
-    size += bytes.length;
-    if (size > largestBytes) {
-      stream.destroy();
-      throw new NoAnswer("the answer is too large");
-    }
-    chunks.push(bytes);
-  }
-  return Buffer.concat(chunks).toString("utf8");
+const keeping = {
+  http: new HttpAgent({ keepAlive: true }),
+  https: new HttpsAgent({ keepAlive: true }),
 };
+
+const readBounded = (response: IncomingMessage, largestBytes: number): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    response.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      chunks.push(chunk);
+      if (size > largestBytes) response.destroy(new NoAnswer("the answer is too large"));
+    });
+    response.on("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
+    response.on("error", reject);
+  });
 
 /**
  * One HTTP exchange that ends in time, in size and at the address it was meant for: it follows no redirect
@@ -71,32 +67,37 @@ export const boundedRequest = async (
   { milliseconds, largestAnswerBytes, origin, keepsAlive = false }: Bounds,
 ): Promise<BoundedAnswer> => {
   if (url.origin !== new URL(origin).origin) throw new Error("a request to an unlisted host");
-  const deadline = AbortSignal.timeout(milliseconds);
+  const agents = keepsAlive ? keeping : closing;
+  const [request, agent] =
+    url.protocol === "https:" ? [requestHttps, agents.https] : [requestHttp, agents.http];
   try {
-    const { response } = await (keepsAlive ? keepingHandler : handler).handle(
-      new HttpRequest({
+    return await new Promise<BoundedAnswer>((resolve, reject) => {
+      const sent = request(url, {
         method,
-        protocol: url.protocol,
-        hostname: url.hostname,
-        ...(url.port && { port: Number(url.port) }),
-        path: url.pathname,
-        query: Object.fromEntries(url.searchParams),
+        agent,
         headers: {
           ...headers,
           host: url.host,
-          ...(body !== undefined && { "content-length": String(Buffer.byteLength(body)) }),
+          ...(body !== undefined && { "content-length": Buffer.byteLength(body) }),
         },
-        ...(body !== undefined && { body }),
-      }),
-      { abortSignal: deadline },
-    );
-    if (!(response.body instanceof Readable)) throw new NoAnswer("the answer has no body");
-    const stream = addAbortSignal(deadline, response.body);
-    return {
-      status: response.statusCode,
-      headers: response.headers,
-      body: await readBounded(stream, largestAnswerBytes),
-    };
+        signal: AbortSignal.timeout(milliseconds),
+      });
+      sent.on("error", reject);
+      sent.on("response", (response) => {
+        readBounded(response, largestAnswerBytes).then(
+          (text) =>
+            resolve({
+              status: response.statusCode ?? 0,
+              headers: Object.fromEntries(
+                Object.entries(response.headers).map(([name, value]) => [name, String(value)]),
+              ),
+              body: text,
+            }),
+          reject,
+        );
+      });
+      sent.end(body);
+    });
   } catch (error) {
     if (error instanceof NoAnswer) throw error;
     // Network errors carry addresses and sometimes requests: only their kind is kept.

@@ -55,8 +55,8 @@ const failureIn = ({ status, body }: BoundedAnswer): FailedCall => {
   return { kind, message, isPassing: isThrottled || status >= 500 };
 };
 
-/** As Lambda hands them over, for the life of the environment. */
-const environmentCredentials = () => {
+/** As Lambda hands them over, for the life of the execution environment. */
+export const environmentCredentials = () => {
   const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = process.env;
   return {
     accessKeyId: AWS_ACCESS_KEY_ID ?? "",

@@ -89,8 +89,9 @@ export const secretsManagerClientCredential = (
 ): AppCredentials & StoredCredential => {
   let kept: { readonly stored: readonly Stored[]; readonly readAt: number } | undefined;
 
-  const read = async (fresh: boolean): Promise<readonly Stored[]> => {
-    if (kept && !fresh && now().getTime() - kept.readAt <= keptMilliseconds) return kept.stored;
+  let reading: Promise<readonly Stored[]> | undefined;
+
+  const readStored = async (): Promise<readonly Stored[]> => {
     const { value } = await readSecret(secretArn);
     const { certificates = [], clientSecrets = [] } = payload.parse(parseSecretJson(value));
     const stored = [
@@ -99,6 +100,15 @@ export const secretsManagerClientCredential = (
     ];
     kept = { stored, readAt: now().getTime() };
     return stored;
+  };
+
+  /** Whoever asks while it is being read waits for that. */
+  const read = async (fresh: boolean): Promise<readonly Stored[]> => {
+    if (kept && !fresh && now().getTime() - kept.readAt <= keptMilliseconds) return kept.stored;
+    reading ??= readStored().finally(() => {
+      reading = undefined;
+    });
+    return reading;
   };
 
   return {

@@ -1,5 +1,5 @@
-import { hkdfSync } from "node:crypto";
-import type { VaultKey, VaultKeys } from "../jose/sealer.ts";
+import { createSecretKey, hkdfSync } from "node:crypto";
+import type { VaultKey, VaultKeys } from "../jwe/opener.ts";
 import { type ReadSecret, SecretNotFound, type SecretVersion } from "./read-secret.ts";
 
 /** A new key is taken up this long after Secrets Manager made it current. */
@@ -9,10 +9,10 @@ const currentKeptMilliseconds = 5 * 60 * 1000;
  * The secret's value is a long random text made by Secrets Manager; the key is derived from it, so that
  * provisioning and rotation need no code of ours. RFC 5869
  */
-const keyOf = ({ versionId, value }: SecretVersion): VaultKey => ({
-  id: versionId,
-  key: new Uint8Array(hkdfSync("sha256", value.reveal(), "", "outlook-connect vault key", 32)),
-});
+const keyOf = ({ versionId, value }: SecretVersion): VaultKey => {
+  const bytes = hkdfSync("sha256", value.reveal(), "", "outlook-connect vault key", 32);
+  return { id: versionId, key: createSecretKey(new Uint8Array(bytes)) };
+};
 
 /**
  * Vault keys in Secrets Manager: each version of one secret is a key, named by its version id. An

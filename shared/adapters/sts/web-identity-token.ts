@@ -1,9 +1,9 @@
-import { fromEnv } from "@aws-sdk/credential-provider-env";
 import { Sha256 } from "@smithy/core/checksum";
 import { HttpRequest } from "@smithy/core/protocols";
 import { SignatureV4 } from "@smithy/signature-v4";
 import { Secret } from "../../domain/secret.ts";
 import { type BoundedAnswer, boundedRequest, NoAnswer } from "../https/bounded-request.ts";
+import { environmentCredentials } from "../https/signed-json-request.ts";
 
 /** What Microsoft takes for the audience of a federated credential, the only one in its public cloud. */
 export const tokenExchangeAudience = "api://AzureADTokenExchange";
@@ -66,7 +66,7 @@ export const stsWebIdentityToken = (
   const signer = new SignatureV4({
     service: "sts",
     region,
-    credentials: fromEnv(),
+    credentials: environmentCredentials(),
     sha256: Sha256,
   });
   const body = new URLSearchParams({

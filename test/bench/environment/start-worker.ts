@@ -1,5 +1,6 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
+import { constants, setPriority } from "node:os";
 import { join } from "node:path";
 
 export interface FetchRun {
@@ -40,6 +41,8 @@ export const startWorker = async (
     env,
     stdio: ["ignore", "ignore", "ignore", "ipc"],
   });
+  // The engines stand for services that are somewhere else: workers do not take their processor away.
+  if (worker.pid !== undefined) setPriority(worker.pid, constants.priority.PRIORITY_LOW);
   await once(worker, "message");
   const order = async <Answer>(name: string, input: object): Promise<Answer> => {
     const answered = once(worker, "message") as Promise<[{ answer: Answer; error?: string }]>;

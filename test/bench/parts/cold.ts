@@ -29,6 +29,7 @@ interface Variant {
   readonly name: string;
   readonly bundle: string;
   readonly event: object;
+  readonly transport: "http" | "https";
   readonly prepare?: () => Promise<void>;
 }
 
@@ -54,8 +55,9 @@ const healthy = 1;
 const expired = 2;
 
 /**
- * A whole execution environment: process, the builtins of Lambda's runtime client, bundle, two fetches, end. Over TLS,
- * as AWS and Microsoft are reached; Microsoft answers at once here, since its time is not ours.
+ * A whole execution environment: process, the builtins of Lambda's runtime client, bundle, two fetches, end. A hit is
+ * over TLS, as AWS is reached, and a refresh is not: three handshakes would hide what the contenders differ in.
+ * Microsoft answers at once here, since its time is not ours.
  */
 export const measureCold = async (
   scene: Scene,
@@ -63,34 +65,38 @@ export const measureCold = async (
 ): Promise<ColdResult> => {
   const { engines, ours, card, emptyBundle } = scene;
   const transport = engines.origins.https ? "https" : "http";
-  const env = scene.environment(transport);
   for (const contender of [ours, card]) await contender.store(healthy, 4_000);
   const hit = ({ name, bundle, event }: Contender): Variant => ({
     name: `${name}: hit`,
     bundle,
     event: event(healthy),
+    transport,
   });
   const refresh = ({ name, bundle, event, store }: Contender): Variant => ({
     name: `${name}: refresh`,
     bundle,
     event: event(expired),
+    transport: "http",
     prepare: () => store(expired, -10),
   });
-  const empty: Variant = { name: "empty handler", bundle: emptyBundle, event: {} };
+  const empty: Variant = { name: "empty handler", bundle: emptyBundle, event: {}, transport };
   const variants = [empty, hit(card), hit(ours), refresh(card), refresh(ours)];
 
   await engines.setMicrosoft(0);
   const runs = new Map<string, Awaited<ReturnType<typeof runEnvironment>>[]>();
   for (let round = 0; round < rounds; round += 1) {
-    for (const { name, bundle, event, prepare } of variants) {
+    for (const { name, bundle, event, transport, prepare } of variants) {
       await prepare?.();
+      const env = scene.environment(transport);
       const run = await runEnvironment({ bundle, event, invocations: 2, env });
       runs.set(name, [...(runs.get(name) ?? []), run]);
     }
   }
   const counted = new Map<string, number>();
-  for (const { name, bundle, event, prepare } of hasValgrind && instructions ? variants : []) {
+  for (const variant of hasValgrind && instructions ? variants : []) {
+    const { name, bundle, event, transport, prepare } = variant;
     await prepare?.();
+    const env = scene.environment(transport);
     const { stderr } = await runEnvironment({
       ...{ bundle, event, env, invocations: 2 },
       nodeOptions: countingNode,

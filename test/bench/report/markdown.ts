@@ -17,7 +17,7 @@ const short = (number: number): string => {
 const coldTable = ({ cold }: BenchResult): readonly string[] =>
   cold
     ? [
-        `Cold: a process from start to end, with two fetches, over ${cold.transport === "https" ? "TLS" : "plain HTTP (no openssl here)"}; medians of ${cold.rounds} interleaved rounds.`,
+        `Cold: a process from start to end, with two fetches, ${cold.transport === "https" ? "a hit over TLS and a refresh over plain HTTP" : "over plain HTTP (no openssl here)"}; medians of ${cold.rounds} interleaved rounds.`,
         table(
           ["", "ms", "× empty handler", "load", "1st fetch", "2nd fetch", "million instructions"],
           cold.rows.map((one) => [

@@ -526,7 +526,7 @@ describe("while somebody else holds the lease", () => {
     const fetched = await fetch();
 
     expect(seen(fetched)).toEqual({ token: "theirs", source: "table", degraded: false });
-    expect(waits).toHaveLength(2);
+    expect(waits).toHaveLength(3);
     expect(identity.refreshed).toEqual([]);
   });
 
