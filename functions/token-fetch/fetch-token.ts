@@ -24,6 +24,9 @@ const earlyRefreshSeconds = 300;
 /** Spreads refreshes of tokens that expire together. */
 const jitterSeconds = 60;
 
+/** What a refresh takes at least, nearly all of it Microsoft's. Reading earlier would find the same lease. */
+const usualRefreshMilliseconds = 150;
+
 const shortestPollMilliseconds = 50;
 const pollGrowth = 1.5;
 const longestPollMilliseconds = 1_000;
@@ -70,6 +73,14 @@ const satisfies = ({ accessTokenExpiresAt }: StoredConnection, minTtlSeconds: nu
 const isHeld = ({ lease }: StoredConnection, now: Date) =>
   lease !== undefined && lease.expiresAt > now;
 
+/** How long somebody else is probably busy yet. By the lease's end: clocks may differ, so it is bounded both ways. */
+const usuallyLeft = ({ lease }: StoredConnection, now: Date): number => {
+  // Who was not given a lease that was free when it read has met somebody who has begun just now.
+  const lasts = lease ? lease.expiresAt.getTime() - now.getTime() : timeBudget.lease * 1000;
+  const age = timeBudget.lease * 1000 - lasts;
+  return Math.min(Math.max(usualRefreshMilliseconds - age, 0), usualRefreshMilliseconds);
+};
+
 /** A token this young that is still too short for the caller will be no longer when it is asked for again. */
 const justRenewedSeconds = 60;
 
@@ -79,13 +90,17 @@ const isJustRenewed = (stored: StoredConnection, now: Date) => {
   return isInUse && age >= 0 && age < justRenewedSeconds;
 };
 
+/** Nothing in the item tells the outcome of a refresh before it is tried. */
+const isRenewable = (stored: StoredConnection, now: Date) =>
+  !rememberedRefusal(stored, now) && !isJustRenewed(stored, now);
+
 /**
  * Hands out a token with at least `minTtlSeconds` left, or says who must act.
  *
  * A stored token that is good enough costs one read of one item, or none while this environment remembers
- * it. Only then, in this order: a consistent read, a refresh under the lease, or waiting for whoever holds
- * the lease. While a stored token satisfies the caller, a refresh that fails or that somebody else does
- * never keeps the caller from it.
+ * it. Only then: a refresh under the lease, or waiting for whoever holds it and reading again, consistently.
+ * While a stored token satisfies the caller, a refresh that fails or that somebody else does never keeps the
+ * caller from it.
  */
 export const fetchToken = async (
   { connectionId, workspaceId, minTtlSeconds, deadline }: TokenRequest,
@@ -145,16 +160,20 @@ export const fetchToken = async (
     deadline.getTime() - timeBudget.refresh * 1000,
   );
   let isOvertaken = false;
-  /** That somebody refreshes it is reason enough to wait; nothing else is done by what may be out of date. */
-  let held = seen && isHeld(seen, now()) ? seen : undefined;
+  /**
+   * What may be out of date is good enough to wait for whoever refreshes it, and to try for the lease, which is given
+   * for the newest version only. Nothing else is done by it.
+   */
+  let first = seen && isRenewable(seen, now()) ? seen : undefined;
   for (
     let poll = shortestPollMilliseconds;
     ;
     poll = Math.min(poll * pollGrowth, longestPollMilliseconds)
   ) {
     const stored =
-      held ?? (await connections.findForWorkspace(connectionId, workspaceId, { consistent: true }));
-    held = undefined;
+      first ??
+      (await connections.findForWorkspace(connectionId, workspaceId, { consistent: true }));
+    first = undefined;
     if (!stored) return fail(notFound);
     const isJustEnough = isReadable(stored) && isJustRenewed(stored, now());
     if (isJustEnough && !satisfies(stored, minTtlSeconds, now())) return fail(livesTooShort);
@@ -184,8 +203,9 @@ export const fetchToken = async (
         const how = { degraded: false, source: "table" } as const;
         const served = isGoodEnough ? await serve(stored, how) : undefined;
         if (served) return succeed(served);
-        if (now().getTime() + poll > givesUpAt) return fail(refreshedElsewhere);
-        await wait(poll * (0.5 + random()));
+        const pause = usuallyLeft(stored, now()) + poll * (0.5 + random());
+        if (now().getTime() + pause > givesUpAt) return fail(refreshedElsewhere);
+        await wait(pause);
         break;
       }
       case "overtaken":

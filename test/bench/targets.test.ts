@@ -38,6 +38,7 @@ const herdRow = (environments: number, changes: Partial<HerdRow> = {}): HerdRow 
   writes: { UpdateItem: 2 },
   readsPerFetch: 3,
   failures: 0,
+  firstWait: 190,
   medianWait: 200,
   worstWait: 300,
   ...changes,

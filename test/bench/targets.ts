@@ -66,8 +66,7 @@ export const checkTargets = ({
         row.name === "ours" && row.environments === environments && row.secondsLeft < 0 === isOver,
     );
   const table = warmRow("ours, from the table", 1);
-  const one = herdRow(1, true)?.medianWait;
-  const hundred = herdRow(100, true)?.medianWait;
+  const hundred = herdRow(100, true);
   const waiting = (row: HerdRow | undefined) => row && Math.max(0, row.readsPerFetch - 2);
 
   return [
@@ -119,9 +118,10 @@ export const checkTargets = ({
       waiting(herdRow(100, false)),
       0,
     ),
+    // One refresh beside it: a hundred processes share this machine, and so does the one that refreshes.
     atMost(
-      "5 median wait of 100 environments, times one refresh",
-      hundred !== undefined && one !== undefined ? hundred / one : undefined,
+      "5 median wait of 100 environments, times one refresh in the same herd",
+      hundred && hundred.medianWait / hundred.firstWait,
       largestHerdTimesOne,
     ),
     exactly(

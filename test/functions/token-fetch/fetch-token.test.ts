@@ -169,6 +169,29 @@ describe("a token that has run out", () => {
     expect(await item()).toMatchObject({ version: 2, lease: undefined, lastRefreshedAt: noon });
   });
 
+  it("costs one read to renew: the lease is given for the version that was read, or not at all", async () => {
+    const { connect, environment } = tokenFetchInMemory();
+    await connect({ expiresInSeconds: -1 });
+    const { fetch, reads } = environment();
+
+    expect(seen(await fetch())).toMatchObject({ token: "renewed-1" });
+    expect(reads).toEqual([false]);
+  });
+
+  it("is not renewed again by who has read an old version of it, but read again", async () => {
+    const rig = tokenFetchInMemory();
+    await rig.connect({ expiresInSeconds: -1 });
+    const old = await rig.stored();
+    await rig.environment().fetch();
+    const { fetch, reads } = rig.environment(async (name, call) =>
+      name === "connections.findForWorkspace" && reads.length === 1 ? old : call(),
+    );
+
+    expect(seen(await fetch())).toEqual({ token: "renewed-1", source: "table", degraded: false });
+    expect(reads).toEqual([false, true]);
+    expect(rig.identity.refreshed).toHaveLength(1);
+  });
+
   it.for(microsoftFailureKinds)("is not served when Microsoft says %s", async (kind) => {
     const { connect, environment } = tokenFetchInMemory({
       refresh: async () => fail(microsoftFailure(kind)),
