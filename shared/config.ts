@@ -68,9 +68,17 @@ export const supportEnv = { SUPPORT_EMAIL: name };
 /** The keys that seal what the tables hold; the secret is named here, never held. */
 export const vaultKeysEnv = { VAULT_KEYS_SECRET_ARN: secretArn };
 
+/** Refresh tokens that are items of a table, whatever vault new ones go to. */
+export const refreshTokensEnv = { REFRESH_TOKENS_TABLE: name };
+
+/** Every refresh token's secret is named below this prefix, and permissions are granted on it. */
+export const tokenVaultPrefixEnv = { TOKEN_VAULT_PREFIX: name };
+
 export const tokenVaultEnv = {
-  /** Every refresh token's secret is named below this prefix, and permissions are granted on it. */
-  TOKEN_VAULT_PREFIX: name,
+  ...refreshTokensEnv,
+  ...tokenVaultPrefixEnv,
+  /** Where refresh tokens are kept; those that are in the other vault move at their next refresh. */
+  TOKEN_VAULT: z.enum(["secrets-manager", "table"]),
   /** The customer-managed KMS key under which the secrets are kept. */
   TOKEN_VAULT_KEY_ARN: secretArn,
 };

@@ -55,6 +55,8 @@ export interface LogFields {
     readonly refused: number;
     readonly left: number;
   };
+  /** What a run of the sweep did, by vault entries; metrics count it. */
+  readonly sweptVault?: { readonly seen: number; readonly erased: number; readonly left: number };
   /** Refresh tokens by their age in days; metrics read them. */
   readonly refreshTokenAges?: Readonly<Record<string, number>>;
   /** Of the oldest refresh token; an alarm watches it. */

@@ -2,6 +2,7 @@ import { dynamoDbAttempts } from "../../shared/adapters/dynamodb/authorization-a
 import { openDynamoDb } from "../../shared/adapters/dynamodb/client.ts";
 import { dynamoDbConnections } from "../../shared/adapters/dynamodb/connections.ts";
 import { dynamoDbTenantConsents } from "../../shared/adapters/dynamodb/tenant-consents.ts";
+import { dynamoDbTokenVault } from "../../shared/adapters/dynamodb/token-vault.ts";
 import { isFreeMailDomain } from "../../shared/adapters/email-providers/free-mail.ts";
 import { idTokenVerifier } from "../../shared/adapters/jose/id-token.ts";
 import { jweSealer } from "../../shared/adapters/jwe/sealer.ts";
@@ -17,6 +18,7 @@ import { secretsManagerTokenVault } from "../../shared/adapters/secrets-manager/
 import { secretsManagerVaultKeys } from "../../shared/adapters/secrets-manager/vault-keys.ts";
 import { readEnv } from "../../shared/config.ts";
 import { requestedScopeSet } from "../../shared/domain/permissions.ts";
+import { tokenVaults } from "../../shared/domain/token-vaults.ts";
 import {
   errorFields,
   logApprovalStep,
@@ -36,6 +38,7 @@ const microsoft = {
   loginEndpoint: env.MICROSOFT_LOGIN_ENDPOINT,
   clientId: env.MICROSOFT_CLIENT_ID,
 };
+const sealer = jweSealer(secretsManagerVaultKeys(readSecret, env.VAULT_KEYS_SECRET_ARN, now));
 const credentials = openAppCredentials(env, readSecret, now);
 
 export const handler = completeHandler(env, {
@@ -55,11 +58,17 @@ export const handler = completeHandler(env, {
   },
   meaningOf: classifyRedirect,
   mailboxes: graphMailboxes(env.GRAPH_ENDPOINT),
-  vault: secretsManagerTokenVault(openSecretsManager(), {
-    prefix: env.TOKEN_VAULT_PREFIX,
-    kmsKeyArn: env.TOKEN_VAULT_KEY_ARN,
-  }),
-  sealer: jweSealer(secretsManagerVaultKeys(readSecret, env.VAULT_KEYS_SECRET_ARN, now)),
+  vault: tokenVaults(
+    {
+      "secrets-manager": secretsManagerTokenVault(openSecretsManager(), {
+        prefix: env.TOKEN_VAULT_PREFIX,
+        kmsKeyArn: env.TOKEN_VAULT_KEY_ARN,
+      }),
+      table: dynamoDbTokenVault(dynamoDb, env.REFRESH_TOKENS_TABLE, sealer, now),
+    },
+    env.TOKEN_VAULT,
+  ),
+  sealer,
   personalAccounts: env.PERSONAL_ACCOUNTS,
   consents: dynamoDbTenantConsents(dynamoDb, env.TENANT_CONSENTS_TABLE, {
     clientId: env.MICROSOFT_CLIENT_ID,

@@ -12,7 +12,8 @@ import type {
 import { missingScopes, requestedScopes } from "../../shared/domain/permissions.ts";
 import type { Problem } from "../../shared/domain/problem.ts";
 import type { Sealer } from "../../shared/domain/sealer.ts";
-import type { TokenVault } from "../../shared/domain/token-vault.ts";
+import type { Secret } from "../../shared/domain/secret.ts";
+import type { TokenVaults } from "../../shared/domain/token-vaults.ts";
 import type { Admission, Admit } from "./circuit-breaker.ts";
 import { afterOutage, setbackOf, tokenFailureOf } from "./refresh-failures.ts";
 import { stepLimits, timeBudget } from "./time-budget.ts";
@@ -45,7 +46,7 @@ export type RefreshUnderLease = (
 export interface RefreshConnectionPorts {
   readonly connections: Pick<Connections, "saveRefreshed" | "recordSetback">;
   readonly identity: Pick<MicrosoftIdentity, "refresh">;
-  readonly vault: Pick<TokenVault, "read" | "replace">;
+  readonly vault: TokenVaults;
   readonly sealer: Pick<Sealer, "seal">;
   readonly now: () => Date;
   /** Whether Microsoft may be asked now, for what it has told others. */
@@ -153,7 +154,7 @@ const refreshInTime = async (
     return refusal;
   }
   const [outcome] = await Promise.all([
-    save(refreshed.value, connection, held, until, ports),
+    save(refreshed.value, { connection, held, refreshToken }, until, ports),
     learn(() => tell(undefined), report),
   ]);
   if (outcome.kind === "refreshed" && connection.problem?.actor === "tenant_admin") {
@@ -180,28 +181,56 @@ const permissionsMissing: Problem = {
     "Microsoft does not grant all permissions that workflows need, so some of them may fail. Please reconnect the mailbox and accept all of them.",
 };
 
+interface Refreshing {
+  readonly connection: StoredConnection;
+  readonly held: HeldLease;
+  /** The one that was used. */
+  readonly refreshToken: Secret;
+}
+
+/**
+ * Keeps the newest refresh token: in the stored entry once a day, or in a new one in the chosen vault if the stored one
+ * is in the other.
+ *
+ * @returns what the connection is to name
+ */
+const keepRefreshToken = async (
+  newest: Secret | undefined,
+  { connection, refreshToken }: Refreshing,
+  { vault, now, report }: RefreshConnectionPorts,
+): Promise<Pick<StoredConnection, "vaultEntry" | "refreshTokenStoredAt">> => {
+  const { vaultEntry, refreshTokenStoredAt } = connection;
+  const age = (now().getTime() - refreshTokenStoredAt.getTime()) / 1000;
+  try {
+    if (!vault.isInPlace(vaultEntry)) {
+      const moved = await vault.create(ownerOf(connection), newest ?? refreshToken);
+      return { vaultEntry: moved, refreshTokenStoredAt: now() };
+    }
+    if (newest && age > replaceAfterSeconds) {
+      await vault.replace(vaultEntry, ownerOf(connection), newest);
+      return { vaultEntry, refreshTokenStoredAt: now() };
+    }
+  } catch (error) {
+    // The stored one still works, so the next refresh tries again.
+    report(error);
+  }
+  return { vaultEntry, refreshTokenStoredAt };
+};
+
 const save = async (
-  { accessToken, accessTokenExpiresAt, refreshToken, scopes }: RefreshedTokens,
-  connection: StoredConnection,
-  held: HeldLease,
+  { accessToken, accessTokenExpiresAt, refreshToken: newest, scopes }: RefreshedTokens,
+  refreshing: Refreshing,
   /** When the sealing and the write must begin at the latest. */
   begunBy: Date,
-  { connections, sealer, vault, now, onNarrowed, report }: RefreshConnectionPorts,
+  ports: RefreshConnectionPorts,
 ): Promise<RefreshOutcome> => {
-  const { id, owner, vaultEntry } = connection;
-  const age = (now().getTime() - connection.refreshTokenStoredAt.getTime()) / 1000;
-  let { refreshTokenStoredAt } = connection;
+  const { connection, held } = refreshing;
+  const { connections, sealer, vault, now, onNarrowed, report } = ports;
+  const { id, owner } = connection;
   // Left to the next refresh when there is no time for it: the stored one still works.
   const hasTime = now() <= secondsBefore(begunBy, stepLimits.secret);
-  if (refreshToken && age > replaceAfterSeconds && hasTime) {
-    try {
-      await vault.replace(vaultEntry, ownerOf(connection), refreshToken);
-      refreshTokenStoredAt = now();
-    } catch (error) {
-      // The stored one still works, so the next refresh tries again.
-      report(error);
-    }
-  }
+  const kept = hasTime ? await keepRefreshToken(newest, refreshing, ports) : connection;
+  const { vaultEntry, refreshTokenStoredAt } = kept;
   const tokens = {
     sealedAccessToken: await sealer.seal(accessToken, {
       purpose: "access_token",
@@ -215,10 +244,15 @@ const save = async (
   const problem = missing.length > 0 ? permissionsMissing : undefined;
   const saved = await connections.saveRefreshed(id, held, {
     ...tokens,
+    vaultEntry,
     refreshTokenStoredAt,
     problem,
     now: now(),
   });
+  if (vaultEntry !== connection.vaultEntry) {
+    // Of the two entries no connection names this one; one that is left here is swept.
+    await learn(() => vault.erase(saved ? connection.vaultEntry : vaultEntry), report);
+  }
   if (!saved) return { kind: "overtaken" };
   const missingBefore = missingScopes(connection.scopes);
   const isNarrower = missing.some((scope) => !missingBefore.includes(scope));
@@ -228,6 +262,7 @@ const save = async (
     connection: {
       ...connection,
       ...tokens,
+      vaultEntry,
       status: "connected",
       problem,
       version: held.version + 1,

@@ -2,6 +2,7 @@ import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type * as z from "zod/mini";
 import { dynamoDbCircuits } from "../../shared/adapters/dynamodb/circuits.ts";
 import { dynamoDbTenantConsents } from "../../shared/adapters/dynamodb/tenant-consents.ts";
+import { dynamoDbTokenVault } from "../../shared/adapters/dynamodb/token-vault.ts";
 import type { VaultKeys } from "../../shared/adapters/jwe/opener.ts";
 import { jweSealer } from "../../shared/adapters/jwe/sealer.ts";
 import type { AppCredentials } from "../../shared/adapters/microsoft/app-credential.ts";
@@ -13,6 +14,7 @@ import type { ReadSecret } from "../../shared/adapters/secrets-manager/read-secr
 import { secretsManagerTokenVault } from "../../shared/adapters/secrets-manager/token-vault.ts";
 import type { Connections } from "../../shared/domain/connection.ts";
 import { requestedScopeSet } from "../../shared/domain/permissions.ts";
+import { tokenVaults } from "../../shared/domain/token-vaults.ts";
 import {
   logApprovalStep,
   logCredentialFallback,
@@ -55,10 +57,17 @@ export const openRefresh = ({
   now,
   report,
 }: RefreshWiring): RefreshUnderLease => {
-  const vault = secretsManagerTokenVault(openSecretsManager(secretBounds), {
-    prefix: env.TOKEN_VAULT_PREFIX,
-    kmsKeyArn: env.TOKEN_VAULT_KEY_ARN,
-  });
+  const sealer = jweSealer(vaultKeys);
+  const vault = tokenVaults(
+    {
+      "secrets-manager": secretsManagerTokenVault(openSecretsManager(secretBounds), {
+        prefix: env.TOKEN_VAULT_PREFIX,
+        kmsKeyArn: env.TOKEN_VAULT_KEY_ARN,
+      }),
+      table: dynamoDbTokenVault(dynamoDb, env.REFRESH_TOKENS_TABLE, sealer, now),
+    },
+    env.TOKEN_VAULT,
+  );
   const approval = tenantApproval({
     consents: dynamoDbTenantConsents(dynamoDb, env.TENANT_CONSENTS_TABLE, {
       clientId: env.MICROSOFT_CLIENT_ID,
@@ -97,8 +106,14 @@ export const openRefresh = ({
       saveRefreshed: inTime(table, connections.saveRefreshed),
       recordSetback: inTime(table, connections.recordSetback),
     },
-    sealer: { seal: inTime(secret, jweSealer(vaultKeys).seal) },
-    vault: { read: inTime(secret, vault.read), replace: inTime(secret, vault.replace) },
+    sealer: { seal: inTime(secret, sealer.seal) },
+    vault: {
+      create: inTime(secret, vault.create),
+      read: inTime(secret, vault.read),
+      replace: inTime(secret, vault.replace),
+      erase: inTime(timeBudget.note, vault.erase),
+      isInPlace: vault.isInPlace,
+    },
     admit: async (connection) => {
       const { stop, tell } = await admit(connection);
       return { stop, tell: inTime(timeBudget.note, tell) };

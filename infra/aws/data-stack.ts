@@ -22,6 +22,8 @@ export class DataStack extends Stack {
   readonly attempts: KeptTable;
   readonly connections: KeptTable;
   readonly tenantConsents: KeptTable;
+  /** Refresh tokens of the vault `table`; it is there in every stage, since tokens move both ways. */
+  readonly refreshTokenItems: KeptTable;
   readonly vaultKeys: KeptSecret;
   readonly clientCredential: KeptSecret;
   readonly refreshTokens: RefreshTokenVault;
@@ -67,6 +69,8 @@ export class DataStack extends Stack {
       keys: { partition: "pk", sort: "sk" },
       indexes: [{ name: byNotice, by: "noticesDue", sortedBy: "verifiedAt" }],
     });
+
+    this.refreshTokenItems = new KeptTable(this, "RefreshTokens", { key, stage });
 
     this.vaultKeys = new KeptSecret(this, "VaultKeys", {
       description: "Outlook Connect: the keys that seal access tokens and parked answers",

@@ -33,6 +33,7 @@ import type { KeepAliveEnv } from "../../functions/keep-alive/env.ts";
 import type { MailEventsEnv } from "../../functions/mail-events/env.ts";
 import type { ResumeWaitingEnv } from "../../functions/resume-waiting/env.ts";
 import type { StartEnv } from "../../functions/start/env.ts";
+import type { SweepVaultEnv } from "../../functions/sweep-vault/env.ts";
 import type { TokenFetchEnv } from "../../functions/token-fetch/env.ts";
 import { Alarms } from "./constructs/alarms.ts";
 import { AppCredential } from "./constructs/app-credential.ts";
@@ -73,6 +74,8 @@ export class ServiceStack extends Stack {
   ) {
     super(scope, id, props);
     const { product, microsoft, reservedConcurrency } = stage;
+    // Of the vault that is not chosen, tokens are only taken away.
+    const isTable = stage.tokenVault === "table";
     const operationsKey = this.#operationsKey(stage);
     const api = new PublicApi(this, "Api", { stage, logKey: operationsKey });
 
@@ -119,7 +122,10 @@ export class ServiceStack extends Stack {
     const vaultKeys = { VAULT_KEYS_SECRET_ARN: data.vaultKeys.arn };
     const appCredential = new AppCredential(stage, data.clientCredential);
     const clientCredential = appCredential.environment;
+    const refreshTokens = { REFRESH_TOKENS_TABLE: data.refreshTokenItems.tableName };
     const tokenVault = {
+      ...refreshTokens,
+      TOKEN_VAULT: stage.tokenVault,
       TOKEN_VAULT_PREFIX: data.refreshTokens.prefix,
       TOKEN_VAULT_KEY_ARN: data.refreshTokens.key.keyArn,
     };
@@ -213,8 +219,13 @@ export class ServiceStack extends Stack {
     appCredential.grant(complete);
     data.refreshTokens.grant(
       complete,
-      "secretsmanager:CreateSecret",
+      ...(isTable ? [] : ["secretsmanager:CreateSecret"]),
       "secretsmanager:DeleteSecret",
+    );
+    data.refreshTokenItems.grant(
+      complete,
+      "dynamodb:DeleteItem",
+      ...(isTable ? ["dynamodb:PutItem"] : []),
     );
 
     const connected = define("Connections", {
@@ -238,11 +249,17 @@ export class ServiceStack extends Stack {
       name: "disconnect",
       description: "DELETE /connections/{connectionId}: disconnects a mailbox and erases its token",
       timeoutSeconds: 10,
-      environment: { ...allowedOrigins, ...connections, ...productClaims } satisfies DisconnectEnv,
+      environment: {
+        ...allowedOrigins,
+        ...connections,
+        ...productClaims,
+        ...refreshTokens,
+      } satisfies DisconnectEnv,
     });
     api.route(HttpMethod.DELETE, "/connections/{connectionId}", disconnect);
     data.connections.grant(disconnect, "dynamodb:GetItem", "dynamodb:PutItem");
     data.refreshTokens.grant(disconnect, "secretsmanager:DeleteSecret");
+    data.refreshTokenItems.grant(disconnect, "dynamodb:DeleteItem");
 
     const tokenFetch = define("TokenFetch", {
       name: "token-fetch",
@@ -267,8 +284,15 @@ export class ServiceStack extends Stack {
     appCredential.grant(tokenFetch);
     data.refreshTokens.grant(
       tokenFetch,
+      ...(isTable ? [] : ["secretsmanager:CreateSecret", "secretsmanager:PutSecretValue"]),
+      "secretsmanager:DeleteSecret",
       "secretsmanager:GetSecretValue",
-      "secretsmanager:PutSecretValue",
+    );
+    data.refreshTokenItems.grant(
+      tokenFetch,
+      "dynamodb:DeleteItem",
+      "dynamodb:GetItem",
+      ...(isTable ? ["dynamodb:PutItem", "dynamodb:UpdateItem"] : []),
     );
 
     const approvalRequest = define("AdminConsentRequest", {
@@ -437,6 +461,25 @@ export class ServiceStack extends Stack {
       schedule: Schedule.rate(keptAliveEvery),
     });
 
+    const sweepVault = define("SweepVault", {
+      name: "sweep-vault",
+      description: "Each hour: erases refresh tokens that no connection names",
+      timeoutSeconds: 300,
+      environment: {
+        ...connections,
+        ...refreshTokens,
+        TOKEN_VAULT_PREFIX: data.refreshTokens.prefix,
+      } satisfies SweepVaultEnv,
+    });
+    data.connections.grant(sweepVault, "dynamodb:GetItem");
+    data.refreshTokenItems.grant(sweepVault, "dynamodb:DeleteItem", "dynamodb:Scan");
+    data.refreshTokens.grant(sweepVault, "secretsmanager:DeleteSecret");
+    data.refreshTokens.grantList(sweepVault);
+    this.#invoke("EachHour", sweepVault, {
+      description: "Erases refresh tokens that no connection names.",
+      schedule: Schedule.rate(Duration.hours(1)),
+    });
+
     const credentialExpiry = define("CredentialExpiry", {
       name: "credential-expiry",
       description: "Twice a day: tells how long the app's credential at Microsoft will last",
@@ -480,7 +523,7 @@ export class ServiceStack extends Stack {
       adminConsent,
       adminConsentCallback,
     ];
-    const workers = [resumeWaiting, mailEvents, credentialExpiry, keepAlive];
+    const workers = [resumeWaiting, mailEvents, credentialExpiry, keepAlive, sweepVault];
     for (const each of endpoints) alarms.watch(each.node.id, each, { atLeast: 3 });
     alarms.watch(tokenFetch.node.id, tokenFetch, { atLeast: 1 });
     for (const each of workers) alarms.watch(each.node.id, each, { atLeast: 1 });
@@ -511,6 +554,12 @@ export class ServiceStack extends Stack {
       { of: [complete, adminConsentCallback, tokenFetch], atLeast: 1 },
     );
     alarms.watchKeepAlive(keepAlive);
+    alarms.watchSweep(sweepVault);
+    alarms.watchFailure(
+      "sweep_refused",
+      "So many refresh tokens seem to belong to no connection that none was erased: is it the right table?",
+      { of: [sweepVault], atLeast: 1 },
+    );
     alarms.watchCredential(credentialExpiry, credentialMeasured);
     alarms.watchFailure(
       "sealed_token_unreadable",

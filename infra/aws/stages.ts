@@ -88,6 +88,12 @@ const stageSchema = z.strictObject({
    */
   throttling: z.strictObject({ all: throttle, callback: throttle }),
 
+  /**
+   * Where refresh tokens are kept: in a secret of AWS Secrets Manager each, or sealed under the vault keys in a table.
+   * What is kept in the other one moves at its next refresh.
+   */
+  tokenVault: z.enum(["secrets-manager", "table"]),
+
   /** A ceiling on what a mistake can cost: request units each second, for each table. */
   tableCeiling: z.strictObject({ reads: requests, writes: requests }),
   /**
@@ -227,6 +233,7 @@ export const stages = {
       federatedCredential: "unused",
     },
     throttling: { all: { rate: 50, burst: 100 }, callback: { rate: 50, burst: 100 } },
+    tokenVault: "secrets-manager",
     tableCeiling: { reads: 500, writes: 200 },
     reservedConcurrency: {},
     logRetentionDays: 30,
@@ -255,6 +262,7 @@ export const stages = {
       federatedCredential: "unused",
     },
     throttling: { all: { rate: 500, burst: 1000 }, callback: { rate: 500, burst: 1000 } },
+    tokenVault: "secrets-manager",
     tableCeiling: { reads: 8000, writes: 2000 },
     reservedConcurrency: { callback: 25, complete: 50, tokenFetch: 200, keepAlive: 1 },
     logRetentionDays: 365,

@@ -1,6 +1,6 @@
 import type { Stage } from "../aws/stages.ts";
 
-export interface LocalAddresses {
+export interface LocalAddresses extends Partial<Pick<Stage, "tokenVault">> {
   readonly apiOrigin: string;
   readonly product: { readonly origin: string; readonly issuer: string; readonly audience: string };
   readonly microsoft: Pick<Stage["microsoft"], "loginEndpoint" | "graphEndpoint" | "clientId"> &
@@ -8,7 +8,12 @@ export interface LocalAddresses {
 }
 
 /** The stage that runs on this machine, at the addresses of this run. */
-export const localStage = ({ apiOrigin, product, microsoft }: LocalAddresses): Stage => ({
+export const localStage = ({
+  apiOrigin,
+  product,
+  microsoft,
+  tokenVault = "secrets-manager",
+}: LocalAddresses): Stage => ({
   name: "local",
   kind: "local",
   product: {
@@ -40,6 +45,7 @@ export const localStage = ({ apiOrigin, product, microsoft }: LocalAddresses): S
   publicUrl: apiOrigin,
   // Nothing here throttles or keeps logs; the templates need some number.
   throttling: { all: { rate: 50, burst: 100 }, callback: { rate: 50, burst: 100 } },
+  tokenVault,
   tableCeiling: { reads: 500, writes: 200 },
   reservedConcurrency: {},
   logRetentionDays: 7,

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { functionName } from "../aws/constructs/request-function.ts";
+import type { Stage } from "../aws/stages.ts";
 import { synthesize } from "../aws/synthesize.ts";
 import { buildFunctions } from "../build.ts";
 import { Clock } from "./clock.ts";
@@ -62,6 +63,8 @@ export interface LocalStackOptions {
   readonly microsoft?: MicrosoftChoice;
   /** At the simulator; the real Microsoft is shown a secret. @default a secret */
   readonly appCredential?: AppCredentialChoice;
+  /** Where refresh tokens are kept. @default in secrets */
+  readonly tokenVault?: Stage["tokenVault"];
   readonly onLog?: (line: LogLine) => void;
 }
 
@@ -224,6 +227,7 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
       clientId: client.clientId,
       federatedCredential: appCredential === "federated" ? "used" : "unused",
     },
+    ...(options.tokenVault && { tokenVault: options.tokenVault }),
   });
   tokenFetchFunctionName = functionName(stage, "token-fetch");
   const templates = await synthesize(stage, assemblyFolder, { bundles });

@@ -98,6 +98,8 @@ export interface Setback {
 
 /** What a refresh brings. */
 export interface RenewedTokens extends NewTokens {
+  /** Another one than before if the refresh token has moved. */
+  readonly vaultEntry: string;
   readonly refreshTokenStoredAt: Date;
   /** What the owner should know although the connection works. */
   readonly problem: Problem | undefined;

@@ -13,7 +13,7 @@ export type Binding =
   /** `{codeVerifier, nonce}` of an administrator's proving sign-in. */
   | { readonly purpose: "proof_secrets"; readonly state: string }
   | {
-      readonly purpose: "access_token";
+      readonly purpose: "access_token" | "refresh_token";
       readonly connectionId: ConnectionId;
       readonly workspaceId: WorkspaceId;
     };

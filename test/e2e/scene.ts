@@ -1,6 +1,7 @@
 import { DynamoDBClient, PutItemCommand, ScanCommand } from "@aws-sdk/client-dynamodb";
 import { InvokeCommand } from "@aws-sdk/client-lambda";
 import {
+  CreateSecretCommand,
   GetSecretValueCommand,
   ListSecretsCommand,
   PutSecretValueCommand,
@@ -143,6 +144,7 @@ export interface Scene {
     names(connectionId?: string): Promise<readonly string[]>;
     read(name: string): Promise<string>;
     write(name: string, value: string): Promise<void>;
+    create(name: string, value: string): Promise<void>;
   };
   readonly clientCredential: {
     read(): Promise<readonly string[]>;
@@ -153,9 +155,7 @@ export interface Scene {
     store(payload: object): Promise<void>;
   };
   readonly tables: {
-    items(
-      table: "ATTEMPTS_TABLE" | "CONNECTIONS_TABLE" | "TENANT_CONSENTS_TABLE",
-    ): Promise<readonly Record<string, unknown>[]>;
+    items(table: TableSetting): Promise<readonly Record<string, unknown>[]>;
     connection(id: string): Promise<Record<string, unknown>>;
     putConnection(item: Record<string, unknown>): Promise<void>;
   };
@@ -171,8 +171,14 @@ const credentialPayload = z.object({ clientSecrets: z.array(z.string()) });
 /** Long enough for every open sign-in to expire, and for every remembered token and secret to be read anew. */
 const untilTheNextTestSeconds = 3600;
 
+type TableSetting =
+  | "ATTEMPTS_TABLE"
+  | "CONNECTIONS_TABLE"
+  | "REFRESH_TOKENS_TABLE"
+  | "TENANT_CONSENTS_TABLE";
+
 export const openScene = async (
-  options: Pick<LocalStackOptions, "appCredential"> = {},
+  options: Pick<LocalStackOptions, "appCredential" | "folder" | "tokenVault"> = {},
 ): Promise<Scene> => {
   const stack = await startLocalStack(options);
   if (!stack.microsoft) throw new Error("the stack runs without the simulator");
@@ -199,7 +205,7 @@ export const openScene = async (
   const putSecretString = async (SecretId: string, SecretString: string) => {
     await secrets.send(new PutSecretValueCommand({ SecretId, SecretString }));
   };
-  const scan = async (table: "ATTEMPTS_TABLE" | "CONNECTIONS_TABLE" | "TENANT_CONSENTS_TABLE") => {
+  const scan = async (table: TableSetting) => {
     const { Items = [] } = await dynamoDb.send(
       new ScanCommand({ TableName: setting(table), ConsistentRead: true }),
     );
@@ -301,6 +307,9 @@ export const openScene = async (
       },
       read: secretString,
       write: putSecretString,
+      create: async (Name, SecretString) => {
+        await secrets.send(new CreateSecretCommand({ Name, SecretString }));
+      },
     },
 
     clientCredential: {

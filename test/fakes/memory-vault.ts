@@ -1,5 +1,6 @@
 import { Secret } from "../../shared/domain/secret.ts";
 import type { TokenVault, VaultOwner } from "../../shared/domain/token-vault.ts";
+import { type TokenVaultKind, tableEntryPrefix } from "../../shared/domain/token-vaults.ts";
 
 export interface MemoryVault extends TokenVault {
   /** What it holds, by entry. */
@@ -12,14 +13,16 @@ const isSame = (left: VaultOwner, right: VaultOwner) =>
   left.tenantId === right.tenantId &&
   left.objectId === right.objectId;
 
-export const memoryVault = (): MemoryVault => {
+/** @param kind Which of the two it is; its entries are named accordingly. */
+export const memoryVault = (kind: TokenVaultKind = "secrets-manager"): MemoryVault => {
   const entries = new Map<string, { readonly owner: VaultOwner; readonly token: Secret }>();
   let created = 0;
   return {
     entries,
     create: async (owner, refreshToken) => {
       created += 1;
-      const entry = `vault/${owner.connectionId}/${created}`;
+      const prefix = kind === "table" ? tableEntryPrefix : "vault/";
+      const entry = `${prefix}${owner.connectionId}/${created}`;
       entries.set(entry, { owner, token: new Secret(refreshToken.reveal()) });
       return entry;
     },

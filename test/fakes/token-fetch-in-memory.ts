@@ -11,6 +11,11 @@ import type { MicrosoftIdentity } from "../../shared/domain/microsoft.ts";
 import { succeed } from "../../shared/domain/result.ts";
 import type { Sealer } from "../../shared/domain/sealer.ts";
 import { Secret } from "../../shared/domain/secret.ts";
+import {
+  type TokenVaultKind,
+  type TokenVaults,
+  tokenVaults,
+} from "../../shared/domain/token-vaults.ts";
 import { type FakeClock, fakeClock } from "./fake-clock.ts";
 import { type FakeIdentity, fakeIdentity } from "./fake-identity.ts";
 import { type Intercept, intercepted } from "./intercepted.ts";
@@ -50,6 +55,12 @@ const hourly = (clock: FakeClock): MicrosoftIdentity["refresh"] => {
   };
 };
 
+/** What is only looked up in a name is no call. */
+const interceptedVaults = (vaults: TokenVaults, counted: Intercept): TokenVaults => {
+  const { create, read, replace, erase } = intercepted("vault", vaults, counted);
+  return { create, read, replace, erase, isInPlace: vaults.isInPlace };
+};
+
 /** Execution environments of token-fetch over the same stores in memory. */
 export const tokenFetchInMemory = ({
   random = 0,
@@ -60,6 +71,7 @@ export const tokenFetchInMemory = ({
 }: TokenFetchScript = {}) => {
   const clock = fakeClock();
   const vault = memoryVault();
+  const tableVault = memoryVault("table");
   const circuits = memoryCircuits();
   const identity: FakeIdentity = fakeIdentity({ refresh: hourly(clock), ...microsoft });
   let leases = 0;
@@ -68,8 +80,14 @@ export const tokenFetchInMemory = ({
    * One worker's environment, which remembers only what it has fetched itself.
    *
    * @param ahead how many seconds its clock is ahead of everybody else's
+   * @param tokenVault where it keeps refresh tokens
    */
-  const environment = (through: Intercept = intercept, ahead = 0) => {
+  const environment = (
+    through: Intercept = intercept,
+    ahead = 0,
+    tokenVault: TokenVaultKind = "secrets-manager",
+  ) => {
+    const vaults = tokenVaults({ "secrets-manager": vault, table: tableVault }, tokenVault);
     const now = () => secondsAfter(clock.now(), ahead);
     const calls: string[] = [];
     const waits: number[] = [];
@@ -87,7 +105,7 @@ export const tokenFetchInMemory = ({
     const stores = {
       connections: intercepted("connections", connections, counted),
       identity: intercepted("identity", identity, counted),
-      vault: intercepted("vault", vault, counted),
+      vault: interceptedVaults(vaults, counted),
       sealer: intercepted("sealer", sealer, counted),
     };
     const reads: boolean[] = [];
@@ -171,6 +189,7 @@ export const tokenFetchInMemory = ({
     clock,
     connections,
     vault,
+    tableVault,
     circuits,
     identity,
     environment,

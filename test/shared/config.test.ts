@@ -39,6 +39,8 @@ const good = {
   PERSONAL_ACCOUNTS: "refused",
   REDIRECT_URI: "https://api.example/callback",
   RETURN_PAGES: '{"connections":"https://app.example/outlook/return"}',
+  TOKEN_VAULT: "secrets-manager",
+  REFRESH_TOKENS_TABLE: "RefreshTokens",
   TOKEN_VAULT_PREFIX: "outlook-connect/test/refresh-tokens",
   TOKEN_VAULT_KEY_ARN: "arn:aws:kms:eu-west-1:1:key/k",
 };
@@ -87,6 +89,7 @@ describe("what is wrong", () => {
     ["ATTEMPTS_TABLE", ""],
     ["CLIENT_CREDENTIAL_SECRET_ARN", "the-secret-itself"],
     ["TOKEN_VAULT_KEY_ARN", "alias/key"],
+    ["TOKEN_VAULT", "a drawer"],
     ["PERSONAL_ACCOUNTS", "perhaps"],
     ["RETURN_PAGES", "not JSON"],
     ["RETURN_PAGES", '{"connections":"http://app.example"}'],

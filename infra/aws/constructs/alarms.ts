@@ -191,6 +191,32 @@ export class Alarms extends Construct {
     });
   }
 
+  /** What is swept is counted; that nobody sweeps is told after a day, in which each part has its turn. */
+  watchSweep({ logs, node }: RequestFunction): void {
+    const metricNamespace = `OutlookConnect/${this.#stage.name}`;
+    const read = (metricName: string, field: string) =>
+      new MetricFilter(this, `${metricName}-${node.id}`, {
+        logGroup: logs,
+        filterPattern: FilterPattern.exists(field),
+        metricNamespace,
+        metricName,
+        metricValue: field,
+      });
+    const seen = read("vault_entries_seen", "$.sweptVault.seen");
+    read("vault_entries_erased", "$.sweptVault.erased");
+    read("vault_entries_left", "$.sweptVault.left");
+    this.#define("sweep-missing", {
+      alarmDescription:
+        "Refresh tokens that no connection names were not looked for since a day: the function breaks, or is not invoked.",
+      metric: seen.metric({ statistic: "SampleCount", period: Duration.hours(6) }),
+      threshold: 1,
+      comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
+      evaluationPeriods: 4,
+      datapointsToAlarm: 4,
+      treatMissingData: TreatMissingData.BREACHING,
+    });
+  }
+
   /** A key without which nothing can be read: told at once, as there are thirty days to take it back. */
   watchKey(key: IKey): void {
     const rule = new Rule(this, "KeyInDanger", {

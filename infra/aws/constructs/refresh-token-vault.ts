@@ -34,6 +34,17 @@ export class RefreshTokenVault {
     this.#readers = readers;
   }
 
+  /** Their names, and those of all secrets of the account: AWS knows no permission for some of them. */
+  grantList({ role }: RequestFunction): void {
+    role.addToPolicy(
+      new PolicyStatement({ actions: ["secretsmanager:ListSecrets"], resources: ["*"] }),
+    );
+    Validations.of(role).acknowledge({
+      id: "AwsSolutions-IAM5[Resource::*]",
+      reason: "ListSecrets is granted for all secrets or for none; it tells names, not values.",
+    });
+  }
+
   /** Exactly these actions, on the vault's secrets only. */
   grant(grantee: RequestFunction, ...actions: string[]): void {
     grantee.role.addToPolicy(new PolicyStatement({ actions, resources: [this.#secrets] }));

@@ -329,7 +329,7 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
             UpdateExpression:
               "SET version = :next, #status = :connected, sealedAccessToken = :token, " +
               "accessTokenExpiresAt = :expiresAt, scopes = :scopes, lastRefreshedAt = :now, " +
-              "refreshTokenStoredAt = :storedAt, writtenBy = :claim, " +
+              "refreshTokenStoredAt = :storedAt, vaultEntry = :entry, writtenBy = :claim, " +
               // The same as before while the refresh token is, and then the index is not written.
               "keepAliveShard = :shard, keepAliveAt = :keepAliveAt" +
               `${tokens.problem ? ", problem = :problem" : ""} ` +
@@ -347,6 +347,7 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
               ":scopes": tokens.scopes,
               ":now": secondsOf(tokens.now),
               ":storedAt": secondsOf(tokens.refreshTokenStoredAt),
+              ":entry": tokens.vaultEntry,
               ":claim": claim,
               ":shard": shardOf(id),
               ":keepAliveAt": keepAliveAt(id, tokens.refreshTokenStoredAt).toISOString(),

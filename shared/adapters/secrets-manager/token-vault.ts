@@ -8,27 +8,9 @@ import {
   ResourceNotFoundException,
   type SecretsManagerClient,
 } from "@aws-sdk/client-secrets-manager";
-import * as z from "zod/mini";
 import { Secret } from "../../domain/secret.ts";
-import type { TokenVault, VaultOwner } from "../../domain/token-vault.ts";
-import { parseSecretJson } from "./secret-json.ts";
-
-const payload = z.object({
-  connectionId: z.string(),
-  workspaceId: z.string(),
-  tenantId: z.string(),
-  objectId: z.string(),
-  refreshToken: z.string().check(z.minLength(1)),
-});
-
-const secretStringOf = (owner: VaultOwner, refreshToken: Secret): string =>
-  JSON.stringify({
-    connectionId: owner.connectionId,
-    workspaceId: owner.workspaceId,
-    tenantId: owner.tenantId,
-    objectId: owner.objectId,
-    refreshToken: refreshToken.reveal(),
-  } satisfies z.input<typeof payload>);
+import type { TokenVault } from "../../domain/token-vault.ts";
+import { tokenInPayload, vaultPayload } from "../vault-payload.ts";
 
 /**
  * Also while Secrets Manager is still deleting it. Then it refuses with an `InvalidRequestException`, which it
@@ -74,7 +56,7 @@ export const secretsManagerTokenVault = (
         Name: name,
         Description: "Refresh token of an Outlook connection",
         KmsKeyId: kmsKeyArn,
-        SecretString: secretStringOf(owner, refreshToken),
+        SecretString: vaultPayload(owner, refreshToken).reveal(),
         // Repeating the call after a lost answer is the same call. The SDK keeps it across its retries.
         ClientRequestToken: randomUUID(),
       }),
@@ -93,23 +75,14 @@ export const secretsManagerTokenVault = (
       if (isGone(error)) return undefined;
       throw error;
     }
-    const { refreshToken, ...named } = payload.parse(
-      parseSecretJson(new Secret(secretString ?? "")),
-    );
-    const belongs =
-      named.connectionId === owner.connectionId &&
-      named.workspaceId === owner.workspaceId &&
-      named.tenantId === owner.tenantId &&
-      named.objectId === owner.objectId;
-    if (!belongs) throw new Error("a vault entry holds the token of another connection");
-    return new Secret(refreshToken);
+    return tokenInPayload(new Secret(secretString ?? ""), owner);
   },
 
   async replace(entry, owner, refreshToken) {
     await client.send(
       new PutSecretValueCommand({
         SecretId: entry,
-        SecretString: secretStringOf(owner, refreshToken),
+        SecretString: vaultPayload(owner, refreshToken).reveal(),
         ClientRequestToken: randomUUID(),
       }),
     );

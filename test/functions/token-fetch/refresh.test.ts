@@ -128,6 +128,8 @@ const expired = async (
       TENANT_CONSENTS_TABLE: "tenant-consents",
       TOKEN_VAULT_KEY_ARN: vaultSettings.kmsKeyArn,
       TOKEN_VAULT_PREFIX: vaultSettings.prefix,
+      TOKEN_VAULT: "secrets-manager",
+      REFRESH_TOKENS_TABLE: "RefreshTokens",
       VAULT_KEYS_SECRET_ARN: "arn:aws:secretsmanager:eu-west-1:1:secret:keys",
     }),
     dynamoDb: new DynamoDBClient({ region: "eu-west-1" }),

@@ -22,6 +22,7 @@ const functions = [
   "MailEvents",
   "ResumeWaiting",
   "Start",
+  "SweepVault",
   "TokenFetch",
 ];
 
@@ -34,10 +35,13 @@ const explained = {
     "ApiPOSTcallback",
   ],
   "AwsSolutions-IAM5[Resource::*]": functions.map((name) => `${name}RoleDefaultPolicy`).toSorted(),
-  [vault]: ["Complete", "Disconnect", "TokenFetch"].map((name) => `${name}RoleDefaultPolicy`),
+  [vault]: ["Complete", "Disconnect", "SweepVault", "TokenFetch"].map(
+    (name) => `${name}RoleDefaultPolicy`,
+  ),
   "AwsSolutions-SMG4": ["ClientCredential", "VaultKeys"],
   "Serverless-EventBusDLQ": [
     "AlarmsKeyInDanger",
+    "EachHour",
     "EachMinute",
     "MailEventRule",
     "TwiceADay",

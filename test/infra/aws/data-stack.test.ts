@@ -20,6 +20,7 @@ describe("what is kept", () => {
       Attempts: "AWS::DynamoDB::Table",
       UserConnections: "AWS::DynamoDB::Table",
       TenantConsents: "AWS::DynamoDB::Table",
+      RefreshTokens: "AWS::DynamoDB::Table",
       VaultKeys: "AWS::SecretsManager::Secret",
       VaultKeysReaders: "AWS::SecretsManager::ResourcePolicy",
       ClientCredential: "AWS::SecretsManager::Secret",
@@ -32,6 +33,7 @@ describe("what is kept", () => {
     "Attempts",
     "UserConnections",
     "TenantConsents",
+    "RefreshTokens",
     "VaultKeys",
     "VaultKeysReaders",
     "ClientCredential",
@@ -43,7 +45,7 @@ describe("what is kept", () => {
     });
   });
 
-  it.each(["Attempts", "UserConnections"])(
+  it.each(["Attempts", "UserConnections", "RefreshTokens"])(
     "is encrypted under our key, restorable, undeletable and bounded in cost: %s",
     (id) => {
       const { Properties } = prod.resource("AWS::DynamoDB::Table", id);

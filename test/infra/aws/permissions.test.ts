@@ -11,6 +11,8 @@ const withWorkers: Stage = {
   ],
 };
 
+const withTable: Stage = { ...stages.prod, tokenVault: "table" };
+
 const withFederatedCredential: Stage = {
   ...stages.prod,
   microsoft: { ...stages.prod.microsoft, federatedCredential: "used" },
@@ -60,6 +62,7 @@ const allowed = {
     VaultKeys: ["secretsmanager:GetSecretValue"],
     ClientCredential: ["secretsmanager:GetSecretValue"],
     [vault]: ["secretsmanager:CreateSecret", "secretsmanager:DeleteSecret"],
+    RefreshTokens: ["dynamodb:DeleteItem"],
     [viaDynamoDb]: ["kms:Decrypt"],
     [viaSecrets]: ["kms:Decrypt", "kms:GenerateDataKey"],
   },
@@ -72,6 +75,7 @@ const allowed = {
   Disconnect: {
     UserConnections: ["dynamodb:GetItem", "dynamodb:PutItem"],
     [vault]: ["secretsmanager:DeleteSecret"],
+    RefreshTokens: ["dynamodb:DeleteItem"],
     [viaDynamoDb]: ["kms:Decrypt"],
   },
   TokenFetch: {
@@ -79,7 +83,13 @@ const allowed = {
     TenantConsents: ["dynamodb:GetItem", "dynamodb:PutItem"],
     VaultKeys: ["secretsmanager:GetSecretValue"],
     ClientCredential: ["secretsmanager:GetSecretValue"],
-    [vault]: ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"],
+    [vault]: [
+      "secretsmanager:CreateSecret",
+      "secretsmanager:DeleteSecret",
+      "secretsmanager:GetSecretValue",
+      "secretsmanager:PutSecretValue",
+    ],
+    RefreshTokens: ["dynamodb:DeleteItem", "dynamodb:GetItem"],
     [viaDynamoDb]: ["kms:Decrypt"],
     [viaSecrets]: ["kms:Decrypt", "kms:GenerateDataKey"],
   },
@@ -132,6 +142,13 @@ const allowed = {
   KeepAlive: {
     "UserConnections/index/byKeepAlive": ["dynamodb:Query"],
     TokenFetchFunction: ["lambda:InvokeFunction"],
+    [viaDynamoDb]: ["kms:Decrypt"],
+  },
+  SweepVault: {
+    UserConnections: ["dynamodb:GetItem"],
+    RefreshTokens: ["dynamodb:DeleteItem", "dynamodb:Scan"],
+    [vault]: ["secretsmanager:DeleteSecret"],
+    "*": ["secretsmanager:ListSecrets"],
     [viaDynamoDb]: ["kms:Decrypt"],
   },
   CredentialExpiry: {
@@ -199,7 +216,37 @@ describe("permissions", () => {
     expect(permissions).toEqual({
       ...expected,
       [`${name}Logs`]: ["logs:CreateLogStream", "logs:PutLogEvents"],
-      "*": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
+      "*": [
+        ...("*" in expected ? expected["*"] : []),
+        "xray:PutTelemetryRecords",
+        "xray:PutTraceSegments",
+      ],
+    });
+  });
+
+  it("to make entries are for the vault that the stage chooses; of the other one they are only read and erased", async () => {
+    const table = await synthesized(withTable);
+    const ofVaults = (name: string) => {
+      const { RefreshTokens, [vault]: secrets } = permissionsOf(`${name}Role`, table);
+      return { RefreshTokens, secrets };
+    };
+
+    expect(ofVaults("Complete")).toEqual({
+      RefreshTokens: ["dynamodb:DeleteItem", "dynamodb:PutItem"],
+      secrets: ["secretsmanager:DeleteSecret"],
+    });
+    expect(ofVaults("TokenFetch")).toEqual({
+      RefreshTokens: [
+        "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+      ],
+      secrets: ["secretsmanager:DeleteSecret", "secretsmanager:GetSecretValue"],
+    });
+    expect(ofVaults("Disconnect")).toEqual({
+      RefreshTokens: ["dynamodb:DeleteItem"],
+      secrets: ["secretsmanager:DeleteSecret"],
     });
   });
 
@@ -304,6 +351,7 @@ describe("permissions", () => {
         ["events.amazonaws.com", "MailEventsFunction", "MailEventRule"],
         ["events.amazonaws.com", "CredentialExpiryFunction", "TwiceADay"],
         ["events.amazonaws.com", "KeepAliveFunction", "TwiceAnHour"],
+        ["events.amazonaws.com", "SweepVaultFunction", "EachHour"],
       ].toSorted(),
     );
   });

@@ -34,7 +34,7 @@ describe("the service", () => {
 
   describe("functions", () => {
     it("run on the newest Node.js, on arm64, traced", () => {
-      expect(functions()).toHaveLength(15);
+      expect(functions()).toHaveLength(16);
       for (const each of functions()) {
         expect(each).toMatchObject({
           Runtime: "nodejs24.x",
@@ -61,6 +61,7 @@ describe("the service", () => {
         "outlook-connect-prod-resume-waiting",
         "outlook-connect-prod-mail-events",
         "outlook-connect-prod-keep-alive",
+        "outlook-connect-prod-sweep-vault",
         "outlook-connect-prod-credential-expiry",
       ]);
     });
@@ -97,7 +98,7 @@ describe("the service", () => {
         for (const [name, value] of Object.entries(Environment.Variables)) {
           if (/SECRET|CREDENTIAL|KEY|TOKEN|PASSWORD/.test(name)) {
             expect(name).toMatch(
-              /_ARN$|^TOKEN_VAULT_PREFIX$|^FEDERATED_CREDENTIAL$|^TOKEN_FETCH_FUNCTION$/,
+              /_ARN$|^TOKEN_VAULT(_PREFIX)?$|_TABLE$|^FEDERATED_CREDENTIAL$|^TOKEN_FETCH_FUNCTION$/,
             );
           }
           expect(prod.readable(value)).not.toContain("{{resolve:");
@@ -300,6 +301,7 @@ describe("the service", () => {
           "MailEvents",
           "CredentialExpiry",
           "KeepAlive",
+          "SweepVault",
         ],
       ],
       ["misconfigured", ["Complete", "AdminConsentCallback", "TokenFetch"]],
@@ -308,6 +310,7 @@ describe("the service", () => {
       ["sealed_token_unreadable", ["TokenFetch"]],
       ["tenant_consent_lost", ["TokenFetch"]],
       ["mail_refused", ["AdminConsentRequest", "ResumeWaiting"]],
+      ["sweep_refused", ["SweepVault"]],
     ] as const)("go off at the first log line that says %s", ([failure, functions]) => {
       const logs = prod
         .resources("AWS::Logs::MetricFilter")

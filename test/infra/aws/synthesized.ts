@@ -22,6 +22,7 @@ const functionNames = [
   "mail-events",
   "credential-expiry",
   "keep-alive",
+  "sweep-vault",
 ] as const;
 
 const record = z.record(z.string(), z.unknown());

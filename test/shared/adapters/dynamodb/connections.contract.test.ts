@@ -83,6 +83,7 @@ const newTokens = (changes: Partial<NewTokens> = {}) => ({
   sealedAccessToken: "sealed-refreshed",
   accessTokenExpiresAt: at(7200),
   scopes: ["User.Read"],
+  vaultEntry: "vault/refreshed",
   refreshTokenStoredAt: at(100),
   problem: undefined,
   now: at(100),
@@ -443,7 +444,7 @@ const contract = (open: () => Connections) => {
   describe("saveRefreshed", () => {
     it("stores the tokens, ends the lease and whatever was wrong", async () => {
       const first = await leased();
-      const { connections, id, read, version, mailbox } = first;
+      const { connections, id, read, version } = first;
       await connections.recordSetback(id, first.held, setback);
       const held = { owner: "refresh-2", version: version + 1 };
       await connections.acquireLease(id, held.version, lease(held.owner), at(101));
@@ -459,7 +460,7 @@ const contract = (open: () => Connections) => {
         refreshTokenStoredAt: at(100),
         lastRefreshedAt: at(100),
         createdAt: began,
-        vaultEntry: mailbox.vaultEntry,
+        vaultEntry: "vault/refreshed",
         lease: undefined,
         problem: undefined,
         pendingClaims: undefined,

@@ -29,6 +29,7 @@ export const createProductTables = async (
   readonly attempts: string;
   readonly connections: string;
   readonly tenantConsents: string;
+  readonly refreshTokens: string;
 }> => {
   const outdir = await mkdtemp(join(tmpdir(), "product-tables-"));
   try {
@@ -46,6 +47,7 @@ export const createProductTables = async (
       attempts: nameOf("Attempts"),
       connections: nameOf("UserConnections"),
       tenantConsents: nameOf("TenantConsents"),
+      refreshTokens: nameOf("RefreshTokens"),
     };
   } finally {
     await rm(outdir, { recursive: true });

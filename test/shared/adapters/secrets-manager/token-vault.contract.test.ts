@@ -14,9 +14,11 @@ import {
   startSecretsManager,
 } from "../../../../infra/local/secrets-manager/start-secrets-manager.ts";
 import { secretsManagerTokenVault } from "../../../../shared/adapters/secrets-manager/token-vault.ts";
+import { secretsManagerVaultEntries } from "../../../../shared/adapters/secrets-manager/vault-entries.ts";
 import { connectionId, objectId, tenantId, workspaceId } from "../../../../shared/domain/ids.ts";
 import { Secret } from "../../../../shared/domain/secret.ts";
 import type { TokenVault, VaultOwner } from "../../../../shared/domain/token-vault.ts";
+import type { NamedEntry } from "../../../../shared/domain/vault-entries.ts";
 import { motoInstalled, startMoto } from "../../../engines/moto.ts";
 
 const kmsKeyArn = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-4000-8000-000000000000";
@@ -151,6 +153,33 @@ describe.for(Object.entries(subjects))("the token vault on %s", ([, start]) => {
 
     await expect(vault.read(annas, anna)).rejects.toThrow("another connection");
     await expect(vault.read(bens, ben)).rejects.toThrow("another connection");
+  });
+
+  it("lists each entry of the stage in one part, with whose it was and when it was last written", async () => {
+    const made: string[] = [];
+    for (const letter of "AZaz09-_") {
+      const owner = { ...anna, connectionId: connectionId(`conn_${letter}${"x".repeat(21)}`) };
+      made.push(await vault.create(owner, new Secret("token")));
+    }
+    await client.send(
+      new CreateSecretCommand({
+        Name: `outlook-connect/other/tokens/conn_Axxxxxxxxxxxxxxxxxxxxx/${randomUUID()}`,
+        SecretString: "of another stage",
+      }),
+    );
+    const entries = secretsManagerVaultEntries(client, "outlook-connect/test/tokens");
+    const listed: NamedEntry[] = [];
+    for (let index = 0; index < 24; index += 1) {
+      for await (const each of entries.inPart({ index, of: 24 })) listed.push(each);
+    }
+
+    for (const entry of made) {
+      const [found, ...again] = listed.filter((each) => each.entry === entry);
+      expect(again).toEqual([]);
+      expect(entry).toContain(`/${found?.connectionId}/`);
+      expect(Math.abs(Date.now() - (found?.writtenAt.getTime() ?? 0))).toBeLessThan(60_000);
+    }
+    expect(listed.filter(({ entry }) => !entry.startsWith("outlook-connect/test/"))).toEqual([]);
   });
 
   it.for(["planted-token", '{"refreshToken":"planted-token"}', '{"connectionId":"conn_anna"'])(

@@ -1,0 +1,87 @@
+import type { NamedEntry, VaultEntries, VaultNames } from "../../shared/domain/vault-entries.ts";
+
+export interface SweepVaultPorts {
+  readonly vaults: readonly VaultEntries[];
+  readonly connections: VaultNames;
+  readonly erase: (entry: string) => Promise<void>;
+  readonly now: () => Date;
+  /** Told of an entry that could not be erased; the next day tries again. */
+  readonly report: (error: unknown) => void;
+}
+
+export interface SweptVault {
+  /** All that were looked at. */
+  readonly seen: number;
+  readonly erased: number;
+  /** To be erased, and not: the next day does it. */
+  readonly left: number;
+  /** Too many to believe, so that nothing was erased. */
+  readonly refused: boolean;
+}
+
+/**
+ * Each run takes one part of both vaults, the next one the next: a day takes them all. Which part follows from the
+ * clock, so that nothing has to be remembered; a run that fails is made up for a day later.
+ */
+export const sweepParts = 24;
+
+/** An entry that is being written now is named soon; a sign-in or a refresh takes seconds. */
+const youngestSeconds = 24 * 3600;
+
+/** Crashes leave single entries. More than this share of a part means that the wrong table was asked. */
+const believableShare = 0.2;
+/** So many are believed whatever the share, in a vault with few entries. */
+const believableCount = 10;
+
+const readsAtOnce = 8;
+const runMilliseconds = 4 * 60 * 1000;
+
+export const partAt = (now: Date): number => Math.floor(now.getTime() / 3_600_000) % sweepParts;
+
+const isNamed = async ({ entry, connectionId }: NamedEntry, connections: VaultNames) =>
+  (await connections.entryOf(connectionId)) === entry;
+
+/**
+ * Erases refresh tokens that no connection names: what a crash left between storing a token and naming it, or between
+ * naming another one and erasing it. Whether a connection names an entry is read consistently, and an entry is a day
+ * old before it is asked for at all.
+ */
+export const sweepVault = async (ports: SweepVaultPorts): Promise<SweptVault> => {
+  const { vaults, connections, erase, now, report } = ports;
+  const startedAt = now();
+  const part = { index: partAt(startedAt), of: sweepParts };
+  const isOver = () => now().getTime() - startedAt.getTime() > runMilliseconds;
+  const isOld = ({ writtenAt }: NamedEntry) =>
+    startedAt.getTime() - writtenAt.getTime() > youngestSeconds * 1000;
+
+  let seen = 0;
+  const unnamed: string[] = [];
+  for (const vault of vaults) {
+    const entries = vault.inPart(part)[Symbol.asyncIterator]();
+    const work = async () => {
+      for (let next = await entries.next(); !next.done; next = await entries.next()) {
+        if (isOver()) return;
+        seen += 1;
+        if (isOld(next.value) && !(await isNamed(next.value, connections))) {
+          unnamed.push(next.value.entry);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: readsAtOnce }, work));
+  }
+
+  if (unnamed.length > Math.max(believableCount, seen * believableShare)) {
+    return { seen, erased: 0, left: unnamed.length, refused: true };
+  }
+  let erased = 0;
+  for (const entry of unnamed) {
+    if (isOver()) break;
+    try {
+      await erase(entry);
+      erased += 1;
+    } catch (error) {
+      report(error);
+    }
+  }
+  return { seen, erased, left: unnamed.length - erased, refused: false };
+};

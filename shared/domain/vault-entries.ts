@@ -1,0 +1,27 @@
+import type { ConnectionId } from "./ids.ts";
+
+/** One entry of a token vault, as a list of them shows it. */
+export interface NamedEntry {
+  readonly entry: string;
+  /** Whose it was when it was made. */
+  readonly connectionId: ConnectionId;
+  /** When its token was last written. */
+  readonly writtenAt: Date;
+}
+
+/** One of so many parts, all of about the same size; an entry is always in the same one. */
+export interface VaultPart {
+  readonly index: number;
+  readonly of: number;
+}
+
+/** All entries of a vault, whether a connection names them or not. */
+export interface VaultEntries {
+  inPart(part: VaultPart): AsyncIterable<NamedEntry>;
+}
+
+/** What connections say of the vaults. */
+export interface VaultNames {
+  /** The entry that a connection names, read consistently; `undefined` if it is gone or disconnected. */
+  entryOf(id: ConnectionId): Promise<string | undefined>;
+}

@@ -1,0 +1,112 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openScene, type Scene, served } from "./scene.ts";
+
+const hour = 3600;
+const day = 24 * hour;
+const ben = { username: "ben.okafor@larkfield.example" };
+
+/** Each part of the vaults has its turn. */
+const sweepsPass = async ({ stack }: Scene) => {
+  for (let passed = 0; passed < 25; passed += 1) {
+    stack.clock.advance(hour);
+    await stack.runSchedules();
+  }
+};
+
+const entriesIn = async (scene: Scene) => ({
+  secrets: await scene.vault.names(),
+  items: (await scene.tables.items("REFRESH_TOKENS_TABLE")).map(({ id }) => String(id)),
+});
+
+const writes = ({ stack }: Scene) => {
+  const { CreateSecret = 0, PutSecretValue = 0, DeleteSecret = 0 } = stack.secretsManager.calls();
+  return CreateSecret + PutSecretValue + DeleteSecret;
+};
+
+describe("refresh tokens in the table", () => {
+  let scene: Scene;
+  beforeAll(async () => {
+    scene = await openScene({ tokenVault: "table" });
+  });
+  afterAll(() => scene?.close());
+
+  it("serve a connection all its life, and Secrets Manager is never written", async () => {
+    const product = await scene.signedIn("user_ines");
+    const before = writes(scene);
+
+    const connection = await scene.connect(product, ben);
+    const [entry = ""] = (await entriesIn(scene)).items;
+    expect(entry).toContain(connection.id);
+    for (let passed = 0; passed < 3; passed += 1) {
+      scene.stack.clock.advance(25 * hour);
+      served(await scene.fetchToken({ product, connection }));
+    }
+    expect((await entriesIn(scene)).items).toEqual([entry]);
+
+    const again = await scene.connect(product, ben);
+    const [renewed, ...others] = (await entriesIn(scene)).items;
+    expect(again.id).toBe(connection.id);
+    expect(others).toEqual([]);
+    expect(renewed).not.toBe(entry);
+
+    await product.call("DELETE", `/connections/${connection.id}`);
+    expect(await entriesIn(scene)).toEqual({ secrets: [], items: [] });
+    expect(writes(scene)).toBe(before);
+  });
+});
+
+describe("a stage that changes its vault", () => {
+  let folder: string;
+  let scene: Scene;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "vaults-"));
+    scene = await openScene({ folder, tokenVault: "secrets-manager" });
+  });
+  afterAll(async () => {
+    await scene?.close();
+    await rm(folder, { recursive: true });
+  });
+
+  const deployedWith = async (tokenVault: "secrets-manager" | "table") => {
+    await scene.close();
+    scene = await openScene({ folder, tokenVault });
+    return scene.signedIn("user_ines");
+  };
+
+  it("moves each token at its next refresh, to the table and back, and sweeps what a crash has left", async () => {
+    let product = await scene.signedIn("user_ines");
+    const connection = await scene.connect(product, ben);
+    expect((await entriesIn(scene)).items).toEqual([]);
+
+    product = await deployedWith("table");
+    served(await scene.fetchToken({ product, connection }));
+    expect((await entriesIn(scene)).secrets).toHaveLength(1);
+    scene.stack.clock.advance(2 * hour);
+    served(await scene.fetchToken({ product, connection }));
+    expect(await entriesIn(scene)).toEqual({
+      secrets: [],
+      items: [expect.stringContaining(connection.id)],
+    });
+
+    product = await deployedWith("secrets-manager");
+    scene.stack.clock.advance(2 * hour);
+    served(await scene.fetchToken({ product, connection }));
+    const { secrets, items } = await entriesIn(scene);
+    expect(items).toEqual([]);
+    expect(secrets).toEqual([expect.stringContaining(connection.id)]);
+
+    // As a crash leaves it: an entry that was stored and never named.
+    const [kept = ""] = secrets;
+    const left = kept.replace(/[^/]+$/, "00000000-0000-4000-8000-000000000000");
+    await scene.vault.create(left, await scene.vault.read(kept));
+    await sweepsPass(scene);
+    expect((await entriesIn(scene)).secrets).toHaveLength(2);
+    scene.stack.clock.advance(day);
+    await sweepsPass(scene);
+    expect((await entriesIn(scene)).secrets).toEqual([kept]);
+    served(await scene.fetchToken({ product, connection }));
+  });
+});
