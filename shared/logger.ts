@@ -55,6 +55,9 @@ export interface LogFields {
     readonly refused: number;
     readonly left: number;
   };
+  /** A step of the rotation of the vault keys, and what came of it. */
+  readonly rotationStep?: string;
+  readonly rotation?: "done" | "was_done";
   /** What a run of the sweep did, by vault entries; metrics count it. */
   readonly sweptVault?: { readonly seen: number; readonly erased: number; readonly left: number };
   /** Refresh tokens by their age in days; metrics read them. */

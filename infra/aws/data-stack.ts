@@ -82,6 +82,7 @@ export class DataStack extends Stack {
         "token-fetch",
         "admin-consent-request",
         "admin-consent-callback",
+        "rotate-vault-keys",
       ]),
       removalProtection,
       first: { passwordLength: 64, excludePunctuation: true },
@@ -114,8 +115,7 @@ export class DataStack extends Stack {
 
     Validations.of(this.vaultKeys).acknowledge({
       id: "AwsSolutions-SMG4",
-      reason:
-        "Access tokens live ninety minutes, so a new version is put in on suspicion, by an operator.",
+      reason: "It is rotated each month by a function of the service stack.",
     });
     Validations.of(this.clientCredential).acknowledge({
       id: "AwsSolutions-SMG4",

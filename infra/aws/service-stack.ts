@@ -8,6 +8,7 @@ import {
   ServicePrincipal,
 } from "aws-cdk-lib/aws-iam";
 import { Key } from "aws-cdk-lib/aws-kms";
+import { CfnRotationSchedule } from "aws-cdk-lib/aws-secretsmanager";
 import {
   ArnFormat,
   Aws,
@@ -32,6 +33,7 @@ import type { DisconnectEnv } from "../../functions/disconnect/env.ts";
 import type { KeepAliveEnv } from "../../functions/keep-alive/env.ts";
 import type { MailEventsEnv } from "../../functions/mail-events/env.ts";
 import type { ResumeWaitingEnv } from "../../functions/resume-waiting/env.ts";
+import type { RotateVaultKeysEnv } from "../../functions/rotate-vault-keys/env.ts";
 import type { StartEnv } from "../../functions/start/env.ts";
 import type { SweepVaultEnv } from "../../functions/sweep-vault/env.ts";
 import type { TokenFetchEnv } from "../../functions/token-fetch/env.ts";
@@ -51,6 +53,9 @@ const adminConsentCallbackPath = "/admin-consent-callback";
 
 /** How often the end of the app's credential is looked at. */
 const credentialMeasured = Duration.hours(12);
+
+/** Whatever a vault key seals is gone, or sealed anew, long before the last of the former keys is. */
+const vaultKeysRotatedEvery = Duration.days(30);
 
 /** How often connections that nobody uses are looked through. */
 const keptAliveEvery = Duration.minutes(30);
@@ -492,6 +497,27 @@ export class ServiceStack extends Stack {
       schedule: Schedule.rate(credentialMeasured),
     });
 
+    const rotateVaultKeys = define("RotateVaultKeys", {
+      name: "rotate-vault-keys",
+      description: "Invoked by Secrets Manager: makes a new vault key and keeps the former ones",
+      timeoutSeconds: 30,
+      environment: { ...vaultKeys } satisfies RotateVaultKeysEnv,
+    });
+    data.vaultKeys.grantRotation(rotateVaultKeys);
+    rotateVaultKeys.lambda.addPermission("SecretsManager", {
+      principal: new ServicePrincipal("secretsmanager.amazonaws.com"),
+      sourceAccount: Aws.ACCOUNT_ID,
+      sourceArn: data.vaultKeys.arn,
+    });
+    const rotation = new CfnRotationSchedule(this, "VaultKeysRotation", {
+      secretId: data.vaultKeys.arn,
+      rotationLambdaArn: rotateVaultKeys.lambda.functionArn,
+      rotateImmediatelyOnUpdate: false,
+      rotationRules: { automaticallyAfterDays: vaultKeysRotatedEvery.toDays() },
+    });
+    // Secrets Manager tries whether it may invoke the function, and whether that may do its work.
+    rotation.node.addDependency(rotateVaultKeys.lambda, rotateVaultKeys.role);
+
     const workerInvoke = new ManagedPolicy(this, "WorkerInvokePolicy", {
       description:
         "For the roles of workflow workers: may ask for Outlook tokens, and nothing else",
@@ -523,7 +549,14 @@ export class ServiceStack extends Stack {
       adminConsent,
       adminConsentCallback,
     ];
-    const workers = [resumeWaiting, mailEvents, credentialExpiry, keepAlive, sweepVault];
+    const workers = [
+      resumeWaiting,
+      mailEvents,
+      credentialExpiry,
+      keepAlive,
+      sweepVault,
+      rotateVaultKeys,
+    ];
     for (const each of endpoints) alarms.watch(each.node.id, each, { atLeast: 3 });
     alarms.watch(tokenFetch.node.id, tokenFetch, { atLeast: 1 });
     for (const each of workers) alarms.watch(each.node.id, each, { atLeast: 1 });
@@ -555,6 +588,11 @@ export class ServiceStack extends Stack {
     );
     alarms.watchKeepAlive(keepAlive);
     alarms.watchSweep(sweepVault);
+    alarms.watchFailure(
+      "rotation_refused",
+      "The vault keys are not rotated: what Secrets Manager asks for does not fit what it holds.",
+      { of: [rotateVaultKeys], atLeast: 1 },
+    );
     alarms.watchFailure(
       "sweep_refused",
       "So many refresh tokens seem to belong to no connection that none was erased: is it the right table?",

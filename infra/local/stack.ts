@@ -26,6 +26,7 @@ import { startMail } from "./mail/start-mail.ts";
 import { newCertificate } from "./microsoft/new-certificate.ts";
 import type { FederatedCredential } from "./microsoft/simulation.ts";
 import { type MicrosoftSimulator, startMicrosoftSimulator } from "./microsoft/simulator.ts";
+import { rotate, setUpRotations } from "./rotate-secrets.ts";
 import {
   type RunningSecretsManager,
   startSecretsManager,
@@ -157,8 +158,11 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
   };
 
   const dynamoDb = started(await startDynamoDb({ port: ports.dynamoDb ?? 0, ...kept("dynamodb") }));
+  // Nothing is rotated before there are functions.
+  let invokeRotation = async (_lambdaArn: string, _event: object): Promise<boolean> => false;
   const secretsManager = started(
     await startSecretsManager({
+      invokeRotation: (lambdaArn, event) => invokeRotation(lambdaArn, event),
       port: ports.secretsManager ?? 0,
       ...kept("secrets-manager"),
       region: localRegion,
@@ -288,13 +292,33 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
       },
     }),
   );
+  invokeRotation = async (lambdaArn, event) => {
+    const configured = functions.find(({ arn }) => arn === lambdaArn);
+    const { ok = false } = configured
+      ? await lambda.invoke(configured.name, JSON.stringify(event))
+      : {};
+    return ok;
+  };
   const lambdaApi = started(await startLambdaApi({ port: ports.lambda ?? 0, lambda }));
   lambdaOrigin = lambdaApi.origin;
   // Functions may invoke functions; none has been started yet.
   endpoints.AWS_ENDPOINT_URL_LAMBDA = lambdaApi.origin;
   gateway.serve(api, lambda);
+  await setUpRotations(
+    secretsManager,
+    localRegion,
+    schedules,
+    (name) => functions.find((each) => each.name === name)?.arn ?? name,
+  );
   const scheduler = started(
-    new Scheduler({ schedules, clock, invoke: (name) => lambda.invoke(name, "{}") }),
+    new Scheduler({
+      schedules,
+      clock,
+      invoke: ({ functionName: name, rotates }) =>
+        rotates === undefined
+          ? lambda.invoke(name, "{}")
+          : rotate(secretsManager, localRegion, rotates),
+    }),
   );
 
   const running = starting.move();

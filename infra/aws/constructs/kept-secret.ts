@@ -64,6 +64,22 @@ export class KeptSecret extends Construct {
     policy.applyRemovalPolicy(removalPolicy);
   }
 
+  /** What a rotation function does with it. */
+  grantRotation(grantee: RequestFunction): void {
+    this.grantRead(grantee);
+    grantee.grantPrincipal.addToPrincipalPolicy(
+      new PolicyStatement({
+        actions: [
+          "secretsmanager:DescribeSecret",
+          "secretsmanager:PutSecretValue",
+          "secretsmanager:UpdateSecretVersionStage",
+        ],
+        resources: [this.arn],
+      }),
+    );
+    this.#key.grantThrough("secretsmanager", grantee, "kms:GenerateDataKey");
+  }
+
   grantRead(grantee: RequestFunction): void {
     this.#readers.require(grantee, this.node.id);
     grantee.grantPrincipal.addToPrincipalPolicy(

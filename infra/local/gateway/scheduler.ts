@@ -1,16 +1,18 @@
 import { setTimeout as wait } from "node:timers/promises";
 
-/** A rule of EventBridge that invokes a function at a fixed rate. */
+/** A rule of EventBridge that invokes a function at a fixed rate, or a secret that is rotated by one. */
 export interface Schedule {
   readonly functionName: string;
   readonly everySeconds: number;
+  /** ARN of the secret; Secrets Manager invokes the function then. */
+  readonly rotates?: string;
 }
 
 export interface SchedulerOptions {
   readonly schedules: readonly Schedule[];
   /** The stack's clock: when it is moved on, what has become due happens at once. */
   readonly clock: { now(): Date };
-  readonly invoke: (functionName: string) => Promise<unknown>;
+  readonly invoke: (schedule: Schedule) => Promise<unknown>;
 }
 
 /** How often the clock is looked at, in real time. */
@@ -38,9 +40,7 @@ export class Scheduler {
       const isDue = now - (this.#lastRuns.get(schedule) ?? 0) >= schedule.everySeconds * 1000;
       if (!isDue || this.#running.has(schedule)) continue;
       this.#lastRuns.set(schedule, now);
-      const run = this.#options
-        .invoke(schedule.functionName)
-        .finally(() => this.#running.delete(schedule));
+      const run = this.#options.invoke(schedule).finally(() => this.#running.delete(schedule));
       this.#running.set(schedule, run);
     }
     await Promise.allSettled(this.#running.values());

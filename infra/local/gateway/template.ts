@@ -75,7 +75,7 @@ export const readService = (
       .resourcesOf("AWS::Lambda::Function")
       .map((each) => readFunction(values, each, options.assemblyFolder)),
     api: readApi(values),
-    schedules: readSchedules(values),
+    schedules: [...readSchedules(values), ...readRotations(values)],
   };
 };
 
@@ -104,6 +104,29 @@ const readSchedules = (values: TemplateValues): readonly Schedule[] =>
         ? []
         : [{ functionName, everySeconds: Number(count) * unitSeconds }];
     });
+  });
+
+const rotationProperties = z.object({
+  SecretId: z.string(),
+  RotationLambdaARN: z.string(),
+  RotationRules: z.object({ AutomaticallyAfterDays: z.number() }),
+});
+
+const readRotations = (values: TemplateValues): readonly Schedule[] =>
+  values.resourcesOf("AWS::SecretsManager::RotationSchedule").flatMap((each) => {
+    const { SecretId, RotationLambdaARN, RotationRules } = rotationProperties.parse(
+      values.read(each, "SecretId", "RotationLambdaARN", "RotationRules"),
+    );
+    const [, functionName] = /:function:([^:/]+)/.exec(RotationLambdaARN) ?? [];
+    return functionName === undefined
+      ? []
+      : [
+          {
+            functionName,
+            everySeconds: RotationRules.AutomaticallyAfterDays * 24 * 3600,
+            rotates: SecretId,
+          },
+        ];
   });
 
 const functionProperties = z.object({

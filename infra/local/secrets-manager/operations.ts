@@ -11,6 +11,8 @@ import {
 } from "./stored-secrets.ts";
 import {
   addVersion,
+  beginVersion,
+  isEmpty,
   labelsByVersion,
   moveLabel,
   newValueOf,
@@ -122,7 +124,7 @@ const versionToRead = (
     );
   }
   const version = id === undefined ? versionWithLabel(secret, label ?? "AWSCURRENT") : named;
-  if (version) return version;
+  if (version && !isEmpty(version)) return version;
   throw new AwsFailure(
     "ResourceNotFoundException",
     `Secrets Manager can't find the specified secret value for ${
@@ -219,7 +221,40 @@ const restoreSecret = writing(requests.restoreSecret, (request, secrets) => {
 
 const describeSecret = reading(requests.describeSecret, (request, secrets) => {
   const secret = secrets.require(request.SecretId);
-  return { ...details(secret), VersionIdsToStages: labelsByVersion(secret) };
+  const { rotation } = secret;
+  return {
+    ...details(secret),
+    VersionIdsToStages: labelsByVersion(secret),
+    RotationEnabled: rotation !== undefined,
+    ...(rotation && {
+      RotationLambdaARN: rotation.lambdaArn,
+      RotationRules: { AutomaticallyAfterDays: rotation.days },
+      LastRotatedDate: seconds(rotation.rotatedAtMs),
+    }),
+  };
+});
+
+/**
+ * Notes who rotates the secret, and makes room for the next version, which is pending and empty. That the steps follow
+ * is the server's part.
+ */
+const rotateSecret = writing(requests.rotateSecret, (request, secrets, now) => {
+  const secret = secrets.requireActive(request.SecretId);
+  const lambdaArn = request.RotationLambdaARN ?? secret.rotation?.lambdaArn;
+  if (!lambdaArn) {
+    throw invalidRequest("No Lambda rotation function ARN is associated with this secret.");
+  }
+  const days = request.RotationRules?.AutomaticallyAfterDays ?? secret.rotation?.days;
+  secret.rotation = { ...secret.rotation, lambdaArn, ...(days !== undefined && { days }) };
+  if (request.RotateImmediately === false) return identity(secret);
+  const { ClientRequestToken: versionId } = request;
+  if (versionId === undefined) {
+    throw invalidRequest(
+      "You must provide a ClientRequestToken value. We recommend a UUID-type value.",
+    );
+  }
+  const version = beginVersion(secret, versionId, now);
+  return { ...identity(secret), VersionId: version.id };
 });
 
 const listAllSecrets = reading(requests.listSecrets, (request, secrets) => {
@@ -283,6 +318,7 @@ export const operations: ReadonlyMap<string, Operation> = new Map([
   ["ListSecretVersionIds", listSecretVersionIds],
   ["PutSecretValue", putSecretValue],
   ["RestoreSecret", restoreSecret],
+  ["RotateSecret", rotateSecret],
   ["TagResource", tagResource],
   ["UntagResource", untagResource],
   ["UpdateSecret", updateSecret],

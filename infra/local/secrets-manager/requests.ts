@@ -89,6 +89,16 @@ const updateSecretVersionStage = z.object({
   MoveToVersionId: z.optional(versionId),
 });
 
+const rotateSecret = z.object({
+  SecretId: secretId,
+  ClientRequestToken: z.optional(versionId),
+  RotationLambdaARN: z.optional(text(0, 2048)),
+  RotationRules: z.optional(
+    z.object({ AutomaticallyAfterDays: z.optional(z.int().check(z.gte(1), z.lte(1000))) }),
+  ),
+  RotateImmediately: z.optional(z.boolean()),
+});
+
 const deleteSecret = z.object({
   SecretId: secretId,
   RecoveryWindowInDays: z.optional(z.int()),
@@ -164,6 +174,7 @@ export const requests = {
   listSecretVersionIds,
   putSecretValue,
   restoreSecret: onlySecretId,
+  rotateSecret,
   tagResource,
   untagResource,
   updateSecret,

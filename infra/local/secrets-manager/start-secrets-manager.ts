@@ -24,6 +24,8 @@ export interface SecretsManagerOptions {
   readonly region?: string;
   readonly accountId?: string;
   readonly now?: () => Date;
+  /** Invokes the function that rotates a secret, with one step. @returns whether it did not fail */
+  readonly invokeRotation?: (lambdaArn: string, event: object) => Promise<boolean>;
   /** How requests reach it: plain HTTP by default. */
   readonly createServer?: (listener: RequestListener) => Server;
 }
@@ -34,6 +36,8 @@ export interface RunningSecretsManager {
   readonly faults: Faults;
   /** How often each operation was called, refused and repeated calls included. */
   calls(): Readonly<Record<string, number>>;
+  /** Waits for the rotations that are under way. */
+  rotationsEnded(): Promise<void>;
   /** Cuts connections; what was answered before is kept. */
   close(): Promise<void>;
 }
@@ -62,7 +66,8 @@ const parseJson = (body: string): unknown => {
 
 /**
  * A stand-in for AWS Secrets Manager on loopback: the AWS JSON 1.1 protocol, without signatures,
- * permissions, encryption, rotation, replication and resource policies. Unlike AWS it is consistent at
+ * permissions, encryption, replication and resource policies; a rotation goes its steps once, and is not tried again
+ * by itself. Unlike AWS it is consistent at
  * once, in lists too, and a secret that is deleted by force is gone when the call returns.
  *
  * Behaviour and errors follow the API Reference and, where that is silent, what AWS was seen to answer.
@@ -77,6 +82,20 @@ export const startSecretsManager = async (
   const secrets = new StoredSecrets(file?.secrets ?? [], region, accountId);
   const faults = new Faults();
   const calls = new Map<string, number>();
+  const rotations = new Set<Promise<void>>();
+
+  /** What AWS does after `RotateSecret`: each step once, in this order, and none after one that failed. */
+  const goSteps = async (arn: string, token: string): Promise<void> => {
+    for (const Step of ["createSecret", "setSecret", "testSecret", "finishSecret"]) {
+      const { rotation } = secrets.find(arn) ?? {};
+      const event = { Step, SecretId: arn, ClientRequestToken: token, RotationToken: randomUUID() };
+      const isDone = rotation && (await options.invokeRotation?.(rotation.lambdaArn, event));
+      if (!isDone) return;
+    }
+    const rotated = secrets.find(arn);
+    if (rotated?.rotation) rotated.rotation.rotatedAtMs = now().getTime();
+    await file?.save(secrets.all());
+  };
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const target = request.headers["x-amz-target"];
@@ -99,6 +118,11 @@ export const startSecretsManager = async (
     secrets.removeDue(now());
     const result = operation.perform(body, secrets, now());
     if (operation.writes) await file?.save(secrets.all());
+    if (name === "RotateSecret" && "VersionId" in result && "ARN" in result) {
+      const going = goSteps(String(result.ARN), String(result.VersionId));
+      rotations.add(going);
+      going.finally(() => rotations.delete(going));
+    }
 
     if (fault?.kind === "lose_answer") request.socket.destroy();
     else send(response, 200, result);
@@ -121,6 +145,9 @@ export const startSecretsManager = async (
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     faults,
     calls: () => Object.fromEntries(calls),
+    rotationsEnded: async () => {
+      await Promise.all(rotations);
+    },
     close: () => {
       const closed = promisify(server.close.bind(server))();
       server.closeAllConnections();

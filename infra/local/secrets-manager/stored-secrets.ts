@@ -24,6 +24,14 @@ const storedSecret = z.object({
   accessedAtMs: z.optional(z.number()),
   /** Set while it is scheduled for deletion: when that was asked for, and when it will be gone. */
   deletion: z.optional(z.object({ requestedAtMs: z.number(), dueAtMs: z.number() })),
+  /** Who rotates it, and how often. */
+  rotation: z.optional(
+    z.object({
+      lambdaArn: z.string(),
+      days: z.optional(z.number()),
+      rotatedAtMs: z.optional(z.number()),
+    }),
+  ),
   /** Oldest first. */
   versions: z.array(storedVersion),
 });

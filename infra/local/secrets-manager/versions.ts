@@ -79,6 +79,21 @@ const makeRoomForVersion = (secret: StoredSecret, now: Date): void => {
   }
 };
 
+/** Until a rotation has given it a value. */
+export const isEmpty = ({ string, binary }: StoredVersion): boolean =>
+  string === undefined && binary === undefined;
+
+/** The version that a rotation is to bring: pending, and without a value. One that is there already stays. */
+export const beginVersion = (secret: StoredSecret, id: string, now: Date): StoredVersion => {
+  const existing = secret.versions.find((version) => version.id === id);
+  if (existing) return existing;
+  makeRoomForVersion(secret, now);
+  const version: StoredVersion = { id, stages: [], createdAtMs: now.getTime() };
+  secret.versions.push(version);
+  attachLabel(secret, version, "AWSPENDING");
+  return version;
+};
+
 /**
  * Adds a version. A repetition with the same id and the same value changes nothing.
  *
@@ -91,6 +106,13 @@ export const addVersion = (
   now: Date,
 ): StoredVersion => {
   const existing = secret.versions.find((version) => version.id === value.versionId);
+  if (existing && isEmpty(existing)) {
+    if (value.string !== undefined) existing.string = value.string;
+    if (value.binary !== undefined) existing.binary = value.binary;
+    for (const label of labels) attachLabel(secret, existing, label);
+    secret.changedAtMs = now.getTime();
+    return existing;
+  }
   if (existing) {
     if (existing.string === value.string && existing.binary === value.binary) return existing;
     throw new AwsFailure(

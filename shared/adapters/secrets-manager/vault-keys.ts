@@ -5,11 +5,8 @@ import { type ReadSecret, SecretNotFound, type SecretVersion } from "./read-secr
 /** A new key is taken up this long after Secrets Manager made it current. */
 const currentKeptMilliseconds = 5 * 60 * 1000;
 
-/**
- * The secret's value is a long random text made by Secrets Manager; the key is derived from it, so that
- * provisioning and rotation need no code of ours. RFC 5869
- */
-const keyOf = ({ versionId, value }: SecretVersion): VaultKey => {
+/** The secret's value is a long random text, from which the key is derived. RFC 5869 */
+export const vaultKeyOf = ({ versionId, value }: SecretVersion): VaultKey => {
   const bytes = hkdfSync("sha256", value.reveal(), "", "outlook-connect vault key", 32);
   return { id: versionId, key: createSecretKey(new Uint8Array(bytes)) };
 };
@@ -35,7 +32,7 @@ export const secretsManagerVaultKeys = (
     if (!current || now().getTime() - current.readAt > currentKeptMilliseconds) {
       const previous = current?.key;
       const key = readSecret(secretArn)
-        .then(keyOf)
+        .then(vaultKeyOf)
         .then(remember)
         .catch((error: unknown) => {
           // During an outage the last one known still seals.
@@ -58,7 +55,7 @@ export const secretsManagerVaultKeys = (
       if (!known.has(id)) await current?.key.catch(() => {});
       let key = known.get(id);
       if (!key) {
-        key = readSecret(secretArn, id).then(keyOf);
+        key = readSecret(secretArn, id).then(vaultKeyOf);
         known.set(id, key);
         key.catch(() => known.delete(id));
       }

@@ -21,6 +21,7 @@ const functions = [
   "KeepAlive",
   "MailEvents",
   "ResumeWaiting",
+  "RotateVaultKeys",
   "Start",
   "SweepVault",
   "TokenFetch",

@@ -151,6 +151,15 @@ const allowed = {
     "*": ["secretsmanager:ListSecrets"],
     [viaDynamoDb]: ["kms:Decrypt"],
   },
+  RotateVaultKeys: {
+    VaultKeys: [
+      "secretsmanager:DescribeSecret",
+      "secretsmanager:GetSecretValue",
+      "secretsmanager:PutSecretValue",
+      "secretsmanager:UpdateSecretVersionStage",
+    ],
+    [viaSecrets]: ["kms:Decrypt", "kms:GenerateDataKey"],
+  },
   CredentialExpiry: {
     ClientCredential: ["secretsmanager:GetSecretValue"],
     [viaSecrets]: ["kms:Decrypt"],
@@ -312,7 +321,7 @@ describe("permissions", () => {
     ]);
   });
 
-  it("to invoke a function are given to the API for that function's routes, and to EventBridge for its own", () => {
+  it("to invoke a function are given to the API for that function's routes, to EventBridge for its own, and to Secrets Manager for the rotation of one secret", () => {
     const invocations = prod
       .resources("AWS::Lambda::Permission")
       .map(({ Properties }) => [
@@ -352,6 +361,7 @@ describe("permissions", () => {
         ["events.amazonaws.com", "CredentialExpiryFunction", "TwiceADay"],
         ["events.amazonaws.com", "KeepAliveFunction", "TwiceAnHour"],
         ["events.amazonaws.com", "SweepVaultFunction", "EachHour"],
+        ["secretsmanager.amazonaws.com", "RotateVaultKeysFunction", "VaultKeys"],
       ].toSorted(),
     );
   });

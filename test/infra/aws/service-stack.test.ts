@@ -34,7 +34,7 @@ describe("the service", () => {
 
   describe("functions", () => {
     it("run on the newest Node.js, on arm64, traced", () => {
-      expect(functions()).toHaveLength(16);
+      expect(functions()).toHaveLength(17);
       for (const each of functions()) {
         expect(each).toMatchObject({
           Runtime: "nodejs24.x",
@@ -63,7 +63,20 @@ describe("the service", () => {
         "outlook-connect-prod-keep-alive",
         "outlook-connect-prod-sweep-vault",
         "outlook-connect-prod-credential-expiry",
+        "outlook-connect-prod-rotate-vault-keys",
       ]);
+    });
+
+    it("rotate the vault keys each month, beginning a month after the first deployment", () => {
+      const [schedule, ...others] = prod.resources("AWS::SecretsManager::RotationSchedule");
+
+      expect(others).toEqual([]);
+      expect(schedule?.Properties).toMatchObject({
+        RotateImmediatelyOnUpdate: false,
+        RotationRules: { AutomaticallyAfterDays: 30 },
+      });
+      expect(prod.readable(schedule?.Properties.SecretId)).toBe("VaultKeys");
+      expect(prod.readable(schedule?.Properties.RotationLambdaARN)).toBe("RotateVaultKeysFunction");
     });
 
     it("neither repeat nor keep an invocation for which nobody waits, but for what SES tells once", () => {
@@ -302,6 +315,7 @@ describe("the service", () => {
           "CredentialExpiry",
           "KeepAlive",
           "SweepVault",
+          "RotateVaultKeys",
         ],
       ],
       ["misconfigured", ["Complete", "AdminConsentCallback", "TokenFetch"]],
@@ -311,6 +325,7 @@ describe("the service", () => {
       ["tenant_consent_lost", ["TokenFetch"]],
       ["mail_refused", ["AdminConsentRequest", "ResumeWaiting"]],
       ["sweep_refused", ["SweepVault"]],
+      ["rotation_refused", ["RotateVaultKeys"]],
     ] as const)("go off at the first log line that says %s", ([failure, functions]) => {
       const logs = prod
         .resources("AWS::Logs::MetricFilter")

@@ -23,6 +23,7 @@ const functionNames = [
   "credential-expiry",
   "keep-alive",
   "sweep-vault",
+  "rotate-vault-keys",
 ] as const;
 
 const record = z.record(z.string(), z.unknown());

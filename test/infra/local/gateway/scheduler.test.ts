@@ -13,7 +13,7 @@ const scene = (invoke: (functionName: string) => Promise<unknown> = async () => 
   const scheduler = new Scheduler({
     schedules: [everyMinute, everyHour],
     clock: { now: () => new Date(now) },
-    invoke: (functionName) => {
+    invoke: ({ functionName }) => {
       invoked.push(functionName);
       return invoke(functionName);
     },

@@ -11,7 +11,7 @@ import {
   RestoreSecretCommand,
   SecretsManagerClient,
 } from "@aws-sdk/client-secrets-manager";
-import { afterEach, expect, it, onTestFinished } from "vitest";
+import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import {
   type SecretsManagerOptions,
   startSecretsManager,
@@ -254,7 +254,7 @@ it.for([
     "ValidationException",
   ],
   ["a page of no results", "ListSecrets", { MaxResults: 0 }, "ValidationException"],
-  ["an operation that it does not have", "RotateSecret", {}, "UnknownOperationException"],
+  ["an operation that it does not have", "CancelRotateSecret", {}, "UnknownOperationException"],
 ] as const)("refuses %s", async ([, operation, body, code]) => {
   const { origin } = await start();
 
@@ -276,4 +276,101 @@ it("never repeats a secret value in an error", async () => {
 
   expect(response.status).toBe(400);
   expect(await response.text()).not.toContain("s3cret");
+});
+
+describe("a rotation", () => {
+  const rotating = async (
+    invokeRotation: (lambdaArn: string, event: object) => Promise<boolean>,
+  ) => {
+    const running = await start({ invokeRotation });
+    const call = async (operation: string, body: object) => {
+      const response = await post(
+        running.origin,
+        `secretsmanager.${operation}`,
+        JSON.stringify(body),
+      );
+      return (await response.json()) as Record<string, unknown>;
+    };
+    await call("CreateSecret", {
+      Name: "key",
+      SecretString: "first",
+      ClientRequestToken: "1".repeat(32),
+    });
+    return { running, call };
+  };
+  const token = "2".repeat(32);
+  const lambda = "arn:aws:lambda:eu-west-1:000000000000:function:rotate";
+
+  it("goes the steps of its function, with a version that is pending and empty at first", async () => {
+    const events: object[] = [];
+    const { running, call } = await rotating(async (_, event) => {
+      events.push(event);
+      return true;
+    });
+
+    await call("RotateSecret", {
+      SecretId: "key",
+      ClientRequestToken: token,
+      RotationLambdaARN: lambda,
+      RotationRules: { AutomaticallyAfterDays: 30 },
+    });
+    await running.rotationsEnded();
+
+    const { ARN, ...described } = await call("DescribeSecret", { SecretId: "key" });
+    expect(events).toMatchObject(
+      ["createSecret", "setSecret", "testSecret", "finishSecret"].map((Step) => ({
+        Step,
+        SecretId: ARN,
+        ClientRequestToken: token,
+      })),
+    );
+    expect(described).toMatchObject({
+      RotationEnabled: true,
+      RotationLambdaARN: lambda,
+      RotationRules: { AutomaticallyAfterDays: 30 },
+      LastRotatedDate: expect.any(Number),
+      VersionIdsToStages: { [token]: ["AWSPENDING"] },
+    });
+    expect(await call("GetSecretValue", { SecretId: "key", VersionId: token })).toMatchObject({
+      __type: "ResourceNotFoundException",
+    });
+    const filled = {
+      SecretId: "key",
+      ClientRequestToken: token,
+      SecretString: "second",
+      VersionStages: ["AWSPENDING"],
+    };
+    expect(await call("PutSecretValue", filled)).toMatchObject({ VersionId: token });
+    expect(await call("PutSecretValue", { ...filled, SecretString: "third" })).toMatchObject({
+      __type: "ResourceExistsException",
+    });
+  });
+
+  it("stops at a step that fails, and goes on from there when it is asked for again", async () => {
+    const steps: string[] = [];
+    const { running, call } = await rotating(async (_, event) => {
+      steps.push("Step" in event ? String(event.Step) : "");
+      return steps.length !== 2;
+    });
+    const request = { SecretId: "key", ClientRequestToken: token, RotationLambdaARN: lambda };
+
+    await call("RotateSecret", request);
+    await running.rotationsEnded();
+    expect(steps).toEqual(["createSecret", "setSecret"]);
+    await call("RotateSecret", request);
+    await running.rotationsEnded();
+
+    expect(steps.slice(2)).toEqual(["createSecret", "setSecret", "testSecret", "finishSecret"]);
+  });
+
+  it("needs a function", async () => {
+    const { call } = await rotating(async () => true);
+
+    expect(
+      await call("RotateSecret", { SecretId: "key", ClientRequestToken: token }),
+    ).toMatchObject({ __type: "InvalidRequestException" });
+    expect(await call("DescribeSecret", { SecretId: "key" })).toMatchObject({
+      RotationEnabled: false,
+    });
+  });
 });

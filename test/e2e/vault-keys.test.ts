@@ -1,0 +1,116 @@
+import {
+  DescribeSecretCommand,
+  ListSecretVersionIdsCommand,
+  RotateSecretCommand,
+  SecretsManagerClient,
+} from "@aws-sdk/client-secrets-manager";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { openScene, type Scene, served } from "./scene.ts";
+
+const day = 24 * 3600;
+const ben = { username: "ben.okafor@larkfield.example" };
+
+let scene: Scene;
+let client: SecretsManagerClient;
+beforeAll(async () => {
+  scene = await openScene({ tokenVault: "table" });
+  client = new SecretsManagerClient({
+    endpoint: scene.stack.origins.secretsManager,
+    region: scene.stack.region,
+    credentials: { accessKeyId: "local", secretAccessKey: "local" },
+  });
+});
+afterAll(async () => {
+  client?.destroy();
+  await scene?.close();
+});
+
+const vaultKeys = () => client.send(new DescribeSecretCommand({ SecretId: "VaultKeys" }));
+
+const currentKey = async () =>
+  Object.entries((await vaultKeys()).VersionIdsToStages ?? {}).find(([, labels]) =>
+    labels.includes("AWSCURRENT"),
+  )?.[0];
+
+/** As an operator does it. */
+const rotateNow = async () => {
+  await client.send(new RotateSecretCommand({ SecretId: "VaultKeys" }));
+  await scene.stack.secretsManager.rotationsEnded();
+};
+
+const sealedWith = (sealed: unknown): string => {
+  const [header = ""] = String(sealed).split(".");
+  return JSON.parse(Buffer.from(header, "base64url").toString()).kid;
+};
+
+const keyOfToken = async (id: string) =>
+  sealedWith((await scene.tables.connection(id)).sealedAccessToken);
+
+const keysOfRefreshTokens = async () =>
+  (await scene.tables.items("REFRESH_TOKENS_TABLE")).map(({ sealedRefreshToken }) =>
+    sealedWith(sealedRefreshToken),
+  );
+
+it("rotate while tokens are in use: the old key opens, the new one seals, and nobody is interrupted", async () => {
+  const product = await scene.signedIn("user_ines");
+  const connection = await scene.connect(product, ben);
+  const before = await currentKey();
+  expect(await keyOfToken(connection.id)).toBe(before);
+
+  await rotateNow();
+
+  const after = await currentKey();
+  expect(after).not.toBe(before);
+  served(await scene.fetchToken({ product, connection }));
+  scene.stack.clock.advance(2 * 3600);
+  served(await scene.fetchToken({ product, connection }));
+  expect(await keyOfToken(connection.id)).toBe(after);
+  expect(await keysOfRefreshTokens()).toEqual([before]);
+  scene.stack.clock.advance(day);
+  served(await scene.fetchToken({ product, connection }));
+  expect(await keysOfRefreshTokens()).toEqual([after]);
+});
+
+it("rotate by themselves each month, and a mailbox that nobody uses lives through a year and more of it", async () => {
+  const product = await scene.signedIn("user_leo");
+  const connection = await scene.connect(product, ben);
+  const first = await keyOfToken(connection.id);
+
+  for (let month = 0; month < 15; month += 1) {
+    for (let week = 0; week < 15; week += 1) {
+      scene.stack.clock.advance(2 * day);
+      await scene.stack.runSchedules();
+    }
+  }
+
+  const { VersionIdsToStages = {}, LastRotatedDate } = await vaultKeys();
+  expect(Object.keys(VersionIdsToStages)).not.toContain(first);
+  expect(Object.values(VersionIdsToStages).flat().length).toBeLessThanOrEqual(15);
+  expect(scene.stack.clock.now().getTime() - (LastRotatedDate?.getTime() ?? 0)).toBeLessThan(
+    31 * day * 1000,
+  );
+  const { Versions = [] } = await client.send(
+    new ListSecretVersionIdsCommand({ SecretId: "VaultKeys" }),
+  );
+  expect(Versions.length).toBe(13);
+  served(await scene.fetchToken({ product, connection }));
+});
+
+it("tell Secrets Manager that a step failed, and change nothing, when they are asked for another secret", async () => {
+  const before = await vaultKeys();
+  const name = scene.stack.functions.find((each) => each.name.endsWith("rotate-vault-keys"))?.name;
+
+  for (const event of [
+    {},
+    { Step: "finishSecret", SecretId: "arn:other", ClientRequestToken: "x".repeat(32) },
+    { Step: "deleteSecret", SecretId: before.ARN, ClientRequestToken: "x".repeat(32) },
+    { Step: "finishSecret", SecretId: before.ARN, ClientRequestToken: "x".repeat(32) },
+  ]) {
+    const outcome = await scene.stack.lambda.invoke(name ?? "", JSON.stringify(event));
+    expect(outcome).toMatchObject({ ok: false, error: { errorType: "Error" } });
+  }
+
+  expect((await vaultKeys()).VersionIdsToStages).toEqual(before.VersionIdsToStages);
+  const lines = scene.stack.logs.filter(({ line }) => line.includes("rotation_refused"));
+  expect(lines).toHaveLength(4);
+});
