@@ -55,6 +55,8 @@ export interface LogFields {
     readonly refused: number;
     readonly left: number;
   };
+  /** A tenant asks for a new sign-in at least so often. */
+  readonly signInFrequencySeconds?: number;
   /** A step of the rotation of the vault keys, and what came of it. */
   readonly rotationStep?: string;
   readonly rotation?: "done" | "was_done";

@@ -10,7 +10,7 @@ import { returnUrl } from "../../shared/http/return-url.ts";
 import { type LogFields, logger } from "../../shared/logger.ts";
 import {
   approvalDeclinedPage,
-  approvalDonePage,
+  approvalDone,
   approvalExpiredPage,
   approvalNeedsAdministratorPage,
   approvalOtherOrganisationPage,
@@ -48,7 +48,7 @@ const pageOfNotRecorded = (failure: NotRecorded): HttpResponse => {
     case "expired":
       return page(410, approvalExpiredPage);
     case "approved":
-      return page(200, approvalDonePage);
+      return page(200, approvalDone());
     case "other_organisation":
       return page(403, approvalOtherOrganisationPage);
     case "refused":

@@ -1,12 +1,13 @@
 import { plainName } from "../../shared/domain/consent-request.ts";
 import { graphScopes, permissionReasons } from "../../shared/domain/permissions.ts";
 import { Secret } from "../../shared/domain/secret.ts";
+import { periodInWords } from "../../shared/domain/sign-in-frequency.ts";
 import { oneTimeValue } from "../../shared/http/api-ids.ts";
 import { type EndpointHandler, endpoint } from "../../shared/http/endpoint.ts";
 import { page } from "../../shared/http/response.ts";
 import { day } from "../../shared/mails/day.ts";
 import {
-  approvalDonePage,
+  approvalDone,
   approvalExpiredPage,
   approvalReplacedPage,
   approvalUnavailablePage,
@@ -20,6 +21,9 @@ export interface AdminConsentSettings {
   readonly MICROSOFT_CLIENT_ID: string;
   readonly SUPPORT_EMAIL: string;
 }
+
+const inWords = (seconds: number | undefined): string | undefined =>
+  seconds === undefined ? undefined : periodInWords(seconds);
 
 /** GET /admin-consent/{token}: what an administrator opens. */
 export const adminConsentHandler = (
@@ -48,6 +52,7 @@ export const adminConsentHandler = (
               isReported: link.isReported,
               permissions: graphScopes.map((scope) => ({ scope, ...permissionReasons[scope] })),
               consentUrl: link.consentUrl.href,
+              signInAgainEvery: inWords(link.signInFrequencySeconds),
               until: day(expiresAt),
               supportEmail: SUPPORT_EMAIL,
               applicationId: MICROSOFT_CLIENT_ID,
@@ -57,7 +62,7 @@ export const adminConsentHandler = (
           );
         }
         case "approved":
-          return page(200, approvalDonePage);
+          return page(200, approvalDone(inWords(link.signInFrequencySeconds)));
         case "expired":
           return page(410, approvalExpiredPage);
         case "replaced":

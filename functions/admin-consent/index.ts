@@ -1,5 +1,6 @@
 import { openDynamoDb } from "../../shared/adapters/dynamodb/client.ts";
 import { dynamoDbConsentRequests } from "../../shared/adapters/dynamodb/consent-requests.ts";
+import { dynamoDbSignInFrequencies } from "../../shared/adapters/dynamodb/sign-in-frequencies.ts";
 import { dynamoDbTenantConsents } from "../../shared/adapters/dynamodb/tenant-consents.ts";
 import { adminConsentUrl } from "../../shared/adapters/microsoft/admin-consent-url.ts";
 import { readEnv } from "../../shared/config.ts";
@@ -15,6 +16,11 @@ const approval = { clientId: env.MICROSOFT_CLIENT_ID, scopeSet: requestedScopeSe
 export const handler = adminConsentHandler(env, {
   requests: dynamoDbConsentRequests(dynamoDb, env.TENANT_CONSENTS_TABLE, approval),
   consents: dynamoDbTenantConsents(dynamoDb, env.TENANT_CONSENTS_TABLE, approval),
+  frequencies: dynamoDbSignInFrequencies(
+    dynamoDb,
+    env.TENANT_CONSENTS_TABLE,
+    env.MICROSOFT_CLIENT_ID,
+  ),
   adminConsentUrl: adminConsentUrl({
     loginEndpoint: env.MICROSOFT_LOGIN_ENDPOINT,
     clientId: env.MICROSOFT_CLIENT_ID,

@@ -2,8 +2,10 @@ import type { ConsentRequest, ConsentRequests } from "../../shared/domain/consen
 import { hashOf, ownerKeyOf } from "../../shared/domain/ids.ts";
 import type { AdminConsentUrlRequest } from "../../shared/domain/microsoft.ts";
 import type { Secret } from "../../shared/domain/secret.ts";
+import { isForgotten, type SignInFrequencies } from "../../shared/domain/sign-in-frequency.ts";
 import {
   type NoteStep,
+  type Organisation,
   organisationKey,
   type TenantConsents,
 } from "../../shared/domain/tenant-consent.ts";
@@ -18,8 +20,13 @@ export type ApprovalLink =
       /** A browser said that it is approved, and nobody has proved it. */
       readonly isReported: boolean;
       readonly consentUrl: URL;
+      /** The organisation asks for a new sign-in at least so often, if that was learnt. */
+      readonly signInFrequencySeconds: number | undefined;
     }
-  | { readonly kind: "approved" }
+  | {
+      readonly kind: "approved";
+      readonly signInFrequencySeconds: number | undefined;
+    }
   | { readonly kind: "expired" }
   /** Its requester has a newer link, or it has served its purpose. */
   | { readonly kind: "replaced" }
@@ -28,10 +35,21 @@ export type ApprovalLink =
 export interface ShowRequestPorts {
   readonly requests: Pick<ConsentRequests, "findByLink" | "waiting">;
   readonly consents: Pick<TenantConsents, "find">;
+  readonly frequencies: Pick<SignInFrequencies, "find">;
   readonly adminConsentUrl: (request: AdminConsentUrlRequest) => URL;
   readonly noteStep: NoteStep;
   readonly now: () => Date;
 }
+
+/** Only of a tenant: a domain or a person has no Conditional Access. */
+const knownFrequency = async (
+  organisation: Organisation,
+  { frequencies, now }: Pick<ShowRequestPorts, "frequencies" | "now">,
+): Promise<number | undefined> => {
+  if (organisation.kind !== "tenant") return undefined;
+  const frequency = await frequencies.find(organisation.tenantId);
+  return frequency && !isForgotten(frequency, now()) ? frequency.atMostSeconds : undefined;
+};
 
 /**
  * Shows who asks for an approval. Mail scanners, previews and people may open it as often as they like: it changes
@@ -39,7 +57,7 @@ export interface ShowRequestPorts {
  */
 export const showRequest = async (
   token: Secret,
-  { requests, consents, adminConsentUrl, noteStep, now }: ShowRequestPorts,
+  { requests, consents, frequencies, adminConsentUrl, noteStep, now }: ShowRequestPorts,
 ): Promise<ApprovalLink> => {
   const linked = await requests.findByLink(hashOf("approval_link", token.reveal()));
   if (!linked) return { kind: "unknown" };
@@ -47,7 +65,8 @@ export const showRequest = async (
   const { organisation, requester } = request;
   noteStep({ step: "opened", organisation: organisationKey(organisation) });
   const { status } = await consents.find(organisation);
-  if (status === "verified") return { kind: "approved" };
+  const signInFrequencySeconds = await knownFrequency(organisation, { frequencies, now });
+  if (status === "verified") return { kind: "approved", signInFrequencySeconds };
   if (!isCurrent || request.notifiedAt) return { kind: "replaced" };
   if (request.expiresAt <= now()) return { kind: "expired" };
 
@@ -58,6 +77,7 @@ export const showRequest = async (
     request,
     others: waiting.filter((each) => ownerKeyOf(each.requester.user) !== self).length,
     isReported: status === "reported",
+    signInFrequencySeconds,
     consentUrl: adminConsentUrl({
       tenant: organisation.kind === "tenant" ? organisation.tenantId : undefined,
       state: token,

@@ -13,9 +13,11 @@ import { missingScopes, requestedScopes } from "../../shared/domain/permissions.
 import type { Problem } from "../../shared/domain/problem.ts";
 import type { Sealer } from "../../shared/domain/sealer.ts";
 import type { Secret } from "../../shared/domain/secret.ts";
+import { signInAgainMessage } from "../../shared/domain/sign-in-frequency.ts";
 import type { TokenVaults } from "../../shared/domain/token-vaults.ts";
 import type { Admission, Admit } from "./circuit-breaker.ts";
 import { afterOutage, setbackOf, tokenFailureOf } from "./refresh-failures.ts";
+import type { LearnSignInFrequency } from "./sign-in-frequency.ts";
 import { stepLimits, timeBudget } from "./time-budget.ts";
 import { heldUp, type TokenFailure } from "./token-failure.ts";
 
@@ -58,6 +60,8 @@ export interface RefreshConnectionPorts {
     /** A connection that was refused for that is renewed again. */
     readonly returned: (connection: StoredConnection) => Promise<void>;
   };
+  /** What a refusal for the age of the sign-in tells of the tenant. */
+  readonly learnSignInFrequency: LearnSignInFrequency;
   /** Told of all permissions that a connection lacks, when one of them has gone. */
   readonly onNarrowed: (connection: StoredConnection, missing: readonly string[]) => void;
   /** Told of an error that the caller does not notice. */
@@ -119,7 +123,8 @@ const refreshInTime = async (
   ports: RefreshConnectionPorts,
 ): Promise<RefreshOutcome> => {
   const { connections, identity, vault, admit, approval, now, report } = ports;
-  const refused = async (failure: MicrosoftFailure): Promise<RefreshOutcome> => {
+  const refused = async (refusal: MicrosoftFailure): Promise<RefreshOutcome> => {
+    const failure = await inOwnWords(refusal, connection, ports);
     const setback = setbackOf(failure, connection, now());
     const recorded = await connections.recordSetback(connection.id, held, setback);
     // A refusal counts only for the version that was refused.
@@ -161,6 +166,23 @@ const refreshInTime = async (
     await learn(() => approval.returned(connection), report);
   }
   return outcome;
+};
+
+/** Names the period after which the tenant asks for a new sign-in, as far as it is known. */
+const inOwnWords = async (
+  failure: MicrosoftFailure,
+  connection: StoredConnection,
+  { learnSignInFrequency, report }: RefreshConnectionPorts,
+): Promise<MicrosoftFailure> => {
+  if (!failure.signInFrequency) return failure;
+  try {
+    const atMostSeconds = await learnSignInFrequency(connection);
+    if (atMostSeconds === undefined) return failure;
+    return { ...failure, message: signInAgainMessage(atMostSeconds) };
+  } catch (error) {
+    report(error);
+    return failure;
+  }
 };
 
 /** A new sign-in replaces the entry and with it the version, so an entry that is gone is gone for good. */

@@ -1,6 +1,7 @@
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type * as z from "zod/mini";
 import { dynamoDbCircuits } from "../../shared/adapters/dynamodb/circuits.ts";
+import { dynamoDbSignInFrequencies } from "../../shared/adapters/dynamodb/sign-in-frequencies.ts";
 import { dynamoDbTenantConsents } from "../../shared/adapters/dynamodb/tenant-consents.ts";
 import { dynamoDbTokenVault } from "../../shared/adapters/dynamodb/token-vault.ts";
 import type { VaultKeys } from "../../shared/adapters/jwe/opener.ts";
@@ -25,6 +26,7 @@ import { circuitBreaker } from "./circuit-breaker.ts";
 import type { tokenFetchEnv } from "./env.ts";
 import { inTime } from "./in-time.ts";
 import { type RefreshUnderLease, refreshConnection } from "./refresh-connection.ts";
+import { signInFrequency } from "./sign-in-frequency.ts";
 import { tenantApproval } from "./tenant-approval.ts";
 import { secretBounds, stepLimits, timeBudget } from "./time-budget.ts";
 
@@ -122,6 +124,25 @@ export const openRefresh = ({
       lost: inTime(timeBudget.note, approval.lost),
       returned: inTime(timeBudget.note, approval.returned),
     },
+    learnSignInFrequency: inTime(
+      table,
+      signInFrequency({
+        frequencies: dynamoDbSignInFrequencies(
+          dynamoDb,
+          env.TENANT_CONSENTS_TABLE,
+          env.MICROSOFT_CLIENT_ID,
+        ),
+        onLearnt: (tenantId, signInFrequencySeconds) => {
+          logger.warn("an organisation asks for a new sign-in from time to time", {
+            failure: "sign_in_frequency",
+            actor: "tenant_admin",
+            tenantId,
+            signInFrequencySeconds,
+          });
+        },
+        now,
+      }),
+    ),
     now,
     report,
     identity: {

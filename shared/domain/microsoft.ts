@@ -76,6 +76,8 @@ export interface MicrosoftFailure {
   readonly retryAfterSeconds?: number;
   /** The whole tenant seems to have lost the approval, and not this person alone. */
   readonly losesApproval?: boolean;
+  /** The tenant asks for a new sign-in after some time, and that has passed. */
+  readonly signInFrequency?: boolean;
   /** The claims request to carry into the next interactive sign-in. OpenID Connect Core §5.5 */
   readonly claims?: string;
   readonly evidence: MicrosoftEvidence;

@@ -1,5 +1,6 @@
 import { html } from "./html.ts";
 import { constantPage, type Page, page } from "./page.ts";
+import { signInFrequency } from "./sign-in-frequency.ts";
 
 const closing = "You can close this page.";
 
@@ -23,13 +24,13 @@ export const approvalSpreadingPage = (again: string): Page =>
 <p>If you close this page instead, it is confirmed as soon as the first person of your organisation connects.</p>`,
   ]);
 
-export const approvalDonePage = constantPage({
-  title: "Already approved",
-  paragraphs: [
-    "Your organisation has approved Appse AI. There is nothing left to do here.",
-    `If somebody still sees “Need admin approval”, Microsoft is applying it; that takes a few minutes. ${closing}`,
-  ],
-});
+/** @param signInAgainEvery how often the organisation asks its people to sign in, in words, if that was learnt */
+export const approvalDone = (signInAgainEvery?: string): Page =>
+  page("Already approved", [
+    html`<p>Your organisation has approved Appse AI. There is nothing left to do here.</p>
+<p>If somebody still sees “Need admin approval”, Microsoft is applying it; that takes a few minutes. ${closing}</p>
+${signInAgainEvery !== undefined && signInFrequency(signInAgainEvery)}`,
+  ]);
 
 export const approvalExpiredPage = constantPage({
   title: "This link has expired",

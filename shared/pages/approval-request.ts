@@ -1,5 +1,6 @@
 import { type Html, html } from "./html.ts";
 import { type Page, page } from "./page.ts";
+import { signInFrequency } from "./sign-in-frequency.ts";
 
 /** What an administrator is shown. All texts are plain; names have been looked at before they come here. */
 export interface ApprovalRequestView {
@@ -19,6 +20,8 @@ export interface ApprovalRequestView {
     readonly reason: string;
   }[];
   readonly consentUrl: string;
+  /** How often the organisation asks its people to sign in, in words, if that was learnt. */
+  readonly signInAgainEvery: string | undefined;
   /** A day, in words. */
   readonly until: string;
   readonly supportEmail: string;
@@ -110,7 +113,7 @@ ${
 <dd><code>${view.tenantId}</code></dd>
 `
 }</dl>
-<h2>How to take it back</h2>
+${view.signInAgainEvery !== undefined && signInFrequency(view.signInAgainEvery)}<h2>How to take it back</h2>
 <p>At any time, in the Microsoft Entra admin center: Enterprise applications, Appse AI, then Properties or Permissions. All connections of your organisation stop working within ninety minutes.</p>
 <h2>Questions?</h2>
 <p>Ask <a href="${mailto(requester.email)}">${requester.email}</a>, or Appse AI at <a href="${mailto(supportEmail)}">${supportEmail}</a>. If you are no administrator, please pass this link on to the person who is. If you did not expect it, you can ignore it.</p>

@@ -10,7 +10,7 @@ import { inspectPage } from "./inspect-page.ts";
 const {
   approvalVerifiedPage,
   approvalSpreadingPage,
-  approvalDonePage,
+  approvalDone,
   approvalExpiredPage,
   approvalReplacedPage,
   approvalUnknownPage,
@@ -28,7 +28,7 @@ const pages: Readonly<Record<string, Page>> = {
   "request-alone": approvalRequestPage(loneApproval),
   "outcome-verified": approvalVerifiedPage("north.example"),
   "outcome-spreading": approvalSpreadingPage("/admin-consent-callback?admin_consent=True"),
-  "outcome-done": approvalDonePage,
+  "outcome-done": approvalDone("8 days"),
   "outcome-expired": approvalExpiredPage,
   "outcome-replaced": approvalReplacedPage,
   "outcome-unknown": approvalUnknownPage,

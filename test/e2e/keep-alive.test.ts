@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { castellan } from "../../infra/local/microsoft/directory.ts";
+import { castellan, larkfield } from "../../infra/local/microsoft/directory.ts";
 import {
   type Connected,
   connectionView,
@@ -132,4 +132,43 @@ it("an organisation without approval is asked for every day or so, and its mailb
   expect(asked).toBeGreaterThan(8);
   expect(asked).toBeLessThan(60);
   expect((await shown(mailbox)).status).toBe("connected");
+});
+
+describe("in an organisation that asks everybody to sign in again each week", () => {
+  afterEach(() =>
+    scene.microsoft.setTenantPolicy({
+      tenantId: larkfield.id,
+      policy: { signInFrequencySeconds: 0 },
+    }),
+  );
+
+  it("a mailbox that nobody uses is not asked for again and again: its person and the operator are told how often, and it works after a new sign-in", async () => {
+    scene.microsoft.setTenantPolicy({
+      tenantId: larkfield.id,
+      policy: { signInFrequencySeconds: 7 * day },
+    });
+    const mailbox = await connected("user_ines", "ben.okafor@larkfield.example");
+    const logged = scene.stack.logs.length;
+
+    await daysPass(30, true);
+
+    expect(scene.microsoft.report().calls["token.refresh_token"]).toBe(1);
+    const { status, problem } = await shown(mailbox);
+    expect(status).toBe("reauthorization_required");
+    const [, days] = /sign in again at least every (\d+) days/.exec(problem?.message ?? "") ?? [];
+    expect(Number(days)).toBeGreaterThanOrEqual(8);
+    expect(Number(days)).toBeLessThanOrEqual(16);
+    expect(refusedWith(await scene.fetchToken(mailbox))).toMatchObject({
+      code: "reauthorization_required",
+      message: problem?.message,
+    });
+    const told = scene.stack.logs
+      .slice(logged)
+      .filter(({ line }) => line.includes('"sign_in_frequency"'));
+    expect(told).toHaveLength(1);
+    expect(JSON.parse(told[0]?.line ?? "")).toMatchObject({ tenantId: larkfield.id });
+
+    await scene.connect(mailbox.product, { username: mailbox.username });
+    served(await scene.fetchToken(mailbox));
+  });
 });

@@ -18,6 +18,7 @@ const approval = (tenant: TenantId | undefined): Omit<ApprovalRequestView, "requ
     clientId: applicationId,
     redirectUri: new URL("https://api.example/admin-consent-callback"),
   })({ tenant, state: new Secret("s".repeat(43)) }).href,
+  signInAgainEvery: undefined,
   until: "8 March 2026",
   supportEmail: "support@appse.example",
   applicationId,
@@ -34,6 +35,7 @@ export const loneApproval: ApprovalRequestView = {
 /** All that there can be, as long as it can be. */
 export const crowdedApproval: ApprovalRequestView = {
   ...approval(account.tenantId),
+  signInAgainEvery: "8 days",
   requester: {
     email: `${"alexandra.maximiliana".repeat(3)}@${"north-".repeat(9)}and-south.example`,
     name: "Alexandra Maximiliana Fitzwilliam-Montgomery of Northumberl",

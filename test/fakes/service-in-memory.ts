@@ -38,6 +38,7 @@ import { memoryConnections } from "./memory-connections.ts";
 import { memoryConsentProofs } from "./memory-consent-proofs.ts";
 import { memoryConsentRequests } from "./memory-consent-requests.ts";
 import { memoryMailLedger } from "./memory-mail-ledger.ts";
+import { memorySignInFrequencies } from "./memory-sign-in-frequencies.ts";
 import { memoryTenantConsents } from "./memory-tenant-consents.ts";
 import { memoryVault } from "./memory-vault.ts";
 import { account, sampleSealer } from "./samples.ts";
@@ -98,6 +99,7 @@ export const serviceInMemory = ({
   const connections = memoryConnections();
   const vault = memoryVault();
   const consents = memoryTenantConsents();
+  const frequencies = memorySignInFrequencies();
   const requests = memoryConsentRequests();
   const ledger = memoryMailLedger();
   const proofs = memoryConsentProofs();
@@ -115,6 +117,7 @@ export const serviceInMemory = ({
     mailboxes: intercepted("mailboxes", mailboxes, intercept),
     sealer: intercepted("sealer", sampleSealer, intercept),
     consents: intercepted("consents", consents, intercept),
+    frequencies: intercepted("frequencies", frequencies, intercept),
     requests: intercepted("requests", requests, intercept),
     ledger: intercepted("ledger", ledger, intercept),
     proofs: intercepted("proofs", proofs, intercept),
@@ -194,6 +197,7 @@ export const serviceInMemory = ({
     identity,
     mailboxes,
     consents,
+    frequencies,
     requests,
     ledger,
     proofs,

@@ -3,6 +3,7 @@ import { type FetchTokenPorts, fetchToken } from "../../functions/token-fetch/fe
 import { tokenFetchHandler } from "../../functions/token-fetch/handler.ts";
 import { leaseFirst } from "../../functions/token-fetch/lease-first.ts";
 import { refreshConnection } from "../../functions/token-fetch/refresh-connection.ts";
+import { signInFrequency } from "../../functions/token-fetch/sign-in-frequency.ts";
 import { timeBudget } from "../../functions/token-fetch/time-budget.ts";
 import { inMemoryTokenCache } from "../../functions/token-fetch/token-cache.ts";
 import type { Connections } from "../../shared/domain/connection.ts";
@@ -21,6 +22,7 @@ import { type FakeIdentity, fakeIdentity } from "./fake-identity.ts";
 import { type Intercept, intercepted } from "./intercepted.ts";
 import { memoryCircuits } from "./memory-circuits.ts";
 import { memoryConnections } from "./memory-connections.ts";
+import { memorySignInFrequencies } from "./memory-sign-in-frequencies.ts";
 import { memoryVault } from "./memory-vault.ts";
 import { plainSealer } from "./plain-sealer.ts";
 import { account, alice, refreshedTokens, secondsAfter } from "./samples.ts";
@@ -73,6 +75,7 @@ export const tokenFetchInMemory = ({
   const vault = memoryVault();
   const tableVault = memoryVault("table");
   const circuits = memoryCircuits();
+  const frequencies = memorySignInFrequencies();
   const identity: FakeIdentity = fakeIdentity({ refresh: hourly(clock), ...microsoft });
   let leases = 0;
 
@@ -96,6 +99,7 @@ export const tokenFetchInMemory = ({
     const narrowed: (readonly string[])[] = [];
     const losses: ConnectionId[] = [];
     const opened: string[] = [];
+    const learnt: number[] = [];
     const returns: ConnectionId[] = [];
     let loads = 0;
     const counted: Intercept = (name, call) => {
@@ -144,6 +148,11 @@ export const tokenFetchInMemory = ({
                 returns.push(id);
               },
             },
+            learnSignInFrequency: signInFrequency({
+              frequencies: intercepted("frequencies", frequencies, counted),
+              onLearnt: (_, seconds) => learnt.push(seconds),
+              now,
+            }),
             onNarrowed: (_, missing) => narrowed.push(missing),
             report: (error) => reported.push(error),
           });
@@ -169,6 +178,7 @@ export const tokenFetchInMemory = ({
       losses,
       returns,
       opened,
+      learnt,
       /** Whether each read of the table was consistent, in order. */
       reads,
       loads: () => loads,
@@ -191,6 +201,7 @@ export const tokenFetchInMemory = ({
     vault,
     tableVault,
     circuits,
+    frequencies,
     identity,
     environment,
 

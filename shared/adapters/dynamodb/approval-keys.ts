@@ -1,5 +1,5 @@
 import type { CircuitScope } from "../../domain/circuit.ts";
-import { hashOf, ownerKeyOf, type ProductUser } from "../../domain/ids.ts";
+import { hashOf, ownerKeyOf, type ProductUser, type TenantId } from "../../domain/ids.ts";
 import { type Organisation, organisationKey } from "../../domain/tenant-consent.ts";
 
 /** Approvals are kept apart by what they are for. */
@@ -36,6 +36,11 @@ export const proofKey = (id: string) => ({ pk: `proof/${id}`, sk: "proof" });
 export const circuitKey = (clientId: string, scope: CircuitScope) => ({
   pk: `circuit/${clientId}/${scope.kind === "tenant" ? scope.tenantId : scope.kind}`,
   sk: "circuit",
+});
+
+export const signInFrequencyKey = (clientId: string, tenantId: TenantId) => ({
+  pk: `sign-in-frequency/${clientId}/${tenantId}`,
+  sk: "sign-in-frequency",
 });
 
 /** No address stands in a key: only its hash does. */

@@ -26,6 +26,7 @@ interface FailureClass {
   readonly certain?: boolean;
   readonly retryAfterSeconds?: number;
   readonly losesApproval?: boolean;
+  readonly signInFrequency?: boolean;
 }
 
 const actors: Record<MicrosoftFailureKind, Actor> = {
@@ -94,6 +95,7 @@ const signInRevoked: FailureClass = {
 };
 const signInFrequency: FailureClass = {
   kind: "sign_in_required",
+  signInFrequency: true,
   message:
     "Your organisation asks for a new sign-in from time to time. Please reconnect the mailbox.",
 };
@@ -280,6 +282,7 @@ export const classifyRefusal = (refusal: MicrosoftRefusal): MicrosoftFailure => 
     retryable: rest.retryable ?? retryableKinds.has(kind),
     certain: rest.certain ?? true,
     ...(rest.losesApproval && { losesApproval: true }),
+    ...(rest.signInFrequency && { signInFrequency: true }),
     ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
     ...(refusal.claims !== undefined && { claims: refusal.claims }),
     evidence: refusal.evidence,

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { userId } from "../../../shared/domain/ids.ts";
 import type { Organisation } from "../../../shared/domain/tenant-consent.ts";
 import {
-  approvalDonePage,
+  approvalDone,
   approvalExpiredPage,
   approvalReplacedPage,
   approvalUnavailablePage,
@@ -11,7 +11,7 @@ import {
 } from "../../../shared/pages/approval-outcome.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
 import { send } from "../../fakes/http-event.ts";
-import { account, alice, mallory } from "../../fakes/samples.ts";
+import { account, alice, mallory, secondsAfter } from "../../fakes/samples.ts";
 import { type ServiceScript, serviceInMemory } from "../../fakes/service-in-memory.ts";
 
 const log = captureLog();
@@ -137,8 +137,33 @@ describe("an administrator who opens the link", () => {
 
     expect(await service.openLink(token)).toMatchObject({
       statusCode: 200,
-      body: approvalDonePage.html,
+      body: approvalDone().html,
     });
+  });
+
+  it("is told how often the organisation asks for a new sign-in, once a refusal has told it, for three months", async () => {
+    const { service, token } = await asked();
+    await service.frequencies.learn(account.tenantId, {
+      atMostSeconds: 8 * day - 60,
+      learntAt: secondsAfter(service.clock.now(), -88 * day),
+    });
+    const sentence = "sign in again at least every 8 days";
+
+    expect((await service.openLink(token)).body).toContain(sentence);
+    service.clock.pass(3 * day);
+    expect((await service.openLink(token)).body).not.toContain("sign in again");
+    await service.frequencies.learn(account.tenantId, {
+      atMostSeconds: 8 * day,
+      learntAt: service.clock.now(),
+    });
+    await service.consents.record(
+      tenant,
+      { kind: "verified", proof: { kind: "user_grant" } },
+      service.clock.now(),
+    );
+    const approved = await service.openLink(token);
+    expect(approved.body).toContain("Already approved");
+    expect(approved.body).toContain(sentence);
   });
 
   it("is told that it has expired, after seven days to the second", async () => {
