@@ -1,4 +1,4 @@
-import type { Connection, Connections } from "../../shared/domain/connection.ts";
+import type { Connection, Connections, OwnedConnections } from "../../shared/domain/connection.ts";
 import type { ConnectionId, ProductUser, TenantId } from "../../shared/domain/ids.ts";
 import type { Problem } from "../../shared/domain/problem.ts";
 import type { TenantConsents } from "../../shared/domain/tenant-consent.ts";
@@ -48,8 +48,10 @@ const asItsTenantAllows = async (
 export const listConnections = async (
   user: ProductUser,
   ports: FindConnectionsPorts,
-): Promise<readonly Connection[]> =>
-  asItsTenantAllows(await ports.connections.listOwned(user), ports);
+): Promise<OwnedConnections> => {
+  const { connections, leftOut } = await ports.connections.listOwned(user);
+  return { connections: await asItsTenantAllows(connections, ports), leftOut };
+};
 
 export const findConnection = async (
   id: ConnectionId,

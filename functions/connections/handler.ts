@@ -5,6 +5,7 @@ import { type EndpointHandler, endpoint } from "../../shared/http/endpoint.ts";
 import { problem } from "../../shared/http/problem.ts";
 import { json } from "../../shared/http/response.ts";
 import { type ClaimNames, signedInUser } from "../../shared/http/signed-in-user.ts";
+import { logger } from "../../shared/logger.ts";
 import { type FindConnectionsPorts, findConnection, listConnections } from "./find-connections.ts";
 
 /** GET /connections and GET /connections/{connectionId}: what a person has connected. */
@@ -16,8 +17,18 @@ export const connectionsHandler = (
     const user = signedInUser(request, settings);
     const asked = request.pathParameters.connectionId;
     if (asked === undefined) {
-      const owned = await listConnections(user, ports);
-      return json(200, { connections: owned.map(connectionView) });
+      const { connections, leftOut } = await listConnections(user, ports);
+      if (leftOut > 0) {
+        logger.warn("connections of a later layout are not listed", {
+          failure: "later_layout",
+          workspaceId: user.workspaceId,
+        });
+      }
+      return json(200, {
+        connections: connections.map(connectionView),
+        // So that the page does not take what it does not see for gone.
+        ...(leftOut > 0 && { incomplete: true }),
+      });
     }
     const id = connectionIdText.safeParse(asked);
     const connection = id.success

@@ -264,6 +264,53 @@ const outliveTheSecret = async (stack: LocalStack, product: ProductClient, usern
   }
 };
 
+/** So many workers at once; each has an environment of its own, or waits for one. */
+const herdSize = 40;
+
+const meetOneExpiredToken = async (stack: LocalStack, product: ProductClient, username: string) => {
+  const lambda = tokenClient({
+    endpoint: stack.origins.lambda,
+    region: stack.region,
+    credentials: { accessKeyId: "local", secretAccessKey: "local" },
+  });
+  const { clock, microsoft } = stack;
+  assert(microsoft);
+  const refreshes = () => microsoft.control.report().calls["token.refresh_token"] ?? 0;
+  try {
+    const { id } = await connect(product, username);
+    clock.advance(longerThanATokenSeconds);
+    const before = refreshes();
+    const answers = await step(
+      `the token runs out, and ${herdSize} workers ask for it in the same moment`,
+      async () => {
+        const asked = Array.from({ length: herdSize }, (_, index) =>
+          fetchToken(
+            {
+              connectionId: id,
+              workspaceId: product.workspaceId,
+              run: { workflowId: "demo", runId: `herd-${index}` },
+            },
+            { lambda, functionName: stack.tokenFetchFunctionName },
+          ),
+        );
+        return (await Promise.all(asked)).map(served);
+      },
+      (all) => `${all.length} tokens`,
+    );
+    await step(
+      "all have the same new token, and Microsoft was asked once",
+      async () => {
+        assert.equal(new Set(answers.map(({ accessToken }) => accessToken.reveal())).size, 1);
+        assert.equal(refreshes() - before, 1);
+        return refreshes() - before;
+      },
+      (calls) => `${calls} refresh`,
+    );
+  } finally {
+    lambda.destroy();
+  }
+};
+
 const demo = async () => {
   console.log("Outlook Connect: the whole way of a connection, on this machine.\n");
   const stack = await startLocalStack();
@@ -282,6 +329,12 @@ const demo = async () => {
     );
     console.log("\nA user of an organisation in which only an administrator may approve:");
     await approveOrganisation(stack);
+    console.log("\nA herd of workers on one expired token:");
+    await meetOneExpiredToken(
+      stack,
+      await signInToProduct(stack.origins, "user_ines"),
+      "ben.okafor@larkfield.example",
+    );
     console.log("\nAn expired client secret:");
     await outliveTheSecret(
       stack,

@@ -84,6 +84,12 @@ export type Connecting =
   /** Its owner disconnected it after this sign-in was begun; nothing was written. */
   | { readonly kind: "disconnected_since" };
 
+export interface OwnedConnections {
+  readonly connections: readonly Connection[];
+  /** How many more there are, written by a later version of this code and not to be understood here. */
+  readonly leftOut: number;
+}
+
 /** What a refusal does to a connection. */
 export interface Setback {
   readonly status: Exclude<ConnectionStatus, "disconnected">;
@@ -119,7 +125,7 @@ export interface Connections {
   findOwned(id: ConnectionId, owner: ProductUser): Promise<Connection | undefined>;
 
   /** All of the owner's that are not disconnected, oldest first. May lag behind a write by a second. */
-  listOwned(owner: ProductUser): Promise<readonly Connection[]>;
+  listOwned(owner: ProductUser): Promise<OwnedConnections>;
 
   /**
    * Forgets everything but a tombstone without personal data. Repeating it returns the same.

@@ -89,13 +89,15 @@ export const memoryConnections = (): Connections => {
       return stored && ownerKeyOf(stored.owner) === ownerKeyOf(owner) ? viewOf(stored) : undefined;
     },
 
-    listOwned: async (owner) =>
-      [...items.keys()]
+    listOwned: async (owner) => ({
+      connections: [...items.keys()]
         .map(live)
         .filter((stored) => stored !== undefined)
         .filter((stored) => ownerKeyOf(stored.owner) === ownerKeyOf(owner))
         .toSorted((left, right) => left.createdAt.getTime() - right.createdAt.getTime())
         .map(viewOf),
+      leftOut: 0,
+    }),
 
     disconnect: async (id, owner, now) => {
       const item = items.get(id);

@@ -38,6 +38,9 @@ const connectTries = 3;
 /** Layout of the item; an item of a later layout is not read by older code. */
 const schemaVersion = 1;
 
+/** There while a deployment is under way, or after it was taken back. */
+const laterItem = z.object({ schemaVersion: z.int().check(z.gt(schemaVersion)) });
+
 const liveItem = z.object({
   schemaVersion: z.literal(schemaVersion),
   id: z.string(),
@@ -267,7 +270,8 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
     },
 
     async listOwned(owner) {
-      const found: Connection[] = [];
+      const connections: Connection[] = [];
+      let leftOut = 0;
       let from: Record<string, unknown> | undefined;
       do {
         const page = await client.send(
@@ -279,12 +283,14 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
             ...(from && { ExclusiveStartKey: marshall(from) }),
           }),
         );
-        for (const item of page.Items ?? []) {
-          found.push(connectionOf(liveItem.parse(unmarshall(item))));
+        for (const each of page.Items ?? []) {
+          const item = unmarshall(each);
+          if (laterItem.safeParse(item).success) leftOut += 1;
+          else connections.push(connectionOf(liveItem.parse(item)));
         }
         from = page.LastEvaluatedKey && unmarshall(page.LastEvaluatedKey);
       } while (from);
-      return found;
+      return { connections, leftOut };
     },
 
     disconnect,

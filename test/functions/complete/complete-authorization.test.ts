@@ -35,7 +35,7 @@ const granting = (changes: Partial<Grant>): ServiceScript => ({
 
 const expectNothingStored = async ({ vault, connections }: ServiceInMemory) => {
   expect(vault.entries.size).toBe(0);
-  expect(await connections.listOwned(alice)).toEqual([]);
+  expect((await connections.listOwned(alice)).connections).toEqual([]);
 };
 
 describe("a mailbox that is connected", () => {
@@ -101,7 +101,7 @@ describe("a mailbox that is connected", () => {
     );
 
     expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200]);
-    expect(await service.connections.listOwned(alice)).toHaveLength(1);
+    expect((await service.connections.listOwned(alice)).connections).toHaveLength(1);
     expect(service.vault.entries.size).toBe(1);
   });
 });
@@ -179,7 +179,7 @@ describe("a mailbox that is connected again", () => {
       actor: "user",
     });
     expect([...service.vault.entries.keys()]).toEqual([before]);
-    expect(await service.connections.listOwned(alice)).toEqual([
+    expect((await service.connections.listOwned(alice)).connections).toEqual([
       expect.objectContaining({ id: alicesConnection, lastRefreshedAt: noon }),
     ]);
   });

@@ -14,7 +14,7 @@ import {
 } from "../../fakes/samples.ts";
 import { problemIn, serviceInMemory } from "../../fakes/service-in-memory.ts";
 
-captureLog();
+const log = captureLog();
 
 it("shows a person their connections, oldest first", async () => {
   let next = account;
@@ -34,6 +34,23 @@ it("shows a person their connections, oldest first", async () => {
     secondsAfter(noon, 60).toISOString(),
   ]);
   expect(connections[0].id).toBe(alicesConnection);
+});
+
+it("says that the list is not all there is, when a newer deployment has written some of it", async () => {
+  const service = serviceInMemory({
+    intercept: async (name, call) =>
+      name === "connections.listOwned" ? { ...Object(await call()), leftOut: 1 } : call(),
+  });
+  await service.connect(alice);
+
+  const { statusCode, body } = await service.list(alice);
+
+  expect(statusCode).toBe(200);
+  expect(JSON.parse(body)).toMatchObject({
+    incomplete: true,
+    connections: [{ status: "connected" }],
+  });
+  expect(log.lines().filter((line) => line.includes("later_layout"))).toHaveLength(1);
 });
 
 it("shows one as it is shown in the list", async () => {

@@ -15,6 +15,7 @@ import type {
   Setback,
 } from "../../../../shared/domain/connection.ts";
 import {
+  connectionId,
   connectionIdOf,
   objectId,
   ownerKeyOf,
@@ -311,7 +312,7 @@ const contract = (open: () => Connections) => {
       await connections.connect(newMailbox());
       await connections.connect(newMailbox({ owner: { ...owner, workspaceId: globex } }));
 
-      const listed = await connections.listOwned(owner);
+      const { connections: listed } = await connections.listOwned(owner);
 
       expect(listed.map(({ createdAt }) => createdAt)).toEqual([at(10), at(20), at(30)]);
       expect(listed[0]).toEqual(
@@ -330,7 +331,7 @@ const contract = (open: () => Connections) => {
         return mailbox;
       });
 
-      const listed = await connections.listOwned(owner);
+      const { connections: listed } = await connections.listOwned(owner);
 
       expect(listed.map(({ id }) => id)).toEqual(mailboxes.map(({ id }) => id));
     });
@@ -339,8 +340,9 @@ const contract = (open: () => Connections) => {
       const { connections, id, mailbox } = await connected();
       await connections.disconnect(id, mailbox.owner, at(1));
 
-      expect(await connections.listOwned(mailbox.owner)).toEqual([]);
-      expect(await connections.listOwned(newOwner())).toEqual([]);
+      const none = { connections: [], leftOut: 0 };
+      expect(await connections.listOwned(mailbox.owner)).toEqual(none);
+      expect(await connections.listOwned(newOwner())).toEqual(none);
     });
   });
 
@@ -571,7 +573,9 @@ const contract = (open: () => Connections) => {
       const { status, problem, pendingClaims } = setback;
       const shown = { status, problem, pendingClaims };
       expect(await connections.findOwned(id, mailbox.owner)).toMatchObject(shown);
-      expect(await connections.listOwned(mailbox.owner)).toEqual([expect.objectContaining(shown)]);
+      expect((await connections.listOwned(mailbox.owner)).connections).toEqual([
+        expect.objectContaining(shown),
+      ]);
     });
   });
 };
@@ -835,6 +839,27 @@ describe.for(Object.entries(engines))("connections on %s", ([, start]) => {
       await expect(connections.disconnect(id, mailbox.owner, at(60))).rejects.toThrow();
     },
   );
+
+  it("lists the others beside an item of a later layout, and counts that one", async () => {
+    const { client, connections, mailbox, id } = await leasedLossy();
+    const { connection: other } = await connect(connections, {
+      ...again(mailbox, 60),
+      id: connectionId(`conn_${randomUUID()}`),
+    });
+    await client.send(
+      new UpdateItemCommand({
+        TableName: tableName,
+        Key: marshall({ id }),
+        UpdateExpression: "SET schemaVersion = :later",
+        ExpressionAttributeValues: marshall({ ":later": 2 }),
+      }),
+    );
+
+    expect(await connections.listOwned(mailbox.owner)).toEqual({
+      connections: [expect.objectContaining({ id: other.id })],
+      leftOut: 1,
+    });
+  });
 
   it("throws for an item that lacks something", async () => {
     const { client, connections, mailbox, id, ...lossy } = await leasedLossy();
