@@ -1,4 +1,10 @@
 import { createHash } from "node:crypto";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import {
+  DeleteSecretCommand,
+  GetSecretValueCommand,
+  SecretsManagerClient,
+} from "@aws-sdk/client-secrets-manager";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import * as z from "zod/mini";
 import {
@@ -8,6 +14,11 @@ import {
 } from "../../../../infra/local/administrator-client.ts";
 import type { Grant } from "../../../../infra/local/iam/access.ts";
 import { type ProductClient, postCallback } from "../../../../infra/local/product-client.ts";
+import { rotate } from "../../../../infra/local/rotate-secrets.ts";
+import { dynamoDbTokenVault } from "../../../../shared/adapters/dynamodb/token-vault.ts";
+import { jweSealer } from "../../../../shared/adapters/jwe/sealer.ts";
+import { vaultKeyOf } from "../../../../shared/adapters/secrets-manager/vault-keys.ts";
+import { Secret } from "../../../../shared/domain/secret.ts";
 import { openScene, problemIn, refusedWith, type Scene, served } from "../../../e2e/scene.ts";
 
 const ben = { username: "ben.okafor@larkfield.example", consent: "accept" } as const;
@@ -121,6 +132,88 @@ const approveAndWithdraw = async () => {
   await approveOnTheWay(await scene.signedIn("user_margit"), margit.username);
 };
 
+/** Lays a refresh token into the vault that the stage does not use, as if it had used it before. */
+const layIntoTheTable = async (id: string): Promise<void> => {
+  const { origins, region, clock } = scene.stack;
+  const aws = { region, credentials: { accessKeyId: "test", secretAccessKey: "test" } };
+  const secrets = new SecretsManagerClient({ ...aws, endpoint: origins.secretsManager });
+  const dynamoDb = new DynamoDBClient({ ...aws, endpoint: origins.dynamoDb });
+  try {
+    const { SecretString = "", VersionId = "" } = await secrets.send(
+      new GetSecretValueCommand({ SecretId: "VaultKeys" }),
+    );
+    const key = vaultKeyOf({ versionId: VersionId, value: new Secret(SecretString) });
+    const sealer = jweSealer({ current: async () => key, byId: async () => key });
+    const item = await scene.tables.connection(id);
+    const entry = String(item.vaultEntry);
+    const { refreshToken, ...owner } = JSON.parse(await scene.vault.read(entry));
+    const vault = dynamoDbTokenVault(dynamoDb, "RefreshTokens", sealer, () => clock.now());
+    await scene.tables.putConnection({
+      ...item,
+      vaultEntry: await vault.create(owner, new Secret(refreshToken)),
+    });
+    await secrets.send(
+      new DeleteSecretCommand({ SecretId: entry, ForceDeleteWithoutRecovery: true }),
+    );
+  } finally {
+    secrets.destroy();
+    dynamoDb.destroy();
+  }
+};
+
+/** Tokens that lie in the other vault move, are replaced, erased and swept; and the keys are rotated. */
+const changeVaultAndKeys = async () => {
+  const { clock, secretsManager, region } = scene.stack;
+  const connected = async () => {
+    const connection = await scene.connect(ines, ben);
+    await layIntoTheTable(connection.id);
+    return connection;
+  };
+
+  const moved = await connected();
+  clock.advance(2 * 3600);
+  served(await scene.fetchToken({ product: ines, connection: moved }));
+  expect(await scene.vault.names(moved.id)).toHaveLength(1);
+
+  await layIntoTheTable(moved.id);
+  await scene.connect(ines, ben, { connectionId: moved.id });
+  await layIntoTheTable(moved.id);
+  expect((await ines.call("DELETE", `/connections/${moved.id}`)).status).toBe(204);
+
+  // A disconnect comes first, so what was stored for a connection that is gone is erased.
+  const overtaken = await connected();
+  clock.advance(2 * 3600);
+  scene.microsoft.fault({
+    endpoint: "token",
+    fault: { kind: "delayed", milliseconds: 700 },
+    grantType: "refresh_token",
+  });
+  const asked = () => scene.microsoft.report().calls["token.refresh_token"] ?? 0;
+  const before = asked();
+  const renewing = scene.fetchToken({ product: ines, connection: overtaken });
+  await expect.poll(asked, { interval: 10 }).toBe(before + 1);
+  await ines.call("DELETE", `/connections/${overtaken.id}`);
+  expect(refusedWith(await renewing).code).toBe("not_found");
+  expect(await scene.vault.names(overtaken.id)).toEqual([]);
+
+  const kept = await connected();
+  const item = await scene.tables.connection(kept.id);
+  await scene.tables.putConnection({ ...item, vaultEntry: "of another sign-in" });
+  await scene.vault.create(
+    `outlook-connect/local/refresh-tokens/${kept.id}/00000000-0000-4000-8000-000000000000`,
+    "left by a crash",
+  );
+  clock.advance(25 * 3600);
+  for (let hour = 0; hour < 24; hour += 1) {
+    clock.advance(3600);
+    await scene.stack.runSchedules();
+  }
+  expect(await scene.tables.items("REFRESH_TOKENS_TABLE")).toEqual([]);
+  expect(await scene.vault.names(kept.id)).toEqual([]);
+
+  await rotate(secretsManager, region, "VaultKeys");
+};
+
 const approveOnTheWay = async (product: ProductClient, username: string) => {
   const browser = administratorsBrowser();
   const { authorizationUrl } = await product.start({ forOrganization: true });
@@ -163,6 +256,7 @@ it("denies nothing on the whole way of a connection and of an approval, which us
   served(await scene.fetchToken({ product: ines, connection }));
   expect((await ines.call("DELETE", `/connections/${connection.id}`)).status).toBe(204);
   await approveAndWithdraw();
+  await changeVaultAndKeys();
 
   expect(access.denied).toEqual([]);
   expect(access.grants.length).toBeGreaterThan(20);
