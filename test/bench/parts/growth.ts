@@ -4,6 +4,9 @@ import {
   GetItemCommand,
   type WriteRequest,
 } from "@aws-sdk/client-dynamodb";
+import { keepAlive } from "../../../functions/keep-alive/keep-alive.ts";
+import { dynamoDbKeepAliveQueue } from "../../../shared/adapters/dynamodb/keep-alive-queue.ts";
+import { type KeepAliveQueue, keepAliveShards } from "../../../shared/domain/keep-alive.ts";
 import { startWorker } from "../environment/start-worker.ts";
 import type { Scene } from "../scene.ts";
 import { median, medianRatio } from "../statistics.ts";
@@ -47,6 +50,7 @@ const fill = async (
             id: { S: `conn_fill_${begin + index}` },
             ownerKey: { S: `owner_${begin + index}` },
             sealedAccessToken: { S: "short" },
+            ...inQueue(begin + index),
           },
         },
       }));
@@ -56,7 +60,26 @@ const fill = async (
   await Promise.all(Array.from({ length: 4 }, writer));
 };
 
-/** A fetch from the table while ever more connections are in it. */
+/** As after a day: each is in one of the queue's shards, and none is due. */
+const inQueue = (index: number) => ({
+  keepAliveShard: { S: keepAliveShards[index % keepAliveShards.length] ?? "" },
+  keepAliveAt: { S: new Date(Date.now() + (7 + (index % 7)) * 24 * 3600 * 1000).toISOString() },
+});
+
+/** A run that finds nothing due; it still says how old all refresh tokens are, for which it reads the whole index. */
+const keepAliveRun = async (queue: KeepAliveQueue): Promise<number> => {
+  const begun = performance.now();
+  const run = await keepAlive({
+    queue,
+    refresh: () => Promise.reject(new Error("nothing is due")),
+    report: () => {},
+    now: () => new Date(),
+  });
+  if (run.left > 0) throw new Error("something was due");
+  return performance.now() - begun;
+};
+
+/** A fetch from the table, and a run of the keep-alive, while ever more connections are in it. */
 export const measureGrowth = async (
   scene: Scene,
   {
@@ -80,6 +103,8 @@ export const measureGrowth = async (
     const rows: GrowthRow[] = [];
     let filled = 0;
     let smallest: readonly number[] | undefined;
+    const queue = dynamoDbKeepAliveQueue(client, connectionsTable);
+    const keepAlives: GrowthRow[] = [];
     for (const connections of sizes) {
       await fill(client, connectionsTable, Item, filled, connections);
       filled = connections;
@@ -100,7 +125,17 @@ export const measureGrowth = async (
         timesSmallest: medianRatio(medians, smallest),
         callsPerFetch: calls,
       });
+      await engines.forget();
+      const took = await keepAliveRun(queue);
+      keepAlives.push({
+        name: "keep-alive, nothing due",
+        connections,
+        p50: took,
+        timesSmallest: took / (keepAlives[0]?.p50 ?? took),
+        callsPerFetch: (await engines.counts()).Query ?? 0,
+      });
     }
+    rows.push(...keepAlives);
     return { rows, itemBytes: Buffer.byteLength(JSON.stringify(Item)) };
   } finally {
     await worker.stop();
