@@ -38,7 +38,7 @@ const thousands = (value: number) => Math.round(value).toLocaleString("en");
 export const warmPlot = ({ warm, date }: BenchResult): string => {
   const rows = warm?.rows.filter(({ latency }) => latency === 0) ?? [];
   const names = [...new Set(rows.map(({ name }) => name))];
-  const [width, left, right, top, step] = [820, 330, 90, 84, 52];
+  const [width, left, right, top, step] = [860, 370, 90, 84, 52];
   const height = top + names.length * step + 34;
   const values = rows.map(({ fetchesPerSecond }) => fetchesPerSecond);
   const low = 10 ** Math.floor(Math.log10(Math.min(...values)));
@@ -67,7 +67,12 @@ export const warmPlot = ({ warm, date }: BenchResult): string => {
       const calls = rows.find((row) => row.name === name)?.callsPerFetch ?? 0;
       return [
         text(left - 12, y + 14, name, "end"),
-        text(left - 12, y + 31, `${calls.toFixed(0)} remote calls`, "soft end"),
+        text(
+          left - 12,
+          y + 31,
+          `${calls.toFixed(0)} remote ${calls.toFixed(0) === "1" ? "call" : "calls"}`,
+          "soft end",
+        ),
         ...([1, 16] as const).map((callers, bar) => {
           const value =
             rows.find((row) => row.name === name && row.callers === callers)?.fetchesPerSecond ??
