@@ -1,6 +1,15 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { castellan, larkfield } from "../../infra/local/microsoft/directory.ts";
 import {
+  connectionIdOf,
+  objectId,
+  ownerKeyOf,
+  tenantId,
+  userId,
+  workspaceId,
+} from "../../shared/domain/ids.ts";
+import { shardOf } from "../../shared/domain/keep-alive.ts";
+import {
   type Connected,
   connectionView,
   openScene,
@@ -171,4 +180,54 @@ describe("in an organisation that asks everybody to sign in again each week", ()
     await scene.connect(mailbox.product, { username: mailbox.username });
     served(await scene.fetchToken(mailbox));
   });
+});
+
+describe("many who were connected in the same minute and are used by nobody", () => {
+  const people = 5000;
+
+  it("are refreshed once each, and none of them again in the next run", async () => {
+    const { connection, product } = await connected("user_ines", "ben.okafor@larkfield.example");
+    const item = await scene.tables.connection(connection.id);
+    const entry = String(item.vaultEntry);
+    const payload = JSON.parse(await scene.vault.read(entry));
+    const account = { tenantId: tenantId(payload.tenantId), objectId: objectId(payload.objectId) };
+    const dueAt = new Date(scene.stack.clock.now().getTime() + 60_000).toISOString();
+    const ids = new Set<string>();
+    for (let index = 0; index < people; index += 1) {
+      const owner = {
+        userId: userId(`user_${index}`),
+        workspaceId: workspaceId(product.workspaceId),
+      };
+      const id = connectionIdOf(owner, account);
+      const vaultEntry = entry.replace(connection.id, id);
+      await scene.vault.create(vaultEntry, JSON.stringify({ ...payload, connectionId: id }));
+      await scene.tables.putConnection({
+        ...item,
+        id,
+        userId: owner.userId,
+        ownerKey: ownerKeyOf(owner),
+        vaultEntry,
+        keepAliveShard: shardOf(id),
+        keepAliveAt: dueAt,
+        accessTokenExpiresAt: 0,
+      });
+      ids.add(id);
+    }
+    scene.stack.clock.advance(3600);
+    const calls = () => scene.microsoft.report().calls["token.refresh_token"] ?? 0;
+    const before = calls();
+
+    await scene.stack.runSchedules();
+
+    expect(calls() - before).toBe(people);
+    const items = await scene.tables.items("CONNECTIONS_TABLE");
+    const renewed = items.filter(
+      (stored) => ids.has(String(stored.id)) && String(stored.keepAliveAt) > dueAt,
+    );
+    expect(renewed).toHaveLength(people);
+    expect(renewed.filter(({ lastFailure, leaseOwner }) => lastFailure ?? leaseOwner)).toEqual([]);
+    scene.stack.clock.advance(3600);
+    await scene.stack.runSchedules();
+    expect(calls() - before).toBe(people);
+  }, 240_000);
 });

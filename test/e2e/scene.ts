@@ -1,4 +1,4 @@
-import { DynamoDBClient, PutItemCommand, ScanCommand } from "@aws-sdk/client-dynamodb";
+import { DynamoDBClient, PutItemCommand, paginateScan } from "@aws-sdk/client-dynamodb";
 import { InvokeCommand } from "@aws-sdk/client-lambda";
 import {
   CreateSecretCommand,
@@ -206,10 +206,13 @@ export const openScene = async (
     await secrets.send(new PutSecretValueCommand({ SecretId, SecretString }));
   };
   const scan = async (table: TableSetting) => {
-    const { Items = [] } = await dynamoDb.send(
-      new ScanCommand({ TableName: setting(table), ConsistentRead: true }),
-    );
-    return Items.map((item): Record<string, unknown> => unmarshall(item));
+    const found: Record<string, unknown>[] = [];
+    for await (const { Items = [] } of paginateScan(
+      { client: dynamoDb },
+      { TableName: setting(table), ConsistentRead: true },
+    ))
+      found.push(...Items.map((item) => unmarshall(item)));
+    return found;
   };
 
   const scene: Scene = {
