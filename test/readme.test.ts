@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import * as z from "zod/mini";
 import { signIn } from "../infra/local/microsoft/walk-sign-in.ts";
 import { postCallback, signInToProduct } from "../infra/local/product-client.ts";
@@ -18,7 +18,7 @@ const ben = "ben.okafor@larkfield.example";
 let stack: LocalStack;
 let browser: Browser | undefined;
 beforeAll(async () => {
-  stack = await startLocalStack();
+  stack = await startLocalStack({ bundles: inject("bundles") });
 });
 afterAll(async () => {
   await browser?.close();

@@ -66,6 +66,8 @@ export interface LocalStackOptions {
   readonly appCredential?: AppCredentialChoice;
   /** Where refresh tokens are kept. @default in secrets */
   readonly tokenVault?: Stage["tokenVault"];
+  /** A folder with the functions as they are built. @default built now */
+  readonly bundles?: string;
   readonly onLog?: (line: LogLine) => void;
 }
 
@@ -217,9 +219,9 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
   // A folder of its own, so that stacks which start at the same time do not replace each other's bundles.
   const work = await mkdtemp(join(tmpdir(), "outlook-connect-"));
   starting.defer(() => rm(work, { recursive: true, force: true }));
-  const bundles = join(work, "functions");
+  const bundles = options.bundles ?? join(work, "functions");
   const assemblyFolder = join(work, "cdk.out");
-  await buildFunctions({ outFolder: bundles });
+  if (!options.bundles) await buildFunctions({ outFolder: bundles });
   const loginEndpoint = microsoft?.origin ?? "https://login.microsoftonline.com";
   const graphEndpoint = microsoft ? `${microsoft.origin}/graph` : "https://graph.microsoft.com";
   const stage = localStage({

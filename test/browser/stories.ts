@@ -1,5 +1,5 @@
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
 import * as z from "zod/mini";
 import type { SimulatorControl } from "../../infra/local/microsoft/control.ts";
 import { signInToProduct } from "../../infra/local/product-client.ts";
@@ -55,7 +55,7 @@ export const stories = (about: string, tell: (scene: Scene) => void): void => {
 
     beforeAll(async () => {
       browser = await launchChromium();
-      stack = await startLocalStack();
+      stack = await startLocalStack({ bundles: inject("bundles") });
     });
     afterAll(async () => {
       await browser?.close();

@@ -8,7 +8,7 @@ import {
   SecretsManagerClient,
 } from "@aws-sdk/client-secrets-manager";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
-import { expect } from "vitest";
+import { expect, inject } from "vitest";
 import * as z from "zod/mini";
 import type { SimulatorControl } from "../../infra/local/microsoft/control.ts";
 import { type Arrival, type Person, signIn } from "../../infra/local/microsoft/walk-sign-in.ts";
@@ -180,7 +180,7 @@ type TableSetting =
 export const openScene = async (
   options: Pick<LocalStackOptions, "appCredential" | "folder" | "tokenVault"> = {},
 ): Promise<Scene> => {
-  const stack = await startLocalStack(options);
+  const stack = await startLocalStack({ bundles: inject("bundles"), ...options });
   if (!stack.microsoft) throw new Error("the stack runs without the simulator");
   const microsoft = stack.microsoft.control;
   const { region, origins, clock } = stack;

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import * as z from "zod/mini";
 import { signIn } from "../../../infra/local/microsoft/walk-sign-in.ts";
 import { postCallback, signInToProduct } from "../../../infra/local/product-client.ts";
@@ -80,7 +80,7 @@ it("keeps a connected mailbox through a restart, and Microsoft still renews its 
   const { id } = connection.parse(await (await product.complete(returned)).json());
 
   await stack.close();
-  stack = await startLocalStack({ folder });
+  stack = await startLocalStack({ folder, bundles: inject("bundles") });
   stack.clock.advance(2 * 3600);
 
   const lambda = tokenClient({
@@ -105,7 +105,7 @@ it("finds again what it kept in its folder", async () => {
   const { attemptId } = await before.start();
 
   await stack.close();
-  stack = await startLocalStack({ folder });
+  stack = await startLocalStack({ folder, bundles: inject("bundles") });
 
   const after = await signInToProduct(stack.origins, "user_priya");
   expect((await after.call("GET", `/attempts/${attemptId}`)).status).toBe(200);
