@@ -43,11 +43,18 @@ export const startWorker = async (
   });
   // The engines stand for services that are somewhere else: workers do not take their processor away.
   if (worker.pid !== undefined) setPriority(worker.pid, constants.priority.PRIORITY_LOW);
-  await once(worker, "message");
+  const ended = once(worker, "exit");
+  // Nobody waits for what a process that has ended will never say.
+  const said = async (): Promise<unknown> => {
+    const first = await Promise.race([once(worker, "message"), ended.then(() => undefined)]);
+    if (!first) throw new Error("a process of the bench has ended by itself");
+    return first[0];
+  };
+  await said();
   const order = async <Answer>(name: string, input: object): Promise<Answer> => {
-    const answered = once(worker, "message") as Promise<[{ answer: Answer; error?: string }]>;
+    const saying = said() as Promise<{ answer: Answer; error?: string }>;
     worker.send({ order: name, ...input });
-    const [{ answer, error }] = await answered;
+    const { answer, error } = await saying;
     if (error) throw new Error(error);
     return answer;
   };
@@ -57,7 +64,6 @@ export const startWorker = async (
     herd: (input) => order("herd", input),
     prepare: (input) => order("prepare", input),
     stop: async () => {
-      const ended = once(worker, "exit");
       worker.disconnect();
       await ended;
     },
