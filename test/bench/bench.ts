@@ -47,14 +47,14 @@ try {
   if (wants("warm")) say("warm");
   const warm = wants("warm")
     ? await measureWarm(scene, {
-        rounds: quick ? 3 : 5,
+        rounds: quick ? 2 : 5,
         milliseconds: quick ? 250 : 700,
         refreshes: quick ? 40 : 100,
       })
     : undefined;
   if (wants("herd")) say("herd");
   const herd = wants("herd")
-    ? await measureHerd(scene, { rounds: quick ? 3 : 5, many: 1_000, peersUpTo: quick ? 10 : 100 })
+    ? await measureHerd(scene, { rounds: quick ? 2 : 5, many: 1_000, peersUpTo: quick ? 10 : 100 })
     : undefined;
   if (wants("growth")) say("growth");
   const growth = wants("growth")
