@@ -219,7 +219,7 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
   // A folder of its own, so that stacks which start at the same time do not replace each other's bundles.
   const work = await mkdtemp(join(tmpdir(), "outlook-connect-"));
   starting.defer(() => rm(work, { recursive: true, force: true }));
-  const bundles = options.bundles ?? join(work, "functions");
+  const { bundles = join(work, "functions") } = options;
   const assemblyFolder = join(work, "cdk.out");
   if (!options.bundles) await buildFunctions({ outFolder: bundles });
   const loginEndpoint = microsoft?.origin ?? "https://login.microsoftonline.com";

@@ -153,6 +153,13 @@ describe("the targets", () => {
       /^5 median wait of 100/,
     ],
     [
+      "a herd that waits too long, and whose refresh is as slow",
+      withHerd(({ environments, secondsLeft }) =>
+        environments === 100 && secondsLeft < 0 ? { firstWait: 360, medianWait: 360 } : {},
+      ),
+      /^5 median wait of 100/,
+    ],
+    [
       "a write to Secrets Manager",
       withWarm("ours, refresh", { operations: { PutSecretValue: 1 } }),
       /^6 writes to Secrets Manager/,

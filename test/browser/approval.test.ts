@@ -29,23 +29,13 @@ const turnedAway = async (page: Page, username: string) => {
 const openedMail = async (scene: Scene): Promise<Page> => {
   const page = await (await scene.newBrowser()).newPage();
   await page.goto(scene.stack.origins.mail);
-  const mails = page.getByRole("button", { name: "Toggle HTML view" });
-  await mails.first().waitFor();
-  for (const mail of (await mails.all()).slice(0, 4)) await mail.click();
-  const frames = await page.locator("iframe").all();
-  const links = frames.map((frame) =>
-    frame.contentFrame().getByRole("link", { name: "Review and approve" }),
-  );
-  let link: string | null = null;
-  await expect
-    .poll(async () => {
-      for (const each of links) {
-        if (link === null && (await each.count()) > 0) link = await each.getAttribute("href");
-      }
-      return link;
-    })
-    .not.toBeNull();
-  await page.goto(link ?? "about:blank");
+  const mail = page
+    .locator(".email")
+    .filter({ hasText: "Approve Appse AI for your organisation" })
+    .first();
+  await mail.getByRole("button", { name: "Toggle HTML view" }).click();
+  const link = mail.frameLocator("iframe").getByRole("link", { name: "Review and approve" });
+  await page.goto((await link.getAttribute("href")) ?? "about:blank");
   await sees(page.getByRole("heading", { name: "Approve Appse AI for your organisation" }));
   return page;
 };
