@@ -31,6 +31,12 @@ const shortestPollMilliseconds = 50;
 const pollGrowth = 1.5;
 const longestPollMilliseconds = 1_000;
 
+/**
+ * Of what the table took to answer: where it answers slowly, or this environment hardly gets to run, so does whoever
+ * refreshes, and polling would only take more from it.
+ */
+const pollShareOfRound = 0.6;
+
 export interface TokenRequest {
   readonly connectionId: ConnectionId;
   readonly workspaceId: WorkspaceId;
@@ -107,6 +113,7 @@ export const fetchToken = async (
   ports: FetchTokenPorts,
 ): Promise<Result<ServedToken, TokenFailure>> => {
   const { connections, sealer, cache, now, random, wait, onUnreadable } = ports;
+  let roundBeganAt = now().getTime();
   const refreshBelowSeconds = Math.max(
     minTtlSeconds,
     earlyRefreshSeconds + random() * jitterSeconds,
@@ -203,9 +210,12 @@ export const fetchToken = async (
         const how = { degraded: false, source: "table" } as const;
         const served = isGoodEnough ? await serve(stored, how) : undefined;
         if (served) return succeed(served);
-        const pause = usuallyLeft(stored, now()) + poll * (0.5 + random());
+        const took = now().getTime() - roundBeganAt;
+        const slowed = Math.min(took * pollShareOfRound, longestPollMilliseconds);
+        const pause = usuallyLeft(stored, now()) + Math.max(poll, slowed) * (0.5 + random());
         if (now().getTime() + pause > givesUpAt) return fail(refreshedElsewhere);
         await wait(pause);
+        roundBeganAt = now().getTime();
         break;
       }
       case "overtaken":

@@ -554,6 +554,26 @@ describe("while somebody else holds the lease", () => {
     expect(identity.refreshed).toEqual([]);
   });
 
+  it.for([
+    { secondsOfRead: 0.01, first: 140 + 25, second: 37.5 },
+    { secondsOfRead: 0.4, first: 120, second: 120 },
+    { secondsOfRead: 1.8, first: 500, second: 500 },
+  ])(
+    "asks the more seldom, the longer the table takes to answer: $secondsOfRead s",
+    async ({ secondsOfRead, first, second }) => {
+      const { environment, clock } = await held();
+      const { fetch, waits } = environment((name, call) => {
+        if (name === "connections.findForWorkspace") clock.pass(secondsOfRead);
+        return call();
+      });
+
+      await fetch();
+
+      expect(waits[0]).toBeCloseTo(first);
+      expect(waits[1]).toBeCloseTo(second);
+    },
+  );
+
   it("gives up after eight seconds with a failure that may be tried again", async () => {
     const { environment, clock, identity } = await held();
     const { fetch, reads, waits } = environment();
