@@ -41,13 +41,13 @@ let result: BenchResult;
 try {
   if (wants("cold")) say("cold");
   const cold = wants("cold")
-    ? await measureCold(scene, { rounds: quick ? 9 : 25, instructions: !quick })
+    ? await measureCold(scene, { rounds: quick ? 9 : 17, instructions: !quick })
     : undefined;
   if (cold && !cold.valgrind) say("valgrind is not installed: no instructions are counted");
   if (wants("warm")) say("warm");
   const warm = wants("warm")
     ? await measureWarm(scene, {
-        rounds: quick ? 2 : 5,
+        rounds: quick ? 2 : 4,
         milliseconds: quick ? 250 : 700,
         refreshes: quick ? 40 : 100,
       })
