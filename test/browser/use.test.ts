@@ -35,6 +35,22 @@ stories("a connected mailbox", (scene) => {
     expect(scene.microsoft.report().calls["token.refresh_token"]).toBe(1);
   });
 
+  it("shows what a workflow brought, also when the list was shown anew meanwhile", async () => {
+    const page = await scene.connected("user_ines", ben);
+    const listIsShown = Promise.withResolvers<void>();
+    await page.route("**/workflows/run", async (route) => {
+      await listIsShown.promise;
+      await route.continue();
+    });
+
+    await card(page, ben).getByRole("button", { name: "Run workflow" }).click();
+    await page.getByRole("button", { name: "Let an hour pass" }).click();
+    await sees(page.getByRole("status").getByText("An hour has passed."));
+    listIsShown.resolve();
+
+    await sees(card(page, ben).getByText(newest));
+  });
+
   it("is gone once its owner disconnects it, for a page that still shows it as well", async () => {
     const page = await scene.connected("user_ines", ben);
     const stale = await page.context().newPage();

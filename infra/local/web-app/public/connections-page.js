@@ -275,8 +275,7 @@ outlook.onEnded(async (outcome) => {
 const cardActions = {
   run: (connection, pressed) =>
     whileBusy(pressed, async () => {
-      const card = cardOf(connection.id)?.querySelector("article");
-      card?.querySelector(".result")?.remove();
+      cardOf(connection.id)?.querySelector(".result")?.remove();
       // What was said about something else would read as if it were about this run.
       if (!waiting) tell();
       announce("Running the workflow");
@@ -287,7 +286,8 @@ const cardActions = {
       announce("");
 
       const headingId = `result-${connection.id}`;
-      card?.append(workflowResult(run, headingId));
+      // The list may have been shown anew meanwhile.
+      cardOf(connection.id)?.querySelector("article")?.append(workflowResult(run, headingId));
       document.getElementById(headingId)?.focus();
       // A run may also be the first to learn that all is well again.
       if (run.status === "failed" || connection.status !== "connected") {
@@ -419,9 +419,9 @@ hourButton.addEventListener("click", () =>
   whileBusy(hourButton, async () => {
     const answer = await postJson("/local/clock", { seconds: 3600 });
     const { now } = await answer.json();
+    await showList();
     showLocalTime(now);
     announce(`An hour has passed. It is ${inWords(now)} now.`);
-    await showList();
   }),
 );
 
