@@ -32,10 +32,10 @@ const pollGrowth = 1.5;
 const longestPollMilliseconds = 1_000;
 
 /**
- * Of what the table took to answer: where it answers slowly, or this environment hardly gets to run, so does whoever
- * refreshes, and polling would only take more from it.
+ * A pause is at least so much of the time that was spent asking before it. Where the table answers slowly, or this
+ * environment hardly gets to run, whoever refreshes is slow as well, and polling would slow it further.
  */
-const pollShareOfRound = 0.6;
+const pauseShareOfAsking = 0.6;
 
 export interface TokenRequest {
   readonly connectionId: ConnectionId;
@@ -113,7 +113,7 @@ export const fetchToken = async (
   ports: FetchTokenPorts,
 ): Promise<Result<ServedToken, TokenFailure>> => {
   const { connections, sealer, cache, now, random, wait, onUnreadable } = ports;
-  let roundBeganAt = now().getTime();
+  let askingSince = now().getTime();
   const refreshBelowSeconds = Math.max(
     minTtlSeconds,
     earlyRefreshSeconds + random() * jitterSeconds,
@@ -210,12 +210,12 @@ export const fetchToken = async (
         const how = { degraded: false, source: "table" } as const;
         const served = isGoodEnough ? await serve(stored, how) : undefined;
         if (served) return succeed(served);
-        const took = now().getTime() - roundBeganAt;
-        const slowed = Math.min(took * pollShareOfRound, longestPollMilliseconds);
+        const asked = now().getTime() - askingSince;
+        const slowed = Math.min(asked * pauseShareOfAsking, longestPollMilliseconds);
         const pause = usuallyLeft(stored, now()) + Math.max(poll, slowed) * (0.5 + random());
         if (now().getTime() + pause > givesUpAt) return fail(refreshedElsewhere);
         await wait(pause);
-        roundBeganAt = now().getTime();
+        askingSince = now().getTime();
         break;
       }
       case "overtaken":

@@ -271,11 +271,30 @@ outlook.onEnded(async (outcome) => {
 
 // What can be done with a mailbox
 
+/** @param {string} id of the connection */
+const hideRun = (id) => cardOf(id)?.querySelector(".result")?.remove();
+
+/**
+ * On the card that is there now: the list may have been shown anew while the workflow ran.
+ *
+ * @param {string} id of the connection
+ * @param {Run} run
+ * @param {{reasonIsShown?: boolean}} [options]
+ */
+const showRun = (id, run, options) => {
+  const headingId = `result-${id}`;
+  hideRun(id);
+  cardOf(id)
+    ?.querySelector("article")
+    ?.append(workflowResult(run, headingId, options));
+  document.getElementById(headingId)?.focus();
+};
+
 /** @type {CardActions} */
 const cardActions = {
   run: (connection, pressed) =>
     whileBusy(pressed, async () => {
-      cardOf(connection.id)?.querySelector(".result")?.remove();
+      hideRun(connection.id);
       // What was said about something else would read as if it were about this run.
       if (!waiting) tell();
       announce("Running the workflow");
@@ -285,10 +304,7 @@ const cardActions = {
       if (label) label.textContent = "Run workflow";
       announce("");
 
-      const headingId = `result-${connection.id}`;
-      // The list may have been shown anew meanwhile.
-      cardOf(connection.id)?.querySelector("article")?.append(workflowResult(run, headingId));
-      document.getElementById(headingId)?.focus();
+      showRun(connection.id, run);
       // A run may also be the first to learn that all is well again.
       if (run.status === "failed" || connection.status !== "connected") {
         await refreshCard(connection, run);
@@ -354,12 +370,7 @@ const refreshCard = async (connection, run) => {
   }
   if (!got.ok || got.value.status === status) return;
   showConnection(got.value);
-  const headingId = `result-${id}`;
-  const reasonIsShown = got.value.problem !== undefined;
-  cardOf(id)
-    ?.querySelector("article")
-    ?.append(workflowResult(run, headingId, { reasonIsShown }));
-  document.getElementById(headingId)?.focus();
+  showRun(id, run, { reasonIsShown: got.value.problem !== undefined });
 };
 
 /** @param {string} id @param {Element} message why it is gone */
