@@ -64,6 +64,8 @@ export const stories = (about: string, tell: (scene: Scene) => void): void => {
     afterEach(async () => {
       await Promise.all([...contexts].map((context) => context.close()));
       contexts.clear();
+      // What a page asked for last is done although the page is gone.
+      await started().lambda.settled();
       for (const personId of visitors) await disconnectAll(started(), personId);
       visitors.clear();
       await forgetApprovals(started());

@@ -22,6 +22,7 @@ export interface LambdaServiceOptions {
 /** Runs functions as AWS Lambda does: lazily, in processes of their own, each busy with one event at a time. */
 export class LambdaService {
   readonly #pools: ReadonlyMap<string, Pool>;
+  readonly #unfinished = new Set<Promise<InvocationOutcome>>();
 
   constructor(options: LambdaServiceOptions) {
     this.#pools = new Map(options.functions.map((each) => [each.name, new Pool(each, options)]));
@@ -39,7 +40,15 @@ export class LambdaService {
   invoke(functionName: string, payload: string): Promise<InvocationOutcome> {
     const pool = this.#pools.get(functionName);
     if (pool === undefined) throw new Error(`there is no function ${functionName}`);
-    return pool.invoke(payload);
+    const outcome = pool.invoke(payload);
+    this.#unfinished.add(outcome);
+    outcome.finally(() => this.#unfinished.delete(outcome));
+    return outcome;
+  }
+
+  /** Waits until nothing runs or waits, not even for a caller who is gone. */
+  async settled(): Promise<void> {
+    while (this.#unfinished.size > 0) await Promise.all(this.#unfinished);
   }
 
   /** Ids of the processes that run now. */

@@ -310,3 +310,16 @@ it("leaves no process behind when its own process is killed", async () => {
 
   await expect.poll(answers).toBe(false);
 });
+
+it("has settled once nothing runs or waits any more", async () => {
+  const { service, invoke } = await serve(
+    "exports.handler = () => new Promise((end) => setTimeout(end, 100))",
+    { environmentsPerFunction: 1 },
+  );
+  let ended = 0;
+  for (let each = 0; each < 2; each += 1) invoke().finally(() => (ended += 1));
+
+  await service.settled();
+
+  expect(ended).toBe(2);
+});
