@@ -9,9 +9,13 @@ const { default: startSes }: { default(config: Config): Promise<Server> } = crea
   import.meta.url,
 )("aws-ses-v2-local");
 
+/** How many share the mails of this process. */
+let instances = 0;
+
 /**
  * Amazon SES on loopback, by aws-ses-v2-local. Nothing is sent: the page at `/` shows the mails, and
- * `GET /store` returns them, those of every instance in this process. It accepts any sender and recipient, which SES does not.
+ * `GET /store` returns them, those of every instance in this process; they are gone when the last of these has closed. It
+ * accepts any sender and recipient, which SES does not.
  *
  * @param options.port a free one if absent or 0
  */
@@ -22,9 +26,13 @@ export const startMail = async (
   // It reports a port that is taken to its own callback only, and hands out the server all the same.
   if (!server.listening) throw new Error(`The mail server cannot listen on port ${options.port}.`);
 
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  instances += 1;
   return {
-    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    close: () => {
+    origin,
+    close: async () => {
+      instances -= 1;
+      if (instances === 0) await fetch(`${origin}/clear-store`, { method: "POST" });
       const closed = promisify(server.close.bind(server))();
       server.closeAllConnections();
       return closed;

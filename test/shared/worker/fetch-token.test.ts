@@ -1,19 +1,27 @@
 import { execFile } from "node:child_process";
 import { copyFile, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import timers from "node:timers/promises";
 import { inspect, promisify } from "node:util";
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { fetchToken, type TokenFunction } from "../../../shared/worker/fetch-token.ts";
 
 /** How long was waited, in milliseconds; the test waits for nothing. */
-const waits: number[] = vi.hoisted(() => []);
-vi.mock("node:timers/promises", () => ({
-  setTimeout: async (milliseconds: number, _: unknown, options?: { signal?: AbortSignal }) => {
+const waits: number[] = [];
+beforeEach(() => {
+  vi.spyOn(timers, "setTimeout").mockImplementation((milliseconds = 0, value, options) => {
     options?.signal?.throwIfAborted();
     waits.push(milliseconds);
-  },
-}));
+    return Promise.resolve(value as never);
+  });
+  syncBuiltinESMExports();
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  syncBuiltinESMExports();
+});
 
 const root = join(import.meta.dirname, "../../..");
 

@@ -9,10 +9,8 @@ const mail = {
   },
 };
 
-it("keeps what is sent, and shows it", async () => {
-  const server = await startMail();
-
-  const sent = await fetch(`${server.origin}/v2/email/outbound-emails`, {
+const send = (origin: string) =>
+  fetch(`${origin}/v2/email/outbound-emails`, {
     method: "POST",
     headers: {
       "content-type": "application/json",
@@ -20,7 +18,14 @@ it("keeps what is sent, and shows it", async () => {
     },
     body: JSON.stringify(mail),
   });
-  const store = await (await fetch(`${server.origin}/store`)).json();
+
+const storeOf = async (origin: string) => (await fetch(`${origin}/store`)).json();
+
+it("keeps what is sent, and shows it", async () => {
+  const server = await startMail();
+
+  const sent = await send(server.origin);
+  const store = await storeOf(server.origin);
   const page = await fetch(server.origin);
   await server.close();
 
@@ -29,6 +34,18 @@ it("keeps what is sent, and shows it", async () => {
     emails: [{ subject: "Please approve", destination: { to: ["admin@contoso.example"] } }],
   });
   expect(page.headers.get("content-type")).toContain("text/html");
+});
+
+it("begins without the mails of one that has closed", async () => {
+  const first = await startMail();
+  await send(first.origin);
+  await first.close();
+
+  const second = await startMail();
+  const store = await storeOf(second.origin);
+  await second.close();
+
+  expect(store).toMatchObject({ emails: [] });
 });
 
 it("says so if the port is taken", async () => {
