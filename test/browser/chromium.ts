@@ -9,6 +9,9 @@ const ci = process.env.CI === "true";
 export const chromiumIsMissing: string | undefined =
   existsSync(executablePath) || ci ? undefined : `no Chromium at ${executablePath}`;
 
+/** Pictures are for people. In CI nobody looks, and they would take a third of the time of a browser test. */
+export const takesPictures = !ci;
+
 export const launchChromium = (): Promise<Browser> =>
   chromium.launch({
     executablePath,

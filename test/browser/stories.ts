@@ -88,7 +88,7 @@ export const stories = (about: string, tell: (scene: Scene) => void): void => {
           locale: "en-GB",
           timezoneId: "Europe/London",
         });
-        context.setDefaultTimeout(20_000);
+        context.setDefaultTimeout(30_000);
         contexts.add(context);
         return context;
       },

@@ -1,11 +1,11 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import * as outcomes from "../../shared/pages/approval-outcome.ts";
-import { approvalRequestPage } from "../../shared/pages/approval-request.ts";
-import type { Page } from "../../shared/pages/page.ts";
-import { crowdedApproval, loneApproval } from "../fakes/sample-approvals.ts";
-import { chromiumIsMissing, launchChromium } from "./chromium.ts";
-import { inspectPage } from "./inspect-page.ts";
+import * as outcomes from "../../../shared/pages/approval-outcome.ts";
+import { approvalRequestPage } from "../../../shared/pages/approval-request.ts";
+import type { Page } from "../../../shared/pages/page.ts";
+import { crowdedApproval, loneApproval } from "../../fakes/sample-approvals.ts";
+import { chromiumIsMissing, launchChromium } from "../chromium.ts";
+import { inspectPage } from "../inspect-page.ts";
 
 const {
   approvalVerifiedPage,
