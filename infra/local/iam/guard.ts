@@ -7,7 +7,7 @@ import {
   request as requestOver,
   type ServerResponse,
 } from "node:http";
-import { pipeline } from "node:stream/promises";
+import { buffer } from "node:stream/consumers";
 import { listen, readBody, stopListening } from "../gateway/listen.ts";
 import { audiencesIn, stsError } from "../sts/sts-messages.ts";
 import type { Access } from "./access.ts";
@@ -136,8 +136,9 @@ export const startGuard = async (options: GuardOptions): Promise<RunningGuard> =
       .on("error", reject)
       .end(body);
     const answer = await promise;
+    const answered = await buffer(answer);
     response.writeHead(answer.statusCode ?? 502, endToEnd(answer.headers));
-    await pipeline(answer, response);
+    response.end(answered);
   };
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
