@@ -1,9 +1,8 @@
 import { defineConfig } from "vitest/config";
 
-/** Tests that start the whole stack. */
+/** Tests that start the whole stack or a browser. */
 const ofTheStack = [
-  "test/browser/*.test.ts",
-  "test/e2e/**/*.test.ts",
+  "test/{browser,e2e}/**/*.test.ts",
   "test/infra/local/{stack,iam/enforced}.test.ts",
   "test/readme.test.ts",
 ];
@@ -11,9 +10,9 @@ const ofTheStack = [
 export default defineConfig({
   test: {
     setupFiles: ["test/setup.ts"],
-    // Engines, bundles and browsers start in these tests; two cores serve them all.
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Engines, bundles, linters and browsers start in these tests, on machines that may be busy or slow.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // Half of the time would go into loading the same modules for each file. So a test leaves nothing behind in them.
     isolate: false,
     projects: [
@@ -30,7 +29,6 @@ export default defineConfig({
           name: "stack",
           include: ofTheStack,
           globalSetup: "test/build-functions.ts",
-          testTimeout: 120_000,
           // A stack and a browser keep two processors busy, and must not have to share them.
           maxWorkers: "50%",
           sequence: { groupOrder: 1 },

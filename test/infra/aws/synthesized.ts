@@ -1,7 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll } from "vitest";
 import * as z from "zod/mini";
 import type { Stage } from "../../../infra/aws/stages.ts";
 import { synthesize } from "../../../infra/aws/synthesize.ts";
@@ -56,12 +55,13 @@ const plain = (logicalId: string) => logicalId.replace(/[0-9A-F]{8}$/, "");
 
 /** Both templates of a stage, and what they say in words that a test can compare. */
 export class SynthesizedStage {
-  readonly folder: string;
+  /** As CloudFormation gets them, by the name of their stack. */
+  readonly texts: Readonly<Record<"Data" | "Service", string>>;
   readonly data: Template;
   readonly service: Template;
 
-  constructor(folder: string, data: unknown, service: unknown) {
-    this.folder = folder;
+  constructor(data: unknown, service: unknown) {
+    this.texts = { Data: JSON.stringify(data), Service: JSON.stringify(service) };
     this.data = templateSchema.parse(data);
     this.service = templateSchema.parse(service);
   }
@@ -110,28 +110,29 @@ export class SynthesizedStage {
   }
 }
 
-const folders: string[] = [];
-afterAll(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true });
-});
-
 const synthesizedOnce = new Map<Stage, Promise<SynthesizedStage>>();
 
 /** The stage's templates, around functions without content, held against all checks. */
 export const synthesized = (stage: Stage): Promise<SynthesizedStage> => {
   const before = synthesizedOnce.get(stage);
   if (before) return before;
+  const now = synthesizeAnew(stage);
+  synthesizedOnce.set(stage, now);
+  return now;
+};
+
+const synthesizeAnew = async (stage: Stage): Promise<SynthesizedStage> => {
   const folder = mkdtempSync(join(tmpdir(), "outlook-connect-"));
-  folders.push(folder);
-  const bundles = join(folder, "bundles");
-  for (const name of functionNames) {
-    mkdirSync(join(bundles, name), { recursive: true });
-    writeFileSync(join(bundles, name, "index.cjs"), `exports.handler = () => "${name}";`);
+  try {
+    const bundles = join(folder, "bundles");
+    for (const name of functionNames) {
+      mkdirSync(join(bundles, name), { recursive: true });
+      writeFileSync(join(bundles, name, "index.cjs"), `exports.handler = () => "${name}";`);
+    }
+    const assembly = join(folder, "cdk.out");
+    const { data, service } = await synthesize(stage, assembly, { bundles, checks: true });
+    return new SynthesizedStage(data, service);
+  } finally {
+    rmSync(folder, { recursive: true });
   }
-  const assembly = join(folder, "cdk.out");
-  const stack = synthesize(stage, assembly, { bundles, checks: true }).then(
-    ({ data, service }) => new SynthesizedStage(assembly, data, service),
-  );
-  synthesizedOnce.set(stage, stack);
-  return stack;
 };
