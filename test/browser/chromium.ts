@@ -9,7 +9,7 @@ const ci = process.env.CI === "true";
 export const chromiumIsMissing: string | undefined =
   existsSync(executablePath) || ci ? undefined : `no Chromium at ${executablePath}`;
 
-/** Pictures are for people. In CI nobody looks, and they would take a third of the time of a browser test. */
+/** Pictures are for people, and nobody looks at those of CI; a page takes half a second for them. */
 export const takesPictures = !ci;
 
 export const launchChromium = (): Promise<Browser> =>

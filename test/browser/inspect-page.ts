@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import axe from "axe-core/axe.min.js";
 import type { Page } from "playwright-core";
@@ -26,6 +25,11 @@ export interface Barrier {
   readonly help: string;
   readonly where: readonly string[];
 }
+
+/** The whole page, into `test/screenshots/`; none in CI. */
+export const takePicture = async (page: Page, name: string): Promise<void> => {
+  if (takesPictures) await page.screenshot({ path: `${pictures}${name}.png`, fullPage: true });
+};
 
 /** Not as a script element: the pages' own policy would not let it run. */
 export const putAxeInto = (page: Page): Promise<void> => page.evaluate(axe.source);
@@ -58,10 +62,9 @@ const looks = [
 
 /**
  * Looks for what keeps people out of a page: axe-core, serious and critical. Takes pictures of it in light and dark,
- * wide and narrow, into `test/screenshots/`, except in CI.
+ * wide and narrow.
  */
 export const inspectPage = async (page: Page, name: string): Promise<readonly Barrier[]> => {
-  if (takesPictures) await mkdir(pictures, { recursive: true });
   const before = page.viewportSize();
   const barriers: Barrier[] = [];
   await putAxeInto(page);
@@ -69,12 +72,7 @@ export const inspectPage = async (page: Page, name: string): Promise<readonly Ba
     if (!look.axe && !takesPictures) continue;
     await page.emulateMedia({ colorScheme: look.scheme, reducedMotion: "reduce" });
     await page.setViewportSize(look.size);
-    if (takesPictures) {
-      await page.screenshot({
-        path: `${pictures}${name}-${look.scheme}-${look.size.width}.png`,
-        fullPage: true,
-      });
-    }
+    await takePicture(page, `${name}-${look.scheme}-${look.size.width}`);
     if (look.axe) barriers.push(...(await findBarriers(page, `${name}, ${look.scheme}`)));
   }
   await page.emulateMedia({ colorScheme: "light" });

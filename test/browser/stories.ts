@@ -1,11 +1,11 @@
-import type { Browser, BrowserContext, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
+import type { BrowserContext, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect, inject, it } from "vitest";
 import * as z from "zod/mini";
 import type { SimulatorControl } from "../../infra/local/microsoft/control.ts";
 import { signInToProduct } from "../../infra/local/product-client.ts";
 import { type LocalStack, startLocalStack } from "../../infra/local/stack.ts";
 import { forgetApprovals } from "../e2e/forget-approvals.ts";
-import { chromiumIsMissing, launchChromium } from "./chromium.ts";
+import { describeInChromium } from "./describe-in-chromium.ts";
 import { type Barrier, inspectPage } from "./inspect-page.ts";
 import { accept, signInAtMicrosoft } from "./microsoft-pages.ts";
 import { card, opensMicrosoft, sees } from "./sees.ts";
@@ -34,11 +34,8 @@ const listed = z.object({ connections: z.array(z.object({ id: z.string() })) });
  * mailboxes are disconnected, no approval is known, and Microsoft is as it was at the start.
  */
 export const stories = (about: string, tell: (scene: Scene) => void): void => {
-  const skipped = chromiumIsMissing !== undefined;
-  if (skipped) console.warn(`Skipped, for there is ${chromiumIsMissing}: ${about}`);
-  describe.skipIf(skipped)(skipped ? `${about} (skipped: ${chromiumIsMissing})` : about, () => {
+  describeInChromium(about, (browser) => {
     let stack: LocalStack | undefined;
-    let browser: Browser | undefined;
     const contexts = new Set<BrowserContext>();
     const visitors = new Set<string>();
     const barriers: Barrier[] = [];
@@ -54,13 +51,9 @@ export const stories = (about: string, tell: (scene: Scene) => void): void => {
     };
 
     beforeAll(async () => {
-      browser = await launchChromium();
       stack = await startLocalStack({ bundles: inject("bundles") });
     });
-    afterAll(async () => {
-      await browser?.close();
-      await stack?.close();
-    });
+    afterAll(() => stack?.close());
     afterEach(async () => {
       await Promise.all([...contexts].map((context) => context.close()));
       contexts.clear();
@@ -82,8 +75,7 @@ export const stories = (about: string, tell: (scene: Scene) => void): void => {
       },
 
       newBrowser: async () => {
-        if (!browser) throw new Error("the browser has not started");
-        const context = await browser.newContext({
+        const context = await browser().newContext({
           viewport: { width: 1280, height: 800 },
           locale: "en-GB",
           timezoneId: "Europe/London",

@@ -11,10 +11,10 @@ import { fetchToken, type TokenFunction } from "../../../shared/worker/fetch-tok
 /** How long was waited, in milliseconds; the test waits for nothing. */
 const waits: number[] = [];
 beforeEach(() => {
-  vi.spyOn(timers, "setTimeout").mockImplementation((milliseconds = 0, value, options) => {
+  vi.spyOn(timers, "setTimeout").mockImplementation(async (milliseconds = 0, value, options) => {
     options?.signal?.throwIfAborted();
     waits.push(milliseconds);
-    return Promise.resolve(value as never);
+    return value as never;
   });
   syncBuiltinESMExports();
 });

@@ -197,13 +197,13 @@ describe.for(Object.entries(engines))(
     });
 
     it("loses nobody who was connected in the same minute, although a run serves few of them", async () => {
-      const people = await Promise.all(Array.from({ length: 120 }, () => connect()));
+      const people = await Promise.all(Array.from({ length: 300 }, () => connect()));
       const byId = new Map(people.map((each) => [each.id, each]));
-      const perRun = 16;
+      const perRun = 20;
       let now = noon;
       let oldest = 0;
       let mostInARun = 0;
-      for (; now < secondsAfter(noon, 40 * day); now = secondsAfter(now, 12 * 3600)) {
+      for (; now < secondsAfter(noon, 40 * day); now = secondsAfter(now, 6 * 3600)) {
         let served = 0;
         const run = await keepAlive({
           queue,
@@ -236,6 +236,6 @@ describe.for(Object.entries(engines))(
 
       expect(oldest / 1000 / day).toBeLessThan(16);
       expect(mostInARun).toBeLessThanOrEqual(perRun);
-    }, 60_000);
+    });
   },
 );

@@ -1,11 +1,10 @@
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import * as outcomes from "../../../shared/pages/approval-outcome.ts";
-import { approvalRequestPage } from "../../../shared/pages/approval-request.ts";
-import type { Page } from "../../../shared/pages/page.ts";
-import { crowdedApproval, loneApproval } from "../../fakes/sample-approvals.ts";
-import { chromiumIsMissing, launchChromium } from "../chromium.ts";
-import { inspectPage } from "../inspect-page.ts";
+import { expect, it } from "vitest";
+import * as outcomes from "../../shared/pages/approval-outcome.ts";
+import { approvalRequestPage } from "../../shared/pages/approval-request.ts";
+import type { Page } from "../../shared/pages/page.ts";
+import { crowdedApproval, loneApproval } from "../fakes/sample-approvals.ts";
+import { describeInChromium } from "./describe-in-chromium.ts";
+import { inspectPage } from "./inspect-page.ts";
 
 const {
   approvalVerifiedPage,
@@ -40,17 +39,7 @@ const pages: Readonly<Record<string, Page>> = {
   "outcome-unavailable": approvalUnavailablePage,
 };
 
-const skipped = chromiumIsMissing !== undefined;
-const about = "the administrator's pages";
-if (skipped) console.warn(`Skipped, for there is ${chromiumIsMissing}: ${about}`);
-
-describe.skipIf(skipped)(skipped ? `${about} (skipped: ${chromiumIsMissing})` : about, () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await launchChromium();
-  });
-  afterAll(() => browser?.close());
-
+describeInChromium("the administrator's pages", (browser) => {
   it("are all looked at", () => {
     const shown = new Set(Object.values(pages).map(({ html }) => html));
     const constant = Object.values(outcomes).filter((each) => typeof each !== "function");
@@ -62,7 +51,7 @@ describe.skipIf(skipped)(skipped ? `${about} (skipped: ${chromiumIsMissing})` : 
   it.for(Object.entries(pages))(
     "%s keeps nobody out, fits a telephone, and fetches nothing",
     async ([name, { html }]) => {
-      const page = await browser.newPage({ viewport: { width: 320, height: 640 } });
+      const page = await browser().newPage({ viewport: { width: 320, height: 640 } });
       const requested: string[] = [];
       page.on("request", (request) => requested.push(request.url()));
       await page.setContent(html, { waitUntil: "load" });

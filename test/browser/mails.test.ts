@@ -1,13 +1,8 @@
-import { mkdir } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { html } from "../../../shared/pages/html.ts";
-import { crowdedRequest, grantedMail, loneRequest } from "../../fakes/sample-mails.ts";
-import { chromiumIsMissing, launchChromium, takesPictures } from "../chromium.ts";
-import { findBarriers, putAxeInto } from "../inspect-page.ts";
-
-const pictures = fileURLToPath(new URL("../../screenshots/", import.meta.url));
+import { expect, it } from "vitest";
+import { html } from "../../shared/pages/html.ts";
+import { crowdedRequest, grantedMail, loneRequest } from "../fakes/sample-mails.ts";
+import { describeInChromium } from "./describe-in-chromium.ts";
+import { findBarriers, putAxeInto, takePicture } from "./inspect-page.ts";
 
 const mails = { request: crowdedRequest, "request-alone": loneRequest, granted: grantedMail };
 
@@ -27,33 +22,20 @@ const looks = (["light", "dark"] as const).flatMap((scheme) =>
   [360, 700].map((width) => ({ scheme, width })),
 );
 
-const skipped = chromiumIsMissing !== undefined;
-const about = "mails in a browser";
-if (skipped) console.warn(`Skipped, for there is ${chromiumIsMissing}: ${about}`);
-
-describe.skipIf(skipped)(skipped ? `${about} (skipped: ${chromiumIsMissing})` : about, () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await launchChromium();
-    if (takesPictures) await mkdir(pictures, { recursive: true });
-  });
-  afterAll(async () => {
-    await browser?.close();
-  });
-
+describeInChromium("mails in a browser", (browser) => {
   it.for(forms.flatMap((form) => looks.map((look) => ({ ...form, ...look }))))(
     "$name, $scheme, $width pixels wide, keeps nobody out, fits, and fetches nothing",
     async (look) => {
       const { name, content, scheme, width } = look;
-      const page = await browser.newPage({ colorScheme: scheme, viewport: { width, height: 800 } });
+      const page = await browser().newPage({
+        colorScheme: scheme,
+        viewport: { width, height: 800 },
+      });
       const requested: string[] = [];
       page.on("request", (request) => requested.push(request.url()));
       await page.setContent(content, { waitUntil: "load" });
 
-      if (takesPictures) {
-        const path = `${pictures}${name}-${scheme}-${width}.png`;
-        await page.screenshot({ path, fullPage: true });
-      }
+      await takePicture(page, `${name}-${scheme}-${width}`);
       const overflow = await page.evaluate(
         "document.documentElement.scrollWidth - document.documentElement.clientWidth",
       );
