@@ -5,7 +5,7 @@ import { isFromProduct } from "../../shared/http/allowed-origin.ts";
 import { attemptIdText, connectionIdText } from "../../shared/http/api-ids.ts";
 import { type EndpointHandler, endpoint } from "../../shared/http/endpoint.ts";
 import { jsonBody } from "../../shared/http/json-body.ts";
-import { problem, problemResponse } from "../../shared/http/problem.ts";
+import { noAdministrator, problem, problemResponse } from "../../shared/http/problem.ts";
 import { json } from "../../shared/http/response.ts";
 import { type PersonClaimNames, signedInPerson } from "../../shared/http/signed-in-user.ts";
 import { logger } from "../../shared/logger.ts";
@@ -45,10 +45,7 @@ const problemOf = ({ kind }: NotAsked) => {
     case "connection_unknown":
       return problem("not_found", "This connection does not exist, or is not yours.");
     case "personal_account":
-      return problem(
-        "account_type_not_supported",
-        "This is a personal account: it has no administrator. Please reconnect it yourself.",
-      );
+      return noAdministrator();
     case "mail_not_allowed":
       return problem(
         "mail_not_allowed",

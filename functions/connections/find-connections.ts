@@ -1,7 +1,7 @@
 import type { Connection, Connections, OwnedConnections } from "../../shared/domain/connection.ts";
 import type { ConnectionId, ProductUser, TenantId } from "../../shared/domain/ids.ts";
 import type { Problem } from "../../shared/domain/problem.ts";
-import type { TenantConsents } from "../../shared/domain/tenant-consent.ts";
+import type { TenantConsent, TenantConsents } from "../../shared/domain/tenant-consent.ts";
 
 export interface FindConnectionsPorts {
   readonly connections: Pick<Connections, "findOwned" | "listOwned">;
@@ -13,6 +13,12 @@ const approvalLost: Problem = {
   actor: "tenant_admin",
   message:
     "Your organisation's approval of Appse AI was withdrawn. When an administrator approves it again, this mailbox works again by itself.",
+};
+
+/** Asking an administrator does not bring an approval back, nor does a browser that says that one gave it. */
+const lostSince = ({ status, times: { lost, verified } }: TenantConsent): Date | undefined => {
+  const isBack = status === "verified" || (verified && lost && verified > lost);
+  return isBack ? undefined : lost;
 };
 
 /**
@@ -30,8 +36,7 @@ const asItsTenantAllows = async (
   );
   const lostAt = new Map<TenantId, Date | undefined>();
   for (const tenantId of tenants) {
-    const { status, times } = await consents.find({ kind: "tenant", tenantId });
-    if (status === "lost") lostAt.set(tenantId, times.lost);
+    lostAt.set(tenantId, lostSince(await consents.find({ kind: "tenant", tenantId })));
   }
   const isLost = ({ status, account, lastRefreshedAt }: Connection) => {
     const since = lostAt.get(account.tenantId);

@@ -5,7 +5,7 @@ import { isFromProduct } from "../../shared/http/allowed-origin.ts";
 import { attemptLabel, connectionIdText } from "../../shared/http/api-ids.ts";
 import { type EndpointHandler, endpoint } from "../../shared/http/endpoint.ts";
 import { jsonBody } from "../../shared/http/json-body.ts";
-import { problem, problemResponse } from "../../shared/http/problem.ts";
+import { noAdministrator, problem, problemResponse } from "../../shared/http/problem.ts";
 import { json } from "../../shared/http/response.ts";
 import { type PersonClaimNames, signedInPerson } from "../../shared/http/signed-in-user.ts";
 import { logger } from "../../shared/logger.ts";
@@ -70,12 +70,14 @@ export const startHandler = (
       switch (failure.kind) {
         case "connection_unknown":
           return problem("not_found", "This connection does not exist, or is not yours.");
+        case "personal_account":
+          return noAdministrator();
         case "too_many_attempts":
           return problemResponse({
             code: "too_many_attempts",
             actor: "user",
             message:
-              "You have several sign-ins open. Finish one of them, or wait ten minutes and try again.",
+              "You have begun several sign-ins within ten minutes. Go on with one that is still open, or wait a few minutes and try again.",
             retryAfterSeconds: attemptLifetimeSeconds,
           });
         default:

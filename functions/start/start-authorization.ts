@@ -54,6 +54,8 @@ export interface StartedAttempt {
 
 export type StartFailure =
   | { readonly kind: "connection_unknown" }
+  /** A private mailbox has no organisation that could approve. */
+  | { readonly kind: "personal_account" }
   | { readonly kind: "too_many_attempts" };
 
 export interface StartAuthorizationPorts {
@@ -108,6 +110,10 @@ export const startAuthorization = async (
   const known =
     connectionId === undefined ? undefined : await connections.findOwned(connectionId, user);
   if (connectionId !== undefined && !known) return fail({ kind: "connection_unknown" });
+  const tenant = known?.account.tenantId;
+  if (forOrganization && tenant === personalAccountsTenant) {
+    return fail({ kind: "personal_account" });
+  }
 
   const state = randomValue();
   const nonce = randomValue();
@@ -134,7 +140,6 @@ export const startAuthorization = async (
   };
   if (!(await attempts.begin(attempt))) return fail({ kind: "too_many_attempts" });
 
-  const tenant = known?.account.tenantId;
   const started = { attemptId: id, expiresAt: attempt.expiresAt };
   if (forOrganization) {
     // The same state comes back from the approval and from the sign-in that follows it.

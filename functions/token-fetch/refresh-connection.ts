@@ -57,7 +57,7 @@ export interface RefreshConnectionPorts {
   readonly approval: {
     /** Microsoft refuses it for the want of the tenant's approval. */
     readonly lost: (connection: StoredConnection) => Promise<void>;
-    /** A connection that was refused for that is renewed again. */
+    /** A connection that was refused for that is renewed again, with all permissions. */
     readonly returned: (connection: StoredConnection) => Promise<void>;
   };
   /** What a refusal for the age of the sign-in tells of the tenant. */
@@ -162,7 +162,9 @@ const refreshInTime = async (
     save(refreshed.value, { connection, held, refreshToken }, until, ports),
     learn(() => tell(undefined), report),
   ]);
-  if (outcome.kind === "refreshed" && connection.problem?.actor === "tenant_admin") {
+  const wasRefused = connection.status === "admin_approval_required";
+  // A policy that blocked it for a while, or a part of the permissions, tells nothing of the approval.
+  if (wasRefused && outcome.kind === "refreshed" && !outcome.connection.problem) {
     await learn(() => approval.returned(connection), report);
   }
   return outcome;

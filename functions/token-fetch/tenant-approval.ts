@@ -40,6 +40,7 @@ export const tenantApproval = ({
   },
 
   async returned({ account }) {
+    if (account.tenantId === personalAccountsTenant) return;
     const organisation = { kind: "tenant", tenantId: account.tenantId } as const;
     const event = { kind: "verified", proof: { kind: "user_grant" } } as const;
     const { moved } = await consents.record(organisation, event, now());

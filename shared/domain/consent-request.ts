@@ -150,6 +150,6 @@ export const plainName = (text: string | undefined): string | undefined => {
   const name = text?.normalize("NFC").trim().replaceAll(/ +/g, " ");
   if (!name || name.length > longestName) return undefined;
   if (!/^[\p{L}\p{M}\p{N}'’.,&() -]+$/u.test(name)) return undefined;
-  // A dot inside a word makes a link in many mail programs.
-  return /\p{L}\.\p{L}{2,}|www|https?/iu.test(name) ? undefined : name;
+  // A dot inside a word or a number makes a link in many mail programs.
+  return /[\p{L}\p{M}\p{N}-]\.[\p{L}\p{M}\p{N}-]{2,}|www|https?/iu.test(name) ? undefined : name;
 };

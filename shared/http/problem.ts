@@ -64,3 +64,10 @@ export const problemResponse = ({ code, actor, message, retryAfterSeconds }: Api
 
 export const problem = (code: ProblemCode, message: string, actor: Actor = "user"): HttpResponse =>
   problemResponse({ code, actor, message });
+
+/** Whoever wants an administrator's approval for a private mailbox. */
+export const noAdministrator = (): HttpResponse =>
+  problem(
+    "account_type_not_supported",
+    "This is a personal account: it has no administrator. Please reconnect it yourself.",
+  );

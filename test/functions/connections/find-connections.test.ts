@@ -16,10 +16,14 @@ it("a connection of a tenant that lost its approval waits for the administrator,
     ...JSON.parse((await service.list(alice)).body).connections,
   ];
 
-  await service.consents.record(tenant, { kind: "lost" }, service.clock.now());
-  for (const { status, problem } of await shown()) {
-    expect(status).toBe("admin_approval_required");
-    expect(problem).toMatchObject({ code: "admin_approval_required", actor: "tenant_admin" });
+  for (const kind of ["lost", "requested", "reported"] as const) {
+    await service.consents.record(tenant, { kind }, service.clock.now());
+    expect((await service.consents.find(tenant)).status).toBe(kind);
+    for (const { status, problem } of await shown()) {
+      expect(status, kind).toBe("admin_approval_required");
+      expect(problem).toMatchObject({ code: "admin_approval_required", actor: "tenant_admin" });
+    }
+    service.clock.pass(60);
   }
 
   const proof = { kind: "user_grant" } as const;

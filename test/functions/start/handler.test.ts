@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { openAttemptsPerUser } from "../../../shared/domain/attempt.ts";
-import { attemptIdOf, connectionIdOf, tenantId } from "../../../shared/domain/ids.ts";
+import {
+  attemptIdOf,
+  connectionIdOf,
+  personalAccountsTenant,
+  tenantId,
+} from "../../../shared/domain/ids.ts";
 import { requestedScopes } from "../../../shared/domain/permissions.ts";
 import { fail, succeed } from "../../../shared/domain/result.ts";
 import type { Organisation } from "../../../shared/domain/tenant-consent.ts";
@@ -466,5 +471,22 @@ describe("an administrator who approves for the whole organisation", () => {
     expect(new URL(JSON.parse(body).authorizationUrl).pathname).toBe(
       `/${account.tenantId}/v2.0/adminconsent`,
     );
+  });
+
+  it("is refused for a personal account, whose approval page is a dead end", async () => {
+    const personal = { ...account, tenantId: personalAccountsTenant };
+    const service = serviceInMemory({
+      personalAccounts: "allowed",
+      redeemCode: async () => succeed({ ...grant, account: personal, accountType: "personal" }),
+    });
+    const { id } = JSON.parse((await service.connect(alice)).body);
+
+    const answer = await service.start(alice, { connectionId: id, forOrganization: true });
+
+    expect(problemIn(answer).code).toBe("account_type_not_supported");
+    // No place is taken by it.
+    for (let tries = 0; tries < openAttemptsPerUser; tries += 1) {
+      expect((await service.start(alice, { connectionId: id })).statusCode).toBe(201);
+    }
   });
 });

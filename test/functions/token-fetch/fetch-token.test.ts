@@ -1092,21 +1092,30 @@ describe("what a refresh tells of the tenant's approval", () => {
     expect(losses).toEqual(losesApproval ? [alicesConnection] : []);
   });
 
-  it("once it succeeds again, that it is back, and nothing when it was never away", async () => {
-    let isLost = true;
-    const rig = tokenFetchInMemory({
-      refresh: async () =>
-        isLost ? fail(microsoftFailure("admin_approval_required")) : succeed(refreshedTokens),
-    });
-    await rig.connect({ expiresInSeconds: 100 });
-    const { fetch, returns } = rig.environment();
-    await fetch();
-    isLost = false;
-    rig.clock.pass(600);
+  it.for([
+    { after: "admin_approval_required", scopes: refreshedTokens.scopes, isBack: true },
+    { after: "admin_approval_required", scopes: ["Mail.Send"], isBack: false },
+    // Conditional Access, or somebody who was not assigned to the app.
+    { after: "tenant_blocked", scopes: refreshedTokens.scopes, isBack: false },
+    { after: "temporarily_unavailable", scopes: refreshedTokens.scopes, isBack: false },
+  ] as const)(
+    "once it succeeds again after $after, with $scopes, that it is back: $isBack",
+    async ({ after, scopes, isBack }) => {
+      let isRefused = true;
+      const rig = tokenFetchInMemory({
+        refresh: async () =>
+          isRefused ? fail(microsoftFailure(after)) : succeed({ ...refreshedTokens, scopes }),
+      });
+      await rig.connect({ expiresInSeconds: 100 });
+      const { fetch, returns } = rig.environment();
+      await fetch();
+      isRefused = false;
+      rig.clock.pass(600);
 
-    expect((await fetch()).ok).toBe(true);
+      expect((await fetch()).ok).toBe(true);
 
-    expect(returns).toEqual([alicesConnection]);
-    expect((await rig.stored())?.status).toBe("connected");
-  });
+      expect(returns).toEqual(isBack ? [alicesConnection] : []);
+      expect((await rig.stored())?.status).toBe("connected");
+    },
+  );
 });

@@ -96,6 +96,7 @@ it("was there, whether or not we saw it given, when connections that worked lose
 it("is nothing that private mailboxes have", async () => {
   await approval.lost(connectionOf(1, personalAccountsTenant));
   await approval.lost(connectionOf(2, personalAccountsTenant));
+  await approval.returned(connectionOf(1, personalAccountsTenant));
 
   const personal = { kind: "tenant", tenantId: personalAccountsTenant } as const;
   expect((await consents.find(personal)).status).toBe("unknown");
