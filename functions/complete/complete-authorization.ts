@@ -217,6 +217,7 @@ const connectMailbox = async (
     sealedAccessToken,
     accessTokenExpiresAt: grant.accessTokenExpiresAt,
     scopes: grant.scopes,
+    requestedScopes: attempt.requestedScopes,
     startedAt: attempt.createdAt,
     now: ports.now(),
   });

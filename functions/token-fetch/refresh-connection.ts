@@ -9,7 +9,7 @@ import type {
   MicrosoftIdentity,
   RefreshedTokens,
 } from "../../shared/domain/microsoft.ts";
-import { missingScopes, requestedScopes } from "../../shared/domain/permissions.ts";
+import { missingScopes } from "../../shared/domain/permissions.ts";
 import type { Problem } from "../../shared/domain/problem.ts";
 import type { Sealer } from "../../shared/domain/sealer.ts";
 import type { Secret } from "../../shared/domain/secret.ts";
@@ -146,7 +146,7 @@ const refreshInTime = async (
   const refreshed = await identity.refresh({
     refreshToken,
     account: connection.account,
-    scopes: requestedScopes,
+    scopes: connection.requestedScopes,
     until,
   });
   if (!refreshed.ok) {
@@ -163,8 +163,10 @@ const refreshInTime = async (
     learn(() => tell(undefined), report),
   ]);
   const wasRefused = connection.status === "admin_approval_required";
-  // A policy that blocked it for a while, or a part of the permissions, tells nothing of the approval.
-  if (wasRefused && outcome.kind === "refreshed" && !outcome.connection.problem) {
+  // A policy that blocked it for a while, or fewer permissions than are asked for today, tell nothing of the approval.
+  const hasAll =
+    outcome.kind === "refreshed" && missingScopes(outcome.connection.scopes).length === 0;
+  if (wasRefused && hasAll) {
     await learn(() => approval.returned(connection), report);
   }
   return outcome;
@@ -264,7 +266,7 @@ const save = async (
     accessTokenExpiresAt,
     scopes: scopes.length > 0 ? scopes : connection.scopes,
   };
-  const missing = missingScopes(tokens.scopes);
+  const missing = missingScopes(tokens.scopes, connection.requestedScopes);
   const problem = missing.length > 0 ? permissionsMissing : undefined;
   const saved = await connections.saveRefreshed(id, held, {
     ...tokens,
@@ -278,7 +280,7 @@ const save = async (
     await learn(() => vault.erase(saved ? connection.vaultEntry : vaultEntry), report);
   }
   if (!saved) return { kind: "overtaken" };
-  const missingBefore = missingScopes(connection.scopes);
+  const missingBefore = missingScopes(connection.scopes, connection.requestedScopes);
   const isNarrower = missing.some((scope) => !missingBefore.includes(scope));
   if (isNarrower) onNarrowed(connection, missing);
   return {

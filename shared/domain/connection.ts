@@ -34,6 +34,11 @@ export interface StoredConnection extends Connection {
   readonly refreshTokenStoredAt: Date;
   /** When it is refreshed although nobody uses it. `undefined` once it has ended, or if it was stored before there was such a time. */
   readonly keepAliveAt: Date | undefined;
+  /**
+   * What its owner's last sign-in asked for, and so what a refresh asks for: Microsoft refuses a permission that was
+   * never approved.
+   */
+  readonly requestedScopes: readonly string[];
   /** When its owner last signed in at Microsoft. `undefined` if it was stored before that was kept. */
   readonly signedInAt: Date | undefined;
   readonly lease: Lease | undefined;
@@ -67,6 +72,8 @@ export interface ConnectedMailbox extends NewTokens {
   readonly owner: ProductUser;
   readonly account: MicrosoftAccount;
   readonly vaultEntry: string;
+  /** What the sign-in asked for. */
+  readonly requestedScopes: readonly string[];
   /** When the sign-in was begun that this comes from. */
   readonly startedAt: Date;
   readonly now: Date;

@@ -30,7 +30,7 @@ import {
   userId,
   workspaceId,
 } from "../../shared/domain/ids.ts";
-import { graphScopes } from "../../shared/domain/permissions.ts";
+import { graphScopes, requestedScopes } from "../../shared/domain/permissions.ts";
 import { Secret } from "../../shared/domain/secret.ts";
 import type { EngineName } from "./engines/messages.ts";
 import { type Engines, startEngines } from "./engines/start-engines.ts";
@@ -227,6 +227,7 @@ export const openScene = async (): Promise<Scene> => {
         workspaceId: owner.workspaceId,
       }),
       accessTokenExpiresAt: new Date(now().getTime() + secondsLeft * 1000),
+      requestedScopes,
       startedAt: now(),
       // An hour old, as a token is that is about to expire: one that was just renewed is left alone.
       now: new Date(now().getTime() - 3600 * 1000),

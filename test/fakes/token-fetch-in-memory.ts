@@ -9,6 +9,7 @@ import { inMemoryTokenCache } from "../../functions/token-fetch/token-cache.ts";
 import type { Connections } from "../../shared/domain/connection.ts";
 import { type ConnectionId, connectionIdOf, type ProductUser } from "../../shared/domain/ids.ts";
 import type { MicrosoftIdentity } from "../../shared/domain/microsoft.ts";
+import { requestedScopes as allRequestedScopes } from "../../shared/domain/permissions.ts";
 import { succeed } from "../../shared/domain/result.ts";
 import type { Sealer } from "../../shared/domain/sealer.ts";
 import { Secret } from "../../shared/domain/secret.ts";
@@ -42,6 +43,7 @@ export interface SampleMailbox {
   readonly refreshToken?: string;
   /** Unless said otherwise, its token was given an hour to live. */
   readonly connectedSecondsAgo?: number;
+  readonly requestedScopes?: readonly string[];
 }
 
 /** Tokens that live an hour, numbered in the order in which they were asked for. */
@@ -212,6 +214,7 @@ export const tokenFetchInMemory = ({
       expiresInSeconds = 3600,
       refreshToken = "stored-refresh-token",
       connectedSecondsAgo = 3600 - expiresInSeconds,
+      requestedScopes = allRequestedScopes,
     }: SampleMailbox = {}): Promise<ConnectionId> => {
       const id = connectionIdOf(owner, account);
       const { tenantId, objectId } = account;
@@ -232,6 +235,7 @@ export const tokenFetchInMemory = ({
         }),
         accessTokenExpiresAt: secondsAfter(clock.now(), expiresInSeconds),
         scopes: ["Mail.Send"],
+        requestedScopes,
         startedAt: secondsAfter(clock.now(), -connectedSecondsAgo),
         now: secondsAfter(clock.now(), -connectedSecondsAgo),
       });

@@ -25,6 +25,7 @@ import {
   workspaceId,
 } from "../../domain/ids.ts";
 import { keepAliveAt, shardOf } from "../../domain/keep-alive.ts";
+import { openIdScopes } from "../../domain/permissions.ts";
 import { unlessRefused } from "./conditional.ts";
 import { fromIso, fromSeconds, secondsOf } from "./instant.ts";
 import { pauseItem, problemItem } from "./problem.ts";
@@ -61,6 +62,7 @@ const liveItem = z.object({
   refreshTokenStoredAt: fromSeconds,
   keepAliveShard: z.optional(z.string()),
   keepAliveAt: z.optional(fromIso),
+  requestedScopes: z.optional(z.array(z.string())),
   signedInAt: z.optional(fromSeconds),
   leaseOwner: z.optional(z.string()),
   leaseExpiresAt: z.optional(z.int()),
@@ -110,6 +112,8 @@ const storedConnectionOf = (item: LiveItem): StoredConnection => ({
   vaultEntry: item.vaultEntry,
   refreshTokenStoredAt: item.refreshTokenStoredAt,
   keepAliveAt: item.keepAliveAt,
+  // Items from before this was kept: a refresh never asks for more than was granted.
+  requestedScopes: item.requestedScopes ?? [...new Set([...openIdScopes, ...item.scopes])],
   signedInAt: item.signedInAt,
   lease:
     item.leaseOwner === undefined || item.leaseExpiresAt === undefined
@@ -157,6 +161,7 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
     displayName: mailbox.account.displayName,
     username: mailbox.account.username,
     scopes: mailbox.scopes,
+    requestedScopes: mailbox.requestedScopes,
     createdAt: createdAt.toISOString(),
     lastRefreshedAt: secondsOf(mailbox.now),
     sealedAccessToken: mailbox.sealedAccessToken,

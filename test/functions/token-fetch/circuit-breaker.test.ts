@@ -65,6 +65,7 @@ const connectionOf = (number: number, tenant: TenantId = account.tenantId): Stor
   vaultEntry: `entry_${number}`,
   refreshTokenStoredAt: noon,
   keepAliveAt: undefined,
+  requestedScopes: [],
   signedInAt: undefined,
   lease: undefined,
   refreshNotBefore: undefined,

@@ -5,6 +5,7 @@ import { timeBudget } from "../../../functions/token-fetch/time-budget.ts";
 import { brokenHere } from "../../../functions/token-fetch/token-failure.ts";
 import { attemptIdOf, connectionIdOf, userId, workspaceId } from "../../../shared/domain/ids.ts";
 import type { MicrosoftFailureKind, RefreshedTokens } from "../../../shared/domain/microsoft.ts";
+import { requestedScopes } from "../../../shared/domain/permissions.ts";
 import { fail, succeed } from "../../../shared/domain/result.ts";
 import { SealedTextRefused, type Sealer } from "../../../shared/domain/sealer.ts";
 import { Secret } from "../../../shared/domain/secret.ts";
@@ -771,6 +772,7 @@ describe("what was moved in the table", () => {
       sealedAccessToken: "sealed",
       accessTokenExpiresAt: noon,
       scopes: [],
+      requestedScopes,
       startedAt: noon,
       now: noon,
     });

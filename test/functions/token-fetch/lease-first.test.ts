@@ -4,6 +4,7 @@ import { leaseFirst } from "../../../functions/token-fetch/lease-first.ts";
 import type { RefreshUnderLease } from "../../../functions/token-fetch/refresh-connection.ts";
 import { timeBudget } from "../../../functions/token-fetch/time-budget.ts";
 import type { Lease } from "../../../shared/domain/connection.ts";
+import { requestedScopes } from "../../../shared/domain/permissions.ts";
 import { memoryConnections } from "../../fakes/memory-connections.ts";
 import { account, alice, alicesConnection, noon, secondsAfter } from "../../fakes/samples.ts";
 
@@ -17,6 +18,7 @@ const expired = async () => {
     sealedAccessToken: "sealed",
     accessTokenExpiresAt: noon,
     scopes: [],
+    requestedScopes,
     startedAt: noon,
     now: noon,
   });

@@ -446,6 +446,53 @@ it("asks in the name of the account that was connected", async () => {
   ]);
 });
 
+describe("a connection from before more permissions were asked for", () => {
+  const earlier = ["openid", "offline_access", "Mail.Send"];
+
+  const old = async (script: TokenFetchScript = {}) => {
+    const rig = tokenFetchInMemory(script);
+    const id = await rig.connect({ expiresInSeconds: -1, requestedScopes: earlier });
+    return { ...rig, id };
+  };
+
+  it("is renewed with those that its sign-in asked for: Microsoft refuses what was never approved", async () => {
+    const { environment, id, identity, stored } = await old({
+      refresh: async ({ scopes }) =>
+        scopes.includes("Mail.ReadWrite")
+          ? fail(microsoftFailure("admin_approval_required"))
+          : succeed({ ...refreshedTokens, scopes: ["Mail.Send"] }),
+    });
+
+    expect(await environment().fetch(300, id)).toMatchObject({ ok: true });
+
+    expect(identity.refreshed.map(({ scopes }) => scopes)).toEqual([earlier]);
+    // Nobody has to do anything: what it may do, it may do as before.
+    expect(await stored()).toMatchObject({
+      status: "connected",
+      problem: undefined,
+      scopes: ["Mail.Send"],
+      requestedScopes: earlier,
+    });
+  });
+
+  it("that comes back tells nothing of an approval of today's permissions", async () => {
+    let isRefused = true;
+    const { environment, id, clock } = await old({
+      refresh: async () =>
+        isRefused
+          ? fail(microsoftFailure("admin_approval_required"))
+          : succeed({ ...refreshedTokens, scopes: ["Mail.Send"] }),
+    });
+    const { fetch, returns } = environment();
+    await fetch(300, id);
+    isRefused = false;
+    clock.pass(600);
+
+    expect(await fetch(300, id)).toMatchObject({ ok: true });
+    expect(returns).toEqual([]);
+  });
+});
+
 describe("what Microsoft has told others", () => {
   const throttled = microsoftFailure("throttled", { retryAfterSeconds: 120 });
 

@@ -30,6 +30,7 @@ const connection: StoredConnection = {
   vaultEntry: "vault/1",
   refreshTokenStoredAt: noon,
   keepAliveAt: undefined,
+  requestedScopes: [],
   signedInAt: undefined,
   lease: undefined,
   refreshNotBefore: undefined,

@@ -17,6 +17,7 @@ import {
 import { openSecretReader } from "../../../shared/adapters/secrets-manager/read-secret.ts";
 import { secretsManagerTokenVault } from "../../../shared/adapters/secrets-manager/token-vault.ts";
 import type { Connections } from "../../../shared/domain/connection.ts";
+import { requestedScopes } from "../../../shared/domain/permissions.ts";
 import { Secret } from "../../../shared/domain/secret.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
 import { neverSettles } from "../../fakes/intercepted.ts";
@@ -109,6 +110,7 @@ const expired = async (
     sealedAccessToken: "sealed",
     accessTokenExpiresAt: now,
     scopes: ["User.Read", "Mail.ReadWrite", "Mail.Send"],
+    requestedScopes,
     startedAt: now,
     now,
   });

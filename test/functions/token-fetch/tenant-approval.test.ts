@@ -43,6 +43,7 @@ const connectionOf = (number: number, tenantId: TenantId = account.tenantId): St
   vaultEntry: `entry_${number}`,
   refreshTokenStoredAt: noon,
   keepAliveAt: undefined,
+  requestedScopes: [],
   signedInAt: undefined,
   lease: undefined,
   refreshNotBefore: undefined,

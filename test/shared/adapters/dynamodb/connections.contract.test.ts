@@ -25,6 +25,7 @@ import {
   workspaceId,
 } from "../../../../shared/domain/ids.ts";
 import { keepAliveAt } from "../../../../shared/domain/keep-alive.ts";
+import { requestedScopes } from "../../../../shared/domain/permissions.ts";
 import { engines } from "../../../engines/engines.ts";
 import { memoryConnections } from "../../../fakes/memory-connections.ts";
 import { type LossyClient, lossyClient } from "./lossy-client.ts";
@@ -55,11 +56,15 @@ const newMailbox = (changes: Partial<ConnectedMailbox> = {}): ConnectedMailbox =
     sealedAccessToken: "sealed-1",
     accessTokenExpiresAt: at(3600),
     scopes: ["User.Read", "Mail.Send"],
+    requestedScopes,
     startedAt: changes.now ?? began,
     now: began,
     ...changes,
   };
 };
+
+/** What a later version of the service asks for. */
+const laterScopes = [...requestedScopes, "Calendars.Read"];
 
 /** A new sign-in to the same account. */
 const again = (mailbox: ConnectedMailbox, seconds: number): ConnectedMailbox => ({
@@ -67,6 +72,7 @@ const again = (mailbox: ConnectedMailbox, seconds: number): ConnectedMailbox => 
   vaultEntry: `vault/${mailbox.id}/${randomUUID()}`,
   sealedAccessToken: `sealed-at-${seconds}`,
   accessTokenExpiresAt: at(seconds + 3600),
+  requestedScopes: laterScopes,
   startedAt: at(seconds),
   now: at(seconds),
 });
@@ -196,6 +202,7 @@ const contract = (open: () => Connections) => {
         problem: undefined,
         pendingClaims: undefined,
         keepAliveAt: keepAliveAt(mailbox.id, at(120)),
+        requestedScopes: laterScopes,
         signedInAt: at(120),
         refreshNotBefore: undefined,
         pause: undefined,
@@ -467,6 +474,7 @@ const contract = (open: () => Connections) => {
         problem: undefined,
         pendingClaims: undefined,
         keepAliveAt: keepAliveAt(id, at(100)),
+        requestedScopes,
         signedInAt: began,
         refreshNotBefore: undefined,
         pause: undefined,

@@ -17,6 +17,7 @@ import {
   keepAliveShards,
   type QueuedConnection,
 } from "../../../../shared/domain/keep-alive.ts";
+import { requestedScopes } from "../../../../shared/domain/permissions.ts";
 import { engines } from "../../../engines/engines.ts";
 import { account, noon, secondsAfter } from "../../../fakes/samples.ts";
 import { createProductTables } from "./product-tables.ts";
@@ -68,6 +69,7 @@ describe.for(Object.entries(engines))(
         sealedAccessToken: "sealed",
         accessTokenExpiresAt: secondsAfter(now, 3600),
         scopes: [],
+        requestedScopes,
         startedAt: now,
         now,
       });
@@ -151,6 +153,7 @@ describe.for(Object.entries(engines))(
       await connections.connect({
         ...stored,
         vaultEntry: "entry-2",
+        requestedScopes,
         startedAt: secondsAfter(noon, day),
         now: secondsAfter(noon, day),
       });

@@ -36,6 +36,7 @@ const connected = {
   displayName: "Ben Okafor",
   username: "ben.okafor@larkfield.example",
   scopes: ["openid", "profile", "email", "User.Read", "Mail.ReadWrite", "Mail.Send"],
+  requestedScopes: ["openid", "profile", "email", "offline_access", "User.Read", "Mail.Send"],
   createdAt: "2026-11-25T19:18:50.011Z",
   lastRefreshedAt: 1795641530,
   sealedAccessToken: "a sealed access token",
@@ -49,7 +50,13 @@ const connected = {
 };
 
 /** Since it was first stored, and never refreshed by code that knows more. */
-const { signedInAt: _, keepAliveShard: __, keepAliveAt: ___, ...older } = connected;
+const {
+  requestedScopes: _,
+  signedInAt: __,
+  keepAliveShard: ___,
+  keepAliveAt: ____,
+  ...older
+} = connected;
 
 const buried = {
   schemaVersion: 1,
@@ -118,9 +125,17 @@ const store = (TableName: string, item: Readonly<Record<string, unknown>>) =>
   client.send(new PutItemCommand({ TableName, Item: marshall(item) }));
 
 it.for([
-  ["as it is", connected],
-  ["as it was before there was a keep-alive", older],
-] as const)("a connection %s is read", async ([, item]) => {
+  ["as it is", connected, connected.requestedScopes],
+  // A refresh of it asks for what was granted, and for the next refresh token.
+  [
+    "as it was before there was a keep-alive",
+    older,
+    [
+      ...["openid", "profile", "email", "offline_access"],
+      ...["User.Read", "Mail.ReadWrite", "Mail.Send"],
+    ],
+  ],
+] as const)("a connection %s is read", async ([, item, requestedScopes]) => {
   await store(tables.connections, item);
   const connections = dynamoDbConnections(client, tables.connections);
 
@@ -138,6 +153,7 @@ it.for([
     accessTokenExpiresAt: new Date(1795646796_000),
     vaultEntry: item.vaultEntry,
     refreshTokenStoredAt: new Date(1795634330_000),
+    requestedScopes,
   });
   expect((await connections.listOwned(owner)).connections).toHaveLength(1);
 });
