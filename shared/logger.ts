@@ -77,18 +77,27 @@ export interface LogFields {
 }
 
 /**
- * Private keys, JWTs and JWEs, Microsoft's codes and refresh tokens, its access tokens for personal accounts, the app's
- * client secrets, and any long run of base64url.
+ * Private keys, JWTs and JWEs, Microsoft's codes and refresh tokens, its access tokens for personal accounts, and the
+ * app's client secrets.
  */
-const tokenLike =
-  /-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*-----)?|eyJ[\w-]+(?:\.[\w-]*){1,4}|\b[01M]\.[A-Z][\w.!*$-]{20,}|\bEw[\w+/]{40,}={0,2}|[\w.~]{3}\dQ~[\w.~-]{31,}|[\w-]{40,}/g;
+const tokens =
+  /-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*-----)?|eyJ[\w-]+(?:\.[\w-]*){1,4}|\b[01M]\.[A-Z][\w.!*$-]{20,}|\bEw[\w+/]{40,}={0,2}|[\w.~]{3}\dQ~[\w.~-]{31,}/g;
+
+/** Any long run of base64url. */
+const longRuns = /[\w-]{40,}/g;
 
 /** Our own functions, whose names are long enough to look like a token. */
 const ourNames = new Set(["function_name", "function_arn"]);
 
+/** Ids of the product, which forms them as it likes: the audit line is worth nothing without them. */
+const productIds = new Set(["workspaceId", "workflowId", "runId"]);
+
 /** The second net. The first one is that {@link LogFields} has no place for a secret. */
-const maskTokens = (key: string, value: unknown): unknown =>
-  typeof value === "string" && !ourNames.has(key) ? value.replaceAll(tokenLike, "[masked]") : value;
+const maskTokens = (key: string, value: unknown): unknown => {
+  if (typeof value !== "string" || ourNames.has(key)) return value;
+  const masked = value.replaceAll(tokens, "[masked]");
+  return productIds.has(key) ? masked : masked.replaceAll(longRuns, "[masked]");
+};
 
 const powertools = new Logger({ jsonReplacerFn: maskTokens });
 

@@ -51,7 +51,10 @@ export const rotateVaultKeys = async (
   if (!own) throw new RotationRefused("there is no such version to be rotated to");
   if (own.includes("AWSCURRENT")) {
     // All but the last label may have been moved before a crash.
-    if (step === "finishSecret") await forgetOldest(labels, ports);
+    if (step === "finishSecret") {
+      if (own.includes("AWSPENDING")) await versions.moveLabel("AWSPENDING", { from: versionId });
+      await forgetOldest(labels, ports);
+    }
     return "was_done";
   }
   if (!own.includes("AWSPENDING")) throw new RotationRefused("this version is not pending");
@@ -84,16 +87,19 @@ const finish = async (
   ports: RotateVaultKeysPorts,
 ) => {
   const { versions, now } = ports;
-  const [former] = [...labels].find(([, each]) => each.includes("AWSCURRENT")) ?? [];
+  const holderOf = (label: string) => [...labels].find(([, each]) => each.includes(label))?.[0];
+  const former = holderOf("AWSCURRENT");
   if (!former) throw new RotationRefused("no version is current");
-  // Kept before it is replaced: at no moment is it without a label.
-  const label = formerLabel(former, now());
-  const isKept = labels.get(former)?.some((each) => each.startsWith(formerPrefix));
-  if (!isKept) {
-    await forgetOldest(labels, ports, formerKeys - 1);
-    await versions.moveLabel(label, { to: former });
-  }
+  // The one before it was current, too: it has no other label if somebody went back from it to a former key.
+  const unkept = [holderOf("AWSPREVIOUS"), former]
+    .filter((id) => id !== undefined)
+    .filter((id) => !labels.get(id)?.some((label) => label.startsWith(formerPrefix)));
+  // Kept before they are replaced: at no moment is one of them without a label.
+  if (unkept.length > 0) await forgetOldest(labels, ports, formerKeys - unkept.length);
+  for (const id of unkept) await versions.moveLabel(formerLabel(id, now()), { to: id });
   await versions.moveLabel("AWSCURRENT", { from: former, to: versionId });
+  // Left on a version that is not current, it would stop the next rotation.
+  await versions.moveLabel("AWSPENDING", { from: versionId });
 };
 
 const forgetOldest = async (

@@ -72,13 +72,13 @@ const faults: ReadonlySet<string> = new Set<CircuitFault>(["throttled", "tempora
 
 /** An outage of one tenant, or throttling there, says nothing about others; a rejected credential is everybody's. */
 const faultOf = (
-  { kind }: MicrosoftFailure,
+  { kind, accountAlone }: MicrosoftFailure,
   tenant: CircuitScope,
   isPersonal: boolean,
 ): { readonly scope: CircuitScope; readonly fault: CircuitFault } | undefined => {
   if (kind === "app_credential_rejected") return { scope: appCredential, fault: kind };
-  // Private mailboxes are one tenant to Microsoft, and share nothing: each is throttled alone.
-  if (kind === "throttled" && isPersonal) return undefined;
+  // Private mailboxes are one tenant to Microsoft, and share nothing: each has its trouble alone.
+  if (accountAlone || isPersonal) return undefined;
   return faults.has(kind) ? { scope: tenant, fault: kind as CircuitFault } : undefined;
 };
 
@@ -154,8 +154,13 @@ export const circuitBreaker = ({ circuits, onOpened, now, random }: CircuitBreak
     let stop: MicrosoftFailure | undefined;
     for (const [scope, stored] of inTurn) stop ??= await pass(scope, stored);
 
-    const settle = (circuit: Circuit | undefined) =>
-      circuit && isTroubled(circuit) ? closed(circuit) : undefined;
+    /** Only what was known when this one asked: it may have opened anew since. */
+    const settle = (known: Circuit) => (circuit: Circuit | undefined) => {
+      const isKnown =
+        circuit?.openings === known.openings &&
+        circuit.openUntil?.getTime() === known.openUntil?.getTime();
+      return isKnown && isTroubled(circuit) ? closed(circuit) : undefined;
+    };
     return {
       stop,
       tell: async (failure) => {
@@ -165,11 +170,11 @@ export const circuitBreaker = ({ circuits, onOpened, now, random }: CircuitBreak
           const event = { fault: fault.fault, connection: id, retryAfterSeconds };
           await change(fault.scope, (circuit) => afterFault(circuit, event, now()));
         }
-        if (failure && unanswered.has(failure.kind)) return;
+        if (failure && unanswered.has(failure.kind) && !failure.accountAlone) return;
         // Whoever gets an answer, even a refusal of its own, shows that the way there is free.
         for (const [scope, stored] of known) {
           const isOver = stored && isTroubled(stored.circuit) && scope !== fault?.scope;
-          if (isOver) await change(scope, settle);
+          if (isOver) await change(scope, settle(stored.circuit));
         }
       },
     };

@@ -78,6 +78,8 @@ export interface MicrosoftFailure {
   readonly losesApproval?: boolean;
   /** The tenant asks for a new sign-in after some time, and that has passed. */
   readonly signInFrequency?: boolean;
+  /** It says nothing of the tenant's other accounts. */
+  readonly accountAlone?: boolean;
   /** The claims request to carry into the next interactive sign-in. OpenID Connect Core §5.5 */
   readonly claims?: string;
   readonly evidence: MicrosoftEvidence;

@@ -93,12 +93,24 @@ describe("what looks like a token is masked", () => {
     );
   });
 
+  it("also where an id of the product should be", () => {
+    const jwt = `eyJhbGciOiJSUzI1NiJ9.${"x".repeat(40)}`;
+
+    logger.info("token served", { runId: jwt });
+
+    expect(line().runId).toBe("[masked]");
+  });
+
   it("and what a person needs to read is not", () => {
     const fields: LogFields = {
       route: "GET /attempts/{attemptId}",
       connectionId: "conn_0123456789012345678901",
       attempt: "att_AbCdEfGh",
       tenantId: "11111111-1111-4111-8111-111111111111",
+      // As long as the product likes to make its ids.
+      workspaceId: "workspace_22222222-2222-4222-8222-222222222222",
+      workflowId: "0".repeat(64),
+      runId: "run-33333333-3333-4333-8333-333333333333",
       failure: "admin_approval_required",
       error: { name: "TypeError", frames: ["at handler (/var/task/index.cjs:12:3456)"] },
     };

@@ -27,6 +27,7 @@ interface FailureClass {
   readonly retryAfterSeconds?: number;
   readonly losesApproval?: boolean;
   readonly signInFrequency?: boolean;
+  readonly accountAlone?: boolean;
 }
 
 const actors: Record<MicrosoftFailureKind, Actor> = {
@@ -148,6 +149,7 @@ const noExchange: FailureClass = {
 };
 const locked: FailureClass = {
   kind: "temporarily_unavailable",
+  accountAlone: true,
   retryAfterSeconds: 900,
   message:
     "Microsoft has locked this account for a while, for example after wrong passwords. It unlocks by itself.",
@@ -259,7 +261,11 @@ export interface MicrosoftRefusal {
 
 const classOf = ({ evidence, errorSubcode, retryAfterSeconds }: MicrosoftRefusal): FailureClass => {
   const { error, suberror, errorCodes, httpStatus = 0 } = evidence;
-  const refined = errorCodes.map((number) => byNumber.get(number)).find((known) => known);
+  // A grant that was refused was looked at, so the credential was taken, whatever numbers stand beside.
+  const isGrants = error === "invalid_grant";
+  const refined = errorCodes
+    .map((number) => byNumber.get(number))
+    .find((known) => known && !(isGrants && known.kind === "app_credential_rejected"));
   if (refined) return refined;
   if (httpStatus === 429) return throttled;
   if (httpStatus >= 500) return retryAfterSeconds === undefined ? unwell : throttled;
@@ -283,18 +289,16 @@ export const classifyRefusal = (refusal: MicrosoftRefusal): MicrosoftFailure => 
     certain: rest.certain ?? true,
     ...(rest.losesApproval && { losesApproval: true }),
     ...(rest.signInFrequency && { signInFrequency: true }),
+    ...(rest.accountAlone && { accountAlone: true }),
     ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
     ...(refusal.claims !== undefined && { claims: refusal.claims }),
     evidence: refusal.evidence,
   };
 };
 
-/**
- * Did Microsoft refuse the app's credential? Then another credential may be taken. A grant that was refused was looked
- * at, so with it the credential was taken, whatever numbers stand beside.
- */
+/** Did Microsoft refuse the app's credential? Then another credential may be taken. */
 export const refusesCredential = (refusal: MicrosoftRefusal): boolean =>
-  refusal.evidence.error !== "invalid_grant" && classOf(refusal).kind === "app_credential_rejected";
+  classOf(refusal).kind === "app_credential_rejected";
 
 /** What a refusal in Microsoft's redirect means; there, the tenant is not known. */
 export const classifyRedirect = ({ errorSubcode, ...evidence }: Refusal): MicrosoftFailure =>

@@ -104,6 +104,24 @@ it("makes a new key current, and the former one stays readable under a label of 
   ]);
 });
 
+it("after somebody went back to a former key goes on, and loses none of them", async () => {
+  const { first, rotate, versions, current, labels, storedIn } = await rotated();
+  const second = await rotate();
+  await versions.moveLabel("AWSCURRENT", { from: second, to: first });
+  expect((await labels()).get(second)).toEqual(["AWSPREVIOUS"]);
+
+  const third = await rotate();
+
+  expect(await current()).toBe(third);
+  for (const former of [first, second]) {
+    const kept = (await labels()).get(former) ?? [];
+    expect(kept.filter((label) => label.startsWith("FORMER"))).toHaveLength(1);
+  }
+  const fourth = await rotate();
+  expect(await storedIn(second)).toBeDefined();
+  expect(await current()).toBe(fourth);
+});
+
 it("makes another value each time", async () => {
   const { rotate, storedIn } = await rotated();
 

@@ -106,6 +106,16 @@ describe("throttling of one person", () => {
     expect(await stopOf(connectionOf(2, personalAccountsTenant))).toBeUndefined();
   });
 
+  it("is not lifted by an answer to somebody who asked before it", async () => {
+    await meets(connectionOf(1), outage);
+    const { tell } = await environments[0](connectionOf(2));
+    await meets(connectionOf(3), microsoftFailure("throttled", { retryAfterSeconds: 120 }));
+
+    await tell(undefined);
+
+    expect(await stopOf(connectionOf(4))).toMatchObject({ retryAfterSeconds: 120 });
+  });
+
   it("is followed by others at different times, never too early", async () => {
     await meets(connectionOf(1), microsoftFailure("throttled", { retryAfterSeconds: 60 }));
     random = 1;
@@ -158,6 +168,30 @@ describe("an outage that several connections of a tenant meet", () => {
     await meets(connectionOf(4), outage);
 
     expect((await stopOf(connectionOf(5)))?.retryAfterSeconds).toBe(30);
+  });
+});
+
+describe("trouble that is not the tenant's", () => {
+  const locked = microsoftFailure("temporarily_unavailable", { accountAlone: true });
+
+  it.for([
+    { whose: "locked accounts", failure: locked, tenantId: account.tenantId },
+    { whose: "private mailboxes", failure: outage, tenantId: personalAccountsTenant },
+  ])("rests nobody, however many $whose meet it", async ({ failure, tenantId }) => {
+    for (const number of [1, 2, 3, 4]) await meets(connectionOf(number, tenantId), failure);
+
+    expect(await stopOf(connectionOf(5, tenantId))).toBeUndefined();
+    expect(opened).toEqual([]);
+  });
+
+  it("ends a rest, since Microsoft did answer", async () => {
+    await meets(connectionOf(1), microsoftFailure("throttled", { retryAfterSeconds: 10 }));
+    clock.pass(10);
+
+    await meets(connectionOf(2), locked);
+
+    const stops = await Promise.all([3, 4].map((number) => stopOf(connectionOf(number))));
+    expect(stops).toEqual([undefined, undefined]);
   });
 });
 

@@ -208,6 +208,19 @@ describe("a documented number", () => {
   });
 });
 
+describe("a number of the app's credential beside a refused grant", () => {
+  // The grant was looked at, so the credential was taken: it is this connection's alone.
+  it.for<readonly [numbers: readonly number[], certain: boolean]>([
+    [[70002, 70008], true],
+    [[70002], false],
+    [[7000222], false],
+  ])("%s is the connection's own", ([numbers, certain]) => {
+    const failure = classifyRefusal(refusal("invalid_grant", undefined, numbers));
+
+    expect(failure).toMatchObject({ kind: "sign_in_required", actor: "user", certain });
+  });
+});
+
 describe("an unknown number", () => {
   it.for<readonly [suberror: string, kind: MicrosoftFailureKind]>([
     ["consent_required", "admin_approval_required"],
