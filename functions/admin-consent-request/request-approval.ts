@@ -26,6 +26,7 @@ import { Secret } from "../../shared/domain/secret.ts";
 import {
   type ConsentStatus,
   isSpreading,
+  needsApproval,
   type Organisation,
   organisationKey,
   organisationOf,
@@ -96,6 +97,8 @@ interface Origin {
   readonly returnTo: string;
   /** Microsoft has turned them away: an approval from before that is no help. */
   readonly wasTurnedAway: boolean;
+  /** They may never have got as far as Microsoft: what is known under their mail domain has warned them. */
+  readonly mayBeWarnedOnly: boolean;
 }
 
 const isTheirs = (owner: ProductUser, user: ProductUser) => ownerKeyOf(owner) === ownerKeyOf(user);
@@ -111,15 +114,22 @@ const originOf = async (
     const { tenantId } = connection.account;
     if (tenantId === personalAccountsTenant) return fail({ kind: "personal_account" });
     const wasTurnedAway = connection.status === "admin_approval_required";
-    return succeed({ organisation: { kind: "tenant", tenantId }, returnTo, wasTurnedAway });
+    const organisation = { kind: "tenant", tenantId } as const;
+    return succeed({ organisation, returnTo, wasTurnedAway, mayBeWarnedOnly: false });
   }
   const attempt = await ports.attempts.find(from.attemptId);
   if (!attempt || !isTheirs(attempt.user, user)) return fail({ kind: "attempt_unknown" });
   const { status } = attemptStateOf(attempt, ports.now());
+  // Who comes back to a mailbox needs its tenant's approval, whatever their address at the product says.
+  const tenantId = attempt.reconnect?.account.tenantId;
+  if (tenantId === personalAccountsTenant) return fail({ kind: "personal_account" });
   return succeed({
-    organisation: await organisationOf({ user, email }, ports),
+    organisation: tenantId
+      ? { kind: "tenant", tenantId }
+      : await organisationOf({ user, email }, ports),
     returnTo: attempt.returnTo,
     wasTurnedAway: status === "failed" || status === "pending" || status === "expired",
+    mayBeWarnedOnly: status === "pending" && tenantId === undefined,
   });
 };
 
@@ -193,11 +203,20 @@ export const requestApproval = async (
   }
   const origin = await originOf(asked, ports);
   if (!origin.ok) return origin;
-  const { organisation, returnTo, wasTurnedAway } = origin.value;
+  const { organisation, returnTo, wasTurnedAway, mayBeWarnedOnly } = origin.value;
   const consent = await consents.find(organisation);
   if (isApproved(consent, wasTurnedAway, now())) return succeed({ status: "verified" });
 
   const who = { organisation, email: requester.email };
+  if (consent.status === "verified" && mayBeWarnedOnly) {
+    const mailDomain = domainOf(requester.email);
+    if (needsApproval(await consents.find({ kind: "domain", mailDomain }))) {
+      // The tenant was approved by people of another of its domains, so the warning was out of date.
+      const proof = consent.proof ?? ({ kind: "user_grant" } as const);
+      await recordEvent(who, { kind: "verified", proof }, ports);
+      return succeed({ status: "verified" });
+    }
+  }
   if (consent.status === "verified") {
     // They say so themselves, and would otherwise be sent in circles.
     await recordEvent(who, { kind: "blocked", certain: true }, ports);

@@ -48,10 +48,10 @@ export const attemptStatus = async (
   if (!attempt || !isTheirs) return fail({ kind: "attempt_unknown" });
 
   const state = attemptStateOf(attempt, ports.now());
-  const { isReconnect, forOrganization, completionHash, answeredLate } = attempt;
+  const { reconnect, forOrganization, completionHash, answeredLate } = attempt;
   const wasAnswered = completionHash !== undefined || answeredLate;
   const isUnanswered = state.status === "expired" && !wasAnswered;
-  if (!isUnanswered || isReconnect || forOrganization) return succeed({ ...state, attempt });
+  if (!isUnanswered || reconnect || forOrganization) return succeed({ ...state, attempt });
   const organisation = await organisationOf({ user, email }, ports);
   const event = { kind: "blocked", certain: false } as const;
   const { consent } = await recordEvent({ organisation, email }, event, ports);

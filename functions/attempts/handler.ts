@@ -26,6 +26,7 @@ export const attemptsHandler = (
       status,
       expiresAt: attempt.expiresAt.toISOString(),
       connectionId: attempt.connectionId,
+      reconnects: attempt.reconnect?.connectionId,
       problem: why,
     });
   });

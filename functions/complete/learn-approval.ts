@@ -1,5 +1,5 @@
 import type { TakenAttempt } from "../../shared/domain/attempt.ts";
-import { personalAccountsTenant } from "../../shared/domain/ids.ts";
+import { ownerKeyOf, type ProductUser, personalAccountsTenant } from "../../shared/domain/ids.ts";
 import { domainOf, type MailAddress } from "../../shared/domain/mail-address.ts";
 import { approvingRoles, type Grant } from "../../shared/domain/microsoft.ts";
 import {
@@ -51,7 +51,25 @@ const proofIn = (grant: Grant, attempt: TakenAttempt): ConsentProof | undefined 
   return approvedOnTheWay ? { kind: "administrator", roles } : undefined;
 };
 
-/** Remembers what a successful sign-in proves of its tenant. */
+/**
+ * What is known under a person's address at the product: of their mail domain, or of them alone where anybody may have
+ * an address like theirs.
+ */
+const ownOrganisation = (
+  user: ProductUser,
+  email: MailAddress | undefined,
+  { isFreeMailDomain }: ApprovalPorts,
+): Organisation => {
+  const mailDomain = email && domainOf(email);
+  return mailDomain && !isFreeMailDomain(mailDomain)
+    ? { kind: "domain", mailDomain }
+    : { kind: "person", ownerKey: ownerKeyOf(user) };
+};
+
+/**
+ * Remembers what a successful sign-in proves: of its tenant, and of those who were turned away under the person's
+ * address. A domain of another tenant is left to the people of that one.
+ */
 export const noteGrant = async (
   grant: Grant,
   attempt: TakenAttempt,
@@ -60,14 +78,16 @@ export const noteGrant = async (
 ): Promise<void> => {
   const proof = proofIn(grant, attempt);
   if (!proof) return;
-  const organisation = { kind: "tenant", tenantId: grant.account.tenantId } as const;
+  const event = { kind: "verified", proof } as const;
+  const { tenantId } = grant.account;
+  const own = ownOrganisation(attempt.user, email, ports);
+  const { status } = await ports.consents.find(own);
+  const waits = status !== "unknown" && status !== "verified";
+  await recordEvent({ organisation: { kind: "tenant", tenantId }, email: undefined }, event, ports);
+  if (!waits) return;
   // Whose domain it is need only be asked where somebody of that domain was turned away.
-  const atDomain =
-    email && (await ports.consents.find({ kind: "domain", mailDomain: domainOf(email) }));
-  const domainWaits = atDomain && atDomain.status !== "unknown" && atDomain.status !== "verified";
-  await recordEvent(
-    { organisation, email: domainWaits ? email : undefined },
-    { kind: "verified", proof },
-    ports,
-  );
+  const owner = own.kind === "domain" ? await ports.tenants.ofDomain(own.mailDomain) : undefined;
+  if (owner === tenantId) await ports.consents.record(own, event, ports.now());
+  // Asked while Microsoft knew no tenant for the person's address: that is who waits.
+  if (owner === undefined) await recordEvent({ organisation: own, email: undefined }, event, ports);
 };

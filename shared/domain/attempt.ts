@@ -60,7 +60,7 @@ export interface AttemptView {
   readonly status: AttemptStatus;
   readonly returnTo: string;
   readonly forOrganization: boolean;
-  readonly isReconnect: boolean;
+  readonly reconnect: ReconnectTarget | undefined;
   readonly expiresAt: Date;
   /** When `complete` took it; set while it is completing and after. */
   readonly takenAt: Date | undefined;

@@ -49,7 +49,7 @@ export const memoryAttempts = (): AuthorizationAttempts => {
           user,
           returnTo,
           forOrganization,
-          isReconnect: reconnect !== undefined,
+          reconnect,
           expiresAt,
           status: "pending",
           takenAt: undefined,

@@ -107,7 +107,7 @@ const viewOf = (attempt: ReturnType<typeof readAttempt>): AttemptView => ({
   status: attempt.status,
   returnTo: attempt.returnTo,
   forOrganization: attempt.forOrganization,
-  isReconnect: attempt.reconnect !== undefined,
+  reconnect: attempt.reconnect,
   expiresAt: attempt.expiresAt,
   takenAt: attempt.takenAt,
   connectionId: attempt.connectionId === undefined ? undefined : connectionId(attempt.connectionId),

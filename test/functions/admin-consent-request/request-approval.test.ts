@@ -156,6 +156,45 @@ describe("asking", () => {
     expect((await answerOf(ask())).status).toBe("requested");
   });
 
+  it("from a mailbox that is to be renewed asks the tenant of that mailbox", async () => {
+    const elsewhere = tenantId("99999999-9999-4999-8999-999999999999");
+    const service = serviceInMemory({ tenantsByDomain: { "north.example": elsewhere } });
+    await service.connect(alice);
+    await service.consents.record(tenant, { kind: "lost" }, service.clock.now());
+    const { attemptId } = await service.begin(alice, { connectionId: alicesConnection });
+
+    const answer = await answerOf(service.askAdministrator(alice, { attemptId }));
+
+    expect(answer.status).toBe("requested");
+    expect((await service.consents.find(tenant)).status).toBe("requested");
+    const other: Organisation = { kind: "tenant", tenantId: elsewhere };
+    expect((await service.consents.find(other)).status).toBe("unknown");
+  });
+
+  it("because of a warning that is out of date takes the warning back, not the approval", async () => {
+    const domain = { kind: "domain", mailDomain: "north.example" } as Organisation;
+    const service = serviceInMemory();
+    await service.consents.record(domain, { kind: "blocked", certain: true }, service.clock.now());
+    // Proved by somebody of another domain of the same tenant.
+    const proof = { kind: "user_grant" } as const;
+    await service.consents.record(tenant, { kind: "verified", proof }, service.clock.now());
+    service.clock.pass(3600);
+    const begin = async () => JSON.parse((await service.start(alice)).body);
+    const { attemptId, adminApproval } = await begin();
+    expect(adminApproval).toEqual({ status: "blocked" });
+
+    expect(await answerOf(service.askAdministrator(alice, { attemptId }))).toEqual({
+      status: "verified",
+    });
+
+    expect((await service.consents.find(tenant)).status).toBe("verified");
+    expect((await begin()).adminApproval).toBeUndefined();
+    // Should Microsoft turn them away all the same, their word counts the next time.
+    expect((await answerOf(service.askAdministrator(alice, { attemptId }))).status).toBe(
+      "requested",
+    );
+  });
+
   it("while an approval is being proved leaves nobody waiting for a mail", async () => {
     const { service, ask } = await blocked({
       intercept: async (name, call) => {
@@ -322,18 +361,24 @@ describe("refused, with nothing kept", () => {
     expect(await service.requests.waiting(tenant)).toEqual([]);
   });
 
-  it("is one for a personal account, which has no administrator", async () => {
-    const personal = { ...account, tenantId: personalAccountsTenant };
-    const service = serviceInMemory({
-      personalAccounts: "allowed",
-      redeemCode: async () => succeed({ ...grant, account: personal, accountType: "personal" }),
-    });
-    const { id } = JSON.parse((await service.connect(alice)).body);
+  it.for(["connectionId", "attemptId"])(
+    "is one for a personal account, which has no administrator: %s",
+    async (by) => {
+      const personal = { ...account, tenantId: personalAccountsTenant };
+      const service = serviceInMemory({
+        personalAccounts: "allowed",
+        redeemCode: async () => succeed({ ...grant, account: personal, accountType: "personal" }),
+      });
+      const { id } = JSON.parse((await service.connect(alice)).body);
 
-    const answer = await service.askAdministrator(alice, { connectionId: id });
+      const { attemptId } = await service.begin(alice, { connectionId: id });
 
-    expect(problemIn(answer).code).toBe("account_type_not_supported");
-  });
+      const what = by === "attemptId" ? { attemptId } : { connectionId: id };
+      const answer = await service.askAdministrator(alice, what);
+
+      expect(problemIn(answer).code).toBe("account_type_not_supported");
+    },
+  );
 
   it.for<readonly [string, unknown]>([
     ["nothing", {}],

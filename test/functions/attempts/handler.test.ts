@@ -30,6 +30,16 @@ describe("a page that waits is told", () => {
     expect(await ask()).toEqual({ attemptId, status: "pending", expiresAt });
   });
 
+  it("which connection it renews, so that whoever has to go on renews the same", async () => {
+    const { service } = await waiting();
+    await service.connect(alice);
+    const { attemptId } = await service.begin(alice, { connectionId: alicesConnection });
+
+    const { body } = await service.attempt(alice, attemptId);
+
+    expect(JSON.parse(body)).toMatchObject({ reconnects: alicesConnection });
+  });
+
   it("that the person came back", async () => {
     const { service, state, ask, attemptId } = await waiting();
     await service.comeBack(state);

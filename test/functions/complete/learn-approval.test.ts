@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { attemptIdOf, tenantId } from "../../../shared/domain/ids.ts";
+import { attemptIdOf, ownerKeyOf, tenantId } from "../../../shared/domain/ids.ts";
 import type { Grant } from "../../../shared/domain/microsoft.ts";
 import { fail, succeed } from "../../../shared/domain/result.ts";
 import type { Organisation } from "../../../shared/domain/tenant-consent.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
+import { claimNames, jsonRequest, send } from "../../fakes/http-event.ts";
 import { account, alice, grant, mallory, microsoftFailure } from "../../fakes/samples.ts";
 import {
   broughtBack,
@@ -194,5 +195,46 @@ describe("a grant", () => {
 
     expect(await statusOf(service)).toBe("verified");
     expect(await statusOf(service, domain)).toBe("blocked");
+  });
+
+  it("is believed by those of a domain that Microsoft knows no tenant for, who are not warned any more", async () => {
+    const service = serviceInMemory({ tenantsByDomain: {} });
+    await turnAway(service, certainRefusal);
+    const warning = async () => JSON.parse((await service.start(mallory)).body).adminApproval;
+    expect(await warning()).toEqual({ status: "blocked" });
+
+    await service.connect(mallory);
+
+    expect(await statusOf(service, domain)).toBe("verified");
+    expect(await warning()).toBeUndefined();
+    expect(service.steps.map(({ step, organisation }) => `${step} ${organisation}`)).toEqual([
+      "blocked domain/north.example",
+      `verified tenant/${account.tenantId}`,
+      "verified domain/north.example",
+    ]);
+  });
+
+  it("is believed of the person alone whose address anybody may have, and who waits", async () => {
+    const service = serviceInMemory();
+    const claims = {
+      [claimNames.USER_CLAIM]: "alice",
+      [claimNames.WORKSPACE_CLAIM]: "ws_north",
+      [claimNames.EMAIL_CLAIM]: "alice@freemail.example",
+    };
+    const person: Organisation = { kind: "person", ownerKey: ownerKeyOf(alice) };
+    const { attemptId } = await service.begin(alice);
+    await service.askAdministrator(alice, { attemptId }, { claims });
+    expect(await statusOf(service, person)).toBe("requested");
+
+    const { state } = await service.begin(alice);
+    const { completion, ...attempt } = await service.comeBack(state);
+    await send(service.handlers.complete, {
+      route: "POST /complete",
+      user: alice,
+      claims,
+      ...jsonRequest({ ...attempt, completion }),
+    });
+
+    expect(await statusOf(service, person)).toBe("verified");
   });
 });

@@ -13,7 +13,7 @@ const attempt = (changes: Partial<AttemptView>): AttemptView => ({
   status: "pending",
   returnTo: "connections",
   forOrganization: false,
-  isReconnect: false,
+  reconnect: undefined,
   expiresAt: at(600),
   takenAt: undefined,
   connectionId: undefined,

@@ -94,7 +94,7 @@ const contract = (open: () => AuthorizationAttempts) => {
         status: "pending",
         returnTo: "connections",
         forOrganization: false,
-        isReconnect: false,
+        reconnect: undefined,
         expiresAt: attempt.expiresAt,
         takenAt: undefined,
         connectionId: undefined,
@@ -106,22 +106,20 @@ const contract = (open: () => AuthorizationAttempts) => {
 
     it("remembers what kind of sign-in it is", async () => {
       const attempts = open();
-      const attempt = newAttempt({
-        forOrganization: true,
-        reconnect: {
-          connectionId: connectionId("conn_a"),
-          account: {
-            tenantId: tenantId("11111111-1111-4111-8111-111111111111"),
-            objectId: objectId("22222222-2222-4222-8222-222222222222"),
-          },
+      const reconnect = {
+        connectionId: connectionId("conn_a"),
+        account: {
+          tenantId: tenantId("11111111-1111-4111-8111-111111111111"),
+          objectId: objectId("22222222-2222-4222-8222-222222222222"),
         },
-      });
+      };
+      const attempt = newAttempt({ forOrganization: true, reconnect });
 
       await attempts.begin(attempt);
 
       expect(await attempts.find(attempt.id)).toMatchObject({
         forOrganization: true,
-        isReconnect: true,
+        reconnect,
       });
     });
 
