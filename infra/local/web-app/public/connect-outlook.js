@@ -89,6 +89,7 @@
  * @property {"pending" | "returned" | "completing" | "completed" | "failed" | "expired"} status
  * @property {string} expiresAt ISO 8601
  * @property {string} [connectionId] once completed
+ * @property {string} [reconnects] the connection that it renews
  * @property {ConnectionProblem} [problem] once failed
  */
 
@@ -177,11 +178,11 @@ export const createConnectOutlook = ({ apiUrl, getAccessToken, returnTo }) => {
   /** @param {string} id @returns {Promise<Result<Connection>>} */
   const get = (id) => request("GET", `/connections/${encodeURIComponent(id)}`);
 
-  /** @returns {Promise<Result<Connection[]>>} */
-  const list = async () => {
-    const listed = await request("GET", "/connections");
-    return listed.ok ? { ok: true, value: listed.value.connections } : listed;
-  };
+  /**
+   * @returns {Promise<Result<{connections: Connection[], incomplete?: true}>>} `incomplete` while the API cannot
+   *   read all of them: what is missing in the list is not gone
+   */
+  const list = () => request("GET", "/connections");
 
   /** @param {string} id @returns {Promise<Result<undefined>>} */
   const disconnect = (id) => request("DELETE", `/connections/${encodeURIComponent(id)}`);
@@ -397,7 +398,8 @@ export const createConnectOutlook = ({ apiUrl, getAccessToken, returnTo }) => {
   };
 
   /**
-   * An administrator approved, and Microsoft is still applying it: waits, and goes there again in this window.
+   * An administrator approved, and Microsoft is still applying it: waits, and goes there again in this window, for
+   * the same mailbox if one was to be renewed.
    *
    * @param {string} attemptId
    * @param {Problem} problem
@@ -410,8 +412,15 @@ export const createConnectOutlook = ({ apiUrl, getAccessToken, returnTo }) => {
     sessionStorage.setItem(spreadingSince, String(since));
     onWaiting?.(problem);
     await pause((problem.retryAfterSeconds ?? 20) * 1_000);
-    const hint = await loginHint?.();
-    const started = await request("POST", "/start", { returnTo, loginHint: hint });
+    const until = since + spreadingTimeoutMs;
+    const asked = await whilePassing(() => getAttempt(attemptId), until);
+    if (!asked.ok) return failed(asked.problem);
+    const connectionId = asked.value.reconnects;
+    const whose = connectionId ? { connectionId } : { loginHint: await loginHint?.() };
+    const started = await whilePassing(
+      () => request("POST", "/start", { returnTo, ...whose }),
+      until,
+    );
     if (!started.ok) return failed(started.problem);
     const channel = new BroadcastChannel(channelName);
     channel.postMessage({ type: "continued", from: attemptId, to: started.value.attemptId });
@@ -457,11 +466,12 @@ export const createConnectOutlook = ({ apiUrl, getAccessToken, returnTo }) => {
       if (data?.type === "seen" && data.attemptId === attemptId) window.close();
     };
 
-    const outcome = completion
+    let outcome = completion
       ? await complete(attemptId, completion)
       : await askHowItEnded(attemptId);
     if (outcome.status === "failed" && isSpreading(outcome)) {
-      return goThereAgain(attemptId, outcome.problem, options);
+      outcome = await goThereAgain(attemptId, outcome.problem, options);
+      if (outcome.status === "redirecting") return outcome;
     }
     sessionStorage.removeItem(spreadingSince);
     channel.postMessage({ type: "ended", attemptId, outcome });
@@ -546,6 +556,20 @@ const pause = (milliseconds, signal) =>
     });
   });
 
+/**
+ * @template Value
+ * @param {() => Promise<Result<Value>>} ask asked again while its failure may pass
+ * @param {number} until milliseconds since 1970
+ * @returns {Promise<Result<Value>>}
+ */
+const whilePassing = async (ask, until) => {
+  for (let pauseMs = 2_000; ; pauseMs = Math.min(pauseMs * 1.5, 20_000)) {
+    const asked = await ask();
+    if (asked.ok || !isPassing(asked.problem) || Date.now() + pauseMs > until) return asked;
+    await pause(pauseMs);
+  }
+};
+
 /** Only an administrator can help, as far as anybody knows. */
 const needsApproval = new Set(["admin_approval_required", "probably_blocked"]);
 
@@ -571,13 +595,22 @@ const endIsUnknown = new Set([
   "no_answer",
   "server_failed",
   "internal_error",
+  "too_many_requests",
   "in_progress",
   "already_completed",
 ]);
 
+const passing = new Set([
+  "offline",
+  "timed_out",
+  "no_answer",
+  "server_failed",
+  "internal_error",
+  "too_many_requests",
+]);
+
 /** @param {Problem} problem whether asking again in a moment may well work */
-const isPassing = ({ code }) =>
-  ["offline", "timed_out", "no_answer", "server_failed", "too_many_requests"].includes(code);
+const isPassing = ({ code }) => passing.has(code);
 
 /** @param {Outcome} outcome */
 const isLost = (outcome) => outcome.status === "failed" && isPassing(outcome.problem);

@@ -148,8 +148,18 @@ const showList = async () => {
   if (!listed.ok) return tellProblem(listed.problem, showList);
   if (notice.querySelector(".warn-box")) tell();
   cards.replaceChildren();
-  listed.value.forEach(showConnection);
-  empty.hidden = listed.value.length > 0;
+  const { connections, incomplete } = listed.value;
+  connections.forEach(showConnection);
+  empty.hidden = incomplete || connections.length > 0;
+  if (incomplete) {
+    tell(
+      plainMessage(
+        "Not all mailboxes are shown",
+        "Some of your mailboxes cannot be shown just now. They stay connected: there is no need to connect them again.",
+        button("Reload", "", showList),
+      ),
+    );
+  }
 };
 
 // Connecting

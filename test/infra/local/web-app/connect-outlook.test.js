@@ -191,6 +191,26 @@ describe("the return from Microsoft", () => {
     expect(outcome).toEqual({ status: "connected", connection });
   });
 
+  it.for([
+    [
+      "a gateway that has had enough for now",
+      () => new Response("Too Many Requests", { status: 429 }),
+    ],
+    ["a failure of the API's own", refuse(500, "internal_error", "operator")],
+  ])(
+    "is not given up for %s: the completion value is in no other place any more",
+    async ([, passing]) => {
+      location.hash = `#attemptId=${attemptId}&completion=once`;
+      answers["POST /complete"] = [/** @type {() => Response} */ (passing), answer(connection)];
+      answers[`GET /attempts/${attemptId}`] = [
+        /** @type {() => Response} */ (passing),
+        answer({ attemptId, status: "returned" }),
+      ];
+
+      expect(await whenTimePasses(handleReturn())).toEqual({ status: "connected", connection });
+    },
+  );
+
   it("without a completion value shows how the attempt ended", async () => {
     location.hash = `#attemptId=${attemptId}`;
     const problem = { code: "access_declined", actor: "user", message: "You turned back." };
@@ -222,6 +242,67 @@ describe("the return from Microsoft", () => {
 
     expect(outcome).toMatchObject({ status: "failed", problem: { code: "nothing_to_finish" } });
     expect(requests).toEqual([]);
+  });
+});
+
+describe("while Microsoft applies an approval", () => {
+  const spreading = refuse(503, "approval_spreading", "nobody");
+  const authorizationUrl = "https://login.microsoftonline.example/authorize";
+  const loginHint = async () => "ada@contoso.example";
+  const replace = vi.fn();
+
+  /** @param {object} attempt */
+  const comeBack = (attempt) => {
+    location.hash = `#attemptId=${attemptId}&completion=once`;
+    vi.stubGlobal("window", { close: vi.fn(), open: () => null, location: { replace } });
+    answers["POST /complete"] = [spreading];
+    answers[`GET /attempts/${attemptId}`] = [answer({ attemptId, status: "failed", ...attempt })];
+    return outlook().handleReturn(/** @type {any} */ (location), { loginHint });
+  };
+
+  /** @param {unknown[]} heard */
+  const hearing = (heard) => {
+    const channel = new Channel();
+    channel.onmessage = ({ data }) => heard.push(data);
+  };
+
+  it.for([
+    ["a first mailbox, with the person's own address", {}, { loginHint: "ada@contoso.example" }],
+    [
+      "the mailbox that was to be renewed, and no other",
+      { reconnects: "conn_9" },
+      { connectionId: "conn_9" },
+    ],
+  ])("goes there again by itself for %s", async ([, attempt, expected]) => {
+    /** @type {unknown[]} */
+    const heard = [];
+    hearing(heard);
+    answers["POST /start"] = [
+      () => new Response("Service Unavailable", { status: 503 }),
+      answer({ attemptId: "att_2", authorizationUrl }, 201),
+    ];
+
+    const outcome = await whenTimePasses(comeBack(/** @type {object} */ (attempt)));
+
+    expect(outcome).toEqual({ status: "redirecting" });
+    expect(requests.filter(({ path }) => path === "/start").map(({ body }) => body)).toEqual([
+      expected,
+      expected,
+    ]);
+    expect(replace).toHaveBeenLastCalledWith(authorizationUrl);
+    expect(heard).toEqual([{ type: "continued", from: attemptId, to: "att_2" }]);
+  });
+
+  it("tells the page that waits when it cannot go on", async () => {
+    /** @type {unknown[]} */
+    const heard = [];
+    hearing(heard);
+    answers["POST /start"] = [refuse(429, "too_many_attempts", "user")];
+
+    const outcome = await whenTimePasses(comeBack({}));
+
+    expect(outcome).toMatchObject({ status: "failed", problem: { code: "too_many_attempts" } });
+    expect(heard).toEqual([{ type: "ended", attemptId, outcome }]);
   });
 });
 
