@@ -157,7 +157,7 @@ const prove = async (
     return page(400, approvalProofOverPage);
   }
   const proved = await proveAdministrator({ ...answer, browser: new Secret(browser.data) }, ports);
-  if (proved.ok) return page(200, approvalVerifiedPage(proved.value.organisation));
+  if (proved.ok) return page(200, approvalVerifiedPage(proved.value.mailDomain));
   logger.warn("approval not proved", fieldsOf(proved.failure));
   return pageOfNotProved(proved.failure);
 };

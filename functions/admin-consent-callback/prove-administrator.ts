@@ -1,7 +1,7 @@
 import type { ConsentProofs, PendingProof } from "../../shared/domain/consent-proof.ts";
 import type { ConsentRequests } from "../../shared/domain/consent-request.ts";
 import { hashOf, type TenantId } from "../../shared/domain/ids.ts";
-import { domainOf } from "../../shared/domain/mail-address.ts";
+import { domainOf, type MailDomain } from "../../shared/domain/mail-address.ts";
 import {
   approvingRoles,
   type GrantIncomplete,
@@ -37,9 +37,9 @@ export type NotProved =
     }
   /** Microsoft does not know of the approval everywhere yet: the same works in a while. */
   | { readonly kind: "spreading"; readonly tenantId: TenantId; readonly linkToken: Secret }
-  /** Somebody else's tenant, or a guest of it. */
+  /** Another tenant's. */
   | { readonly kind: "other_account" }
-  /** No role that we can see lets this account approve. */
+  /** No role that we can see lets this account approve. Those of a guest are their own tenant's. */
   | { readonly kind: "no_role" };
 
 export interface ProveAdministratorPorts extends Omit<RecordPorts, "consents"> {
@@ -65,12 +65,12 @@ const isFresh = async (
  * Verifies an approval: the ID token of a sign-in that this browser was sent to names the tenant, and a role of it that
  * may approve. Its tokens are dropped.
  *
- * @returns what the organisation is called by the person who asked: their mail domain
+ * @returns the mail domain of the person who asked, if Microsoft knows it for the tenant's
  */
 export const proveAdministrator = async (
   { state, outcome, browser }: ProofAnswer,
   ports: ProveAdministratorPorts,
-): Promise<Result<{ readonly organisation: string }, NotProved>> => {
+): Promise<Result<{ readonly mailDomain: MailDomain | undefined }, NotProved>> => {
   const id = hashOf("proof", state.reveal());
   const proof = await ports.proofs.take(id, hashOf("browser", browser.reveal()), ports.now());
   if (!proof) return fail({ kind: "unknown" });
@@ -90,20 +90,21 @@ export const proveAdministrator = async (
     return fail({ kind: "not_signed_in", why: failure });
   }
   const { account, accountType, roles } = proven.value;
-  if (account.tenantId !== tenantId || accountType !== "member") {
-    return fail({ kind: "other_account" });
-  }
-  const approving = roles.filter((role) => approvingRoles.has(role));
+  if (account.tenantId !== tenantId) return fail({ kind: "other_account" });
+  const approving =
+    accountType === "member" ? roles.filter((role) => approvingRoles.has(role)) : [];
   if (approving.length === 0) return fail({ kind: "no_role" });
 
   const linked = await ports.requests.findByLink(tokenHash);
   if (!linked) return fail({ kind: "unknown" });
   const { organisation, requester } = linked.request;
-  if (organisation.kind === "domain") {
-    // Microsoft may know by now whose domain it is.
-    const owner = await ports.tenants.ofDomain(organisation.mailDomain);
-    if (owner !== undefined && owner !== tenantId) return fail({ kind: "other_account" });
-  }
+  const mailDomain = domainOf(requester.email);
+  const owner = ports.isFreeMailDomain(mailDomain)
+    ? undefined
+    : await ports.tenants.ofDomain(mailDomain);
+  // Asked while Microsoft knew no tenant for the domain; it may by now.
+  const isOthers = organisation.kind === "domain" && owner !== undefined && owner !== tenantId;
+  if (isOthers) return fail({ kind: "other_account" });
   const verified = {
     kind: "verified",
     proof: { kind: "administrator", roles: approving },
@@ -114,5 +115,5 @@ export const proveAdministrator = async (
     // Asked while Microsoft knew no tenant for the person's address: that is who waits.
     await recordEvent({ organisation, email: undefined }, verified, ports);
   }
-  return succeed({ organisation: domainOf(requester.email) });
+  return succeed({ mailDomain: owner === tenantId ? mailDomain : undefined });
 };

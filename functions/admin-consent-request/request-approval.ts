@@ -86,7 +86,7 @@ export interface RequestApprovalPorts extends Omit<RecordPorts, "consents"> {
   readonly connections: Pick<Connections, "findOwned">;
   readonly consents: Pick<TenantConsents, "find" | "record">;
   readonly requests: Pick<ConsentRequests, "open" | "waiting" | "claimNotice" | "noteMail">;
-  readonly ledger: Pick<MailLedger, "claim">;
+  readonly ledger: Pick<MailLedger, "claim" | "release">;
   readonly sendMail: (mail: ApprovalMail) => ReturnType<Mailer["send"]>;
   readonly sealer: Sealer;
   readonly approvalUrl: (token: Secret) => URL;
@@ -143,6 +143,9 @@ const mayBeMailed = (
   { isFreeMailDomain }: RequestApprovalPorts,
 ) => domainOf(address) === domainOf(email) && !isFreeMailDomain(domainOf(email));
 
+/** A mail that may have arrived is never sent again; one that did not may be. */
+const mayHaveArrived: ReadonlySet<RequestMail["status"]> = new Set(["sending", "sent", "unknown"]);
+
 /** @returns the mail's fate, which is noted before and after it is handed over: it is never sent twice */
 const mailAdministrator = async (
   to: MailAddress,
@@ -151,8 +154,8 @@ const mailAdministrator = async (
   { requests, ledger, sendMail, noteStep, now }: RequestApprovalPorts,
 ): Promise<Result<RequestMail, NotAsked>> => {
   const { organisation, requester, expiresAt, tokenHash } = request;
-  const wasMailed = request.mail.to === to && request.mail.status !== "none";
-  if (wasMailed && request.mail.status !== "joined") return succeed(request.mail);
+  const wasMailed = request.mail.to === to && mayHaveArrived.has(request.mail.status);
+  if (wasMailed) return succeed(request.mail);
   const note = async (status: RequestMail["status"]) => {
     const mail = { status, to, at: now() };
     await requests.noteMail(request, mail);
@@ -184,8 +187,13 @@ const mailAdministrator = async (
     expiresAt,
     reference: tokenHash,
   });
-  if (sent !== "refused") noteStep({ step: "mailed", organisation: organisationKey(organisation) });
-  return succeed(await note(sent === "refused" ? "not_delivered" : sent));
+  if (sent === "refused") {
+    // Nobody joins a mail that is not there.
+    await ledger.release(to, organisation);
+    return succeed(await note("not_delivered"));
+  }
+  noteStep({ step: "mailed", organisation: organisationKey(organisation) });
+  return succeed(await note(sent));
 };
 
 /**

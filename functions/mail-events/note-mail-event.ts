@@ -13,7 +13,7 @@ export interface MailEvent {
 }
 
 export interface NoteMailEventPorts {
-  readonly ledger: Pick<MailLedger, "suppress">;
+  readonly ledger: Pick<MailLedger, "suppress" | "release">;
   readonly requests: Pick<ConsentRequests, "findByLink" | "waiting" | "noteMail">;
   readonly now: () => Date;
 }
@@ -29,11 +29,12 @@ export const noteMailEvent = async (
   const linked =
     isDelivered || reference === undefined ? undefined : await requests.findByLink(reference);
   if (!linked) return;
+  const { organisation } = linked.request;
   // One mail in a day asks for everybody who named this administrator.
-  for (const request of await requests.waiting(linked.request.organisation)) {
+  for (const request of await requests.waiting(organisation)) {
     const { to } = request.mail;
-    if (to && recipients.includes(to)) {
-      await requests.noteMail(request, { status: "not_delivered", to, at: now() });
-    }
+    if (!to || !recipients.includes(to)) continue;
+    if (!suppressFor) await ledger.release(to, organisation);
+    await requests.noteMail(request, { status: "not_delivered", to, at: now() });
   }
 };

@@ -114,6 +114,12 @@ export interface MailLedger {
     now: Date,
   ): Promise<MailRefusal | undefined>;
 
+  /**
+   * Lets another mail go to an administrator for an organisation today, because the last one did not arrive. What was
+   * counted stays counted. Repeating it is fine.
+   */
+  release(to: MailAddress, organisation: Organisation): Promise<void>;
+
   /** Mail to this address came back, or its owner complained; nothing is sent there any more. */
   suppress(address: MailAddress, reason: "bounce" | "complaint", now: Date): Promise<void>;
 

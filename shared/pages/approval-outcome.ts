@@ -4,10 +4,14 @@ import { signInFrequency } from "./sign-in-frequency.ts";
 
 const closing = "You can close this page.";
 
-/** After the sign-in that proved who approved. */
-export const approvalVerifiedPage = (organisation: string): Page =>
+/**
+ * After the sign-in that proved who approved.
+ *
+ * @param mailDomain of the organisation, if it is known to be theirs
+ */
+export const approvalVerifiedPage = (mailDomain?: string): Page =>
   page("Approved. Thank you", [
-    html`<p>Everybody at <strong>${organisation}</strong> can now connect their own Outlook mailbox to Appse AI. Those who asked are told by mail within a few minutes.</p>
+    html`<p>Everybody ${mailDomain === undefined ? "in your organisation" : html`at <strong>${mailDomain}</strong>`} can now connect their own Outlook mailbox to Appse AI. Those who asked are told by mail within a few minutes.</p>
 <p>Microsoft can take a few minutes to apply an approval everywhere. If somebody still sees “Need admin approval”, they only have to wait a little and try again. ${closing}</p>`,
   ]);
 

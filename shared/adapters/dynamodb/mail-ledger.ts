@@ -100,6 +100,20 @@ export const dynamoDbMailLedger = (client: DynamoDBClient, tableName: string): M
       return (await takeDay(to, organisation, now)) ? undefined : "joined";
     },
 
+    async release(to, organisation) {
+      await unlessRefused(
+        client.send(
+          new UpdateItemCommand({
+            TableName: tableName,
+            Key: marshall(lastMailKey(to, organisation)),
+            UpdateExpression: "SET mailedAt = :never",
+            ConditionExpression: "attribute_exists(pk)",
+            ExpressionAttributeValues: marshall({ ":never": 0 }),
+          }),
+        ),
+      );
+    },
+
     async suppress(address, reason, now) {
       await client.send(
         new PutItemCommand({

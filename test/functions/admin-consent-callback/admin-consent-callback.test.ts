@@ -6,7 +6,15 @@ import type { Organisation } from "../../../shared/domain/tenant-consent.ts";
 import type { HttpResponse } from "../../../shared/http/response.ts";
 import { approvalProofOverPage } from "../../../shared/pages/approval-outcome.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
-import { account, alice, grant, mallory, microsoftFailure } from "../../fakes/samples.ts";
+import { claimNames } from "../../fakes/http-event.ts";
+import {
+  account,
+  alice,
+  alicesConnection,
+  grant,
+  mallory,
+  microsoftFailure,
+} from "../../fakes/samples.ts";
 import {
   broughtBack,
   problemIn,
@@ -117,8 +125,10 @@ describe("an administrator who approved", () => {
     const { service, token } = await asked({ ...identity(), tenantsByDomain: {} });
     const { state, cookies } = taken(await service.approvalAnswered(approved(token)));
 
-    await service.approvalProved({ state, code: "the-code" }, cookies);
+    const page = await service.approvalProved({ state, code: "the-code" }, cookies);
 
+    // Nobody has said that the domain is this tenant's.
+    expect(page.body).toContain("Everybody in your organisation can now connect");
     const domain = { kind: "domain", mailDomain: "north.example" } as Organisation;
     expect((await service.consents.find(domain)).status).toBe("verified");
     expect((await service.consents.find(tenant)).status).toBe("verified");
@@ -136,6 +146,32 @@ describe("an administrator who approved", () => {
     expect(page.statusCode).toBe(403);
     expect((await service.consents.find(domain)).status).toBe("reported");
     expect((await service.consents.find(tenant)).status).toBe("unknown");
+  });
+
+  it("of another tenant than that of the person's mail domain is not told that it is that domain's", async () => {
+    const service = serviceInMemory(identity());
+    await service.connect(alice);
+    await service.consents.record(tenant, { kind: "lost" }, service.clock.now());
+    const claims = {
+      [claimNames.USER_CLAIM]: "alice",
+      [claimNames.WORKSPACE_CLAIM]: "ws_north",
+      [claimNames.EMAIL_CLAIM]: "alice@freemail.example",
+    };
+    const what = { connectionId: alicesConnection };
+    const { body } = await service.askAdministrator(alice, what, { claims });
+    const token = new URL(JSON.parse(body).approvalUrl).pathname.split("/").at(-1) ?? "";
+    const { consent } = await service.consents.record(
+      tenant,
+      { kind: "reported" },
+      service.clock.now(),
+    );
+    expect(consent.status).toBe("reported");
+    const { state, cookies } = taken(await service.approvalAnswered(approved(token)));
+
+    const page = await service.approvalProved({ state, code: "the-code" }, cookies);
+
+    expect(page.body).toContain("Everybody in your organisation can now connect");
+    expect(page.body).not.toContain("freemail");
   });
 
   it("opens the link again and is told that it is done, as is whoever answers again", async () => {
@@ -179,21 +215,24 @@ describe("nothing moves beyond reported without proof:", () => {
     ({ state, cookies } = taken(await service.approvalAnswered(approved(token))));
   };
 
-  it.for<readonly [string, Partial<ProvenIdentity>, status: number]>([
-    ["an ordinary member", { roles: [member] }, 200],
-    ["somebody whose roles are not told", { roles: [] }, 200],
+  it.for<readonly [string, Partial<ProvenIdentity>, status: number, title: string]>([
+    ["an ordinary member", { roles: [member] }, 200, "Approved, but not confirmed yet"],
+    ["somebody whose roles are not told", { roles: [] }, 200, "Approved, but not confirmed yet"],
     [
       "an administrator of another tenant",
       { account: { ...proven.account, tenantId: other } },
       403,
+      "That was another organisation",
     ],
-    ["a guest", { accountType: "guest" }, 403],
-  ])("%s signs in", async ([, changes, statusCode]) => {
+    // Microsoft lets a guest with a role approve: nothing is to be taken back.
+    ["a guest", { accountType: "guest" }, 200, "Approved, but not confirmed yet"],
+  ])("%s signs in", async ([, changes, statusCode, title]) => {
     await reported(identity(changes));
 
     const answer = await service.approvalProved({ state, code: "the-code" }, cookies);
 
     expect(answer.statusCode).toBe(statusCode);
+    expect(answer.body).toContain(title);
     expect(await status()).toBe("reported");
   });
 

@@ -213,19 +213,42 @@ describe("asking", () => {
 });
 
 describe("a mail", () => {
-  it.for([
-    ["unknown", "unknown"],
-    ["refused", "not_delivered"],
-  ] as const)(
-    "whose sending is %s is said to be so, and never sent again",
-    async ([sent, status]) => {
-      const { service, ask } = await blocked({ sendMail: async () => sent });
+  it("whose sending is unknown is said to be so, and never sent again", async () => {
+    const { service, ask } = await blocked({ sendMail: async () => "unknown" });
 
-      expect((await answerOf(ask({ adminEmail: administrator }))).mail.status).toBe(status);
-      expect((await answerOf(ask({ adminEmail: administrator }))).mail.status).toBe(status);
-      expect(service.mails).toHaveLength(1);
-    },
-  );
+    expect((await answerOf(ask({ adminEmail: administrator }))).mail.status).toBe("unknown");
+    expect((await answerOf(ask({ adminEmail: administrator }))).mail.status).toBe("unknown");
+    expect(service.mails).toHaveLength(1);
+  });
+
+  it("that is refused is said to be so, may be tried again, and is nothing for a colleague to join", async () => {
+    let sent: "refused" | "sent" = "refused";
+    const { service, ask } = await blocked({ sendMail: async () => sent });
+    expect((await answerOf(ask({ adminEmail: administrator }))).mail.status).toBe("not_delivered");
+    expect(service.steps.map(({ step }) => step)).toEqual(["requested"]);
+    sent = "sent";
+
+    const { attemptId } = await service.begin(mallory);
+    const colleagues = await answerOf(
+      service.askAdministrator(mallory, { attemptId, adminEmail: administrator }),
+    );
+    const again = await answerOf(ask({ adminEmail: administrator }));
+
+    expect(colleagues.mail.status).toBe("sent");
+    // The colleague's mail asks for both.
+    expect(again.mail.status).toBe("joined");
+    expect(service.mails).toHaveLength(2);
+  });
+
+  it("that is refused again and again is not tried more often than a recipient may be mailed", async () => {
+    const { service, ask } = await blocked({ sendMail: async () => "refused" });
+    for (let tries = 0; tries < mailLimits.recipient; tries += 1) {
+      await ask({ adminEmail: administrator });
+    }
+
+    expect(problemIn(await ask({ adminEmail: administrator })).code).toBe("too_many_mails");
+    expect(service.mails).toHaveLength(mailLimits.recipient);
+  });
 
   it("that a crash interrupts is not sent again", async () => {
     const { service, ask } = await blocked({

@@ -166,11 +166,15 @@ describe("a mail that came back", () => {
     ["Undetermined", "Undetermined"],
   ] as const)("for now (%s, %s) is told, and another may be sent", async ([type, subType]) => {
     const { receive, statuses, ledger } = await scene();
+    const mail = { to: administrator, requester: ben.user, organisation };
+    await ledger.claim(mail, noon);
+    expect(await ledger.claim(mail, later)).toBe("joined");
 
     await receive(bounce(type, subType));
 
     expect(await statuses()).toEqual(["not_delivered", "not_delivered", "sent"]);
     expect(await ledger.isSuppressed(administrator)).toBe(false);
+    expect(await ledger.claim(mail, later)).toBeUndefined();
   });
 
   it("as a note that somebody is away changes nothing", async () => {

@@ -439,6 +439,23 @@ const contract = (open: () => Stores) => {
       expect(await ledger.isSuppressed(mail.to)).toBe(true);
       expect(await ledger.claim(mail, at(1))).toBe("suppressed");
     });
+
+    it("lets one more go on the same day when the last one did not arrive, and counts it", async () => {
+      const { ledger } = open();
+      const mail = claimed();
+      await ledger.release(mail.to, mail.organisation);
+      await ledger.claim(mail, at(0));
+      const other = claimed({ to: mail.to });
+      await ledger.claim(other, at(0));
+
+      await ledger.release(mail.to, mail.organisation);
+
+      const answers = await twenty(() => ledger.claim({ ...mail, requester: newUser() }, at(60)));
+      expect(answers.filter((answer) => answer === undefined)).toHaveLength(1);
+      expect(await ledger.claim(other, at(60))).toBe("joined");
+      await ledger.release(mail.to, mail.organisation);
+      expect(await ledger.claim(mail, at(120))).toBe("limited");
+    });
   });
 
   describe("proving sign-ins", () => {
