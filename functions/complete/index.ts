@@ -1,6 +1,7 @@
 import { dynamoDbAttempts } from "../../shared/adapters/dynamodb/authorization-attempts.ts";
 import { openDynamoDb } from "../../shared/adapters/dynamodb/client.ts";
 import { dynamoDbConnections } from "../../shared/adapters/dynamodb/connections.ts";
+import { dynamoDbConsentRequests } from "../../shared/adapters/dynamodb/consent-requests.ts";
 import { dynamoDbTenantConsents } from "../../shared/adapters/dynamodb/tenant-consents.ts";
 import { dynamoDbTokenVault } from "../../shared/adapters/dynamodb/token-vault.ts";
 import { isFreeMailDomain } from "../../shared/adapters/email-providers/free-mail.ts";
@@ -38,6 +39,7 @@ const microsoft = {
   loginEndpoint: env.MICROSOFT_LOGIN_ENDPOINT,
   clientId: env.MICROSOFT_CLIENT_ID,
 };
+const approval = { clientId: env.MICROSOFT_CLIENT_ID, scopeSet: requestedScopeSet };
 const sealer = jweSealer(secretsManagerVaultKeys(readSecret, env.VAULT_KEYS_SECRET_ARN, now));
 const credentials = openAppCredentials(env, readSecret, now);
 
@@ -70,10 +72,8 @@ export const handler = completeHandler(env, {
   ),
   sealer,
   personalAccounts: env.PERSONAL_ACCOUNTS,
-  consents: dynamoDbTenantConsents(dynamoDb, env.TENANT_CONSENTS_TABLE, {
-    clientId: env.MICROSOFT_CLIENT_ID,
-    scopeSet: requestedScopeSet,
-  }),
+  consents: dynamoDbTenantConsents(dynamoDb, env.TENANT_CONSENTS_TABLE, approval),
+  requests: dynamoDbConsentRequests(dynamoDb, env.TENANT_CONSENTS_TABLE, approval),
   tenants: microsoftTenants(microsoft, now),
   isFreeMailDomain,
   noteStep: logApprovalStep,

@@ -1,4 +1,5 @@
 import type { TakenAttempt } from "../../shared/domain/attempt.ts";
+import type { ConsentRequests } from "../../shared/domain/consent-request.ts";
 import { ownerKeyOf, type ProductUser, personalAccountsTenant } from "../../shared/domain/ids.ts";
 import { domainOf, type MailAddress } from "../../shared/domain/mail-address.ts";
 import { approvingRoles, type Grant } from "../../shared/domain/microsoft.ts";
@@ -14,6 +15,7 @@ import {
 
 export interface ApprovalPorts extends Omit<RecordPorts, "consents"> {
   readonly consents: Pick<TenantConsents, "find" | "record">;
+  readonly requests: Pick<ConsentRequests, "find" | "claimNotice">;
 }
 
 /**
@@ -66,6 +68,16 @@ const ownOrganisation = (
     : { kind: "person", ownerKey: ownerKeyOf(user) };
 };
 
+/** Whoever has just connected need not be told by mail that they can. */
+const needsNoNotice = async (
+  organisation: Organisation,
+  user: ProductUser,
+  { requests, now }: ApprovalPorts,
+) => {
+  const request = await requests.find(organisation, user);
+  if (request && !request.notifiedAt) await requests.claimNotice(request, now());
+};
+
 /**
  * Remembers what a successful sign-in proves: of its tenant, and of those who were turned away under the person's
  * address. A domain of another tenant is left to the people of that one.
@@ -80,11 +92,14 @@ export const noteGrant = async (
   if (!proof) return;
   const event = { kind: "verified", proof } as const;
   const { tenantId } = grant.account;
+  const tenant: Organisation = { kind: "tenant", tenantId };
   const own = ownOrganisation(attempt.user, email, ports);
   const { status } = await ports.consents.find(own);
-  const waits = status !== "unknown" && status !== "verified";
-  await recordEvent({ organisation: { kind: "tenant", tenantId }, email: undefined }, event, ports);
-  if (!waits) return;
+  const { before } = await recordEvent({ organisation: tenant, email: undefined }, event, ports);
+  // Whoever waits has asked, and so is known. Notices begin a minute after the approval.
+  if (before !== "unknown") await needsNoNotice(tenant, attempt.user, ports);
+  if (status !== "unknown") await needsNoNotice(own, attempt.user, ports);
+  if (status === "unknown" || status === "verified") return;
   // Whose domain it is need only be asked where somebody of that domain was turned away.
   const owner = own.kind === "domain" ? await ports.tenants.ofDomain(own.mailDomain) : undefined;
   if (owner === tenantId) await ports.consents.record(own, event, ports.now());

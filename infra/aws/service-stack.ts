@@ -219,7 +219,12 @@ export class ServiceStack extends Stack {
     api.route(HttpMethod.POST, "/complete", complete);
     data.attempts.grant(complete, "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem");
     data.connections.grant(complete, "dynamodb:GetItem", "dynamodb:PutItem");
-    data.tenantConsents.grant(complete, "dynamodb:GetItem", "dynamodb:PutItem");
+    data.tenantConsents.grant(
+      complete,
+      "dynamodb:GetItem",
+      "dynamodb:PutItem",
+      "dynamodb:UpdateItem",
+    );
     data.vaultKeys.grantRead(complete);
     appCredential.grant(complete);
     data.refreshTokens.grant(

@@ -82,16 +82,16 @@ describe("the ordinary user of a locked organisation", () => {
     expect(await statusOf(product)).toBe("verified");
     expect(await statusOf(colleague)).toBe("verified");
 
-    const connection = await scene.connect(product, { username: niall });
-    expect(served(await scene.fetchToken({ product, connection })).text).toBeDefined();
-    await scene.connect(colleague, { username: oona });
-
     scene.stack.clock.advance(120);
     await scene.stack.runSchedules();
     scene.stack.clock.advance(120);
     await scene.stack.runSchedules();
     const told = await mailsTo(scene.stack, niall);
     expect(told).toHaveLength(1);
+
+    const connection = await scene.connect(product, { username: niall });
+    expect(served(await scene.fetchToken({ product, connection })).text).toBeDefined();
+    await scene.connect(colleague, { username: oona });
   });
 
   it("who never comes back from Microsoft's page is probably blocked, and so is the next one warned", async () => {

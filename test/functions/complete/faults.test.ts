@@ -56,13 +56,15 @@ const calls = [
   "consents.find",
   "consents.record",
 ];
-const callsOfReconnect = calls.toSpliced(-3, 0, "vault.erase");
+/** Of a tenant that is known, a request of the person may wait. */
+const callsOfReconnect = [...calls.toSpliced(-3, 0, "vault.erase"), "requests.find"];
 
 const leftUndone: Readonly<Record<string, LeftUndone>> = {
   "vault.erase": "vault_entry_left",
   "attempts.end": "attempt_end_not_recorded",
   "consents.find": "approval_not_recorded",
   "consents.record": "approval_not_recorded",
+  "requests.find": "approval_not_recorded",
 };
 
 const scenes = [

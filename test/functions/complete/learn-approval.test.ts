@@ -157,6 +157,20 @@ describe("a grant", () => {
     expect(await statusOf(service)).toBe("unknown");
   });
 
+  it("spares the person who waited for it a mail that says so, and nobody else", async () => {
+    const service = serviceInMemory();
+    for (const who of [alice, mallory]) {
+      const { attemptId } = await service.begin(who);
+      await service.askAdministrator(who, { attemptId });
+    }
+
+    await service.connect(alice);
+    service.clock.pass(120);
+    await service.resume();
+
+    expect(service.notices.map(({ requester }) => requester.user)).toEqual([mallory]);
+  });
+
   it("without all permissions proves nothing", async () => {
     const service = serviceInMemory(granting({ scopes: ["User.Read"] }));
 

@@ -58,7 +58,7 @@ const allowed = {
   Complete: {
     Attempts: ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"],
     UserConnections: ["dynamodb:GetItem", "dynamodb:PutItem"],
-    TenantConsents: ["dynamodb:GetItem", "dynamodb:PutItem"],
+    TenantConsents: ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
     VaultKeys: ["secretsmanager:GetSecretValue"],
     ClientCredential: ["secretsmanager:GetSecretValue"],
     [vault]: ["secretsmanager:CreateSecret", "secretsmanager:DeleteSecret"],

@@ -130,6 +130,8 @@ const approveAndWithdraw = async () => {
     200,
   );
   await approveOnTheWay(await scene.signedIn("user_margit"), margit.username);
+  // Who reconnects before anybody is told needs no mail.
+  await scene.connect(niall, { username: "niall.byrne@aldermoor.example" });
 };
 
 /** Lays a refresh token into the vault that the stage does not use, as if it had used it before. */
