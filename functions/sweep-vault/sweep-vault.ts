@@ -30,8 +30,10 @@ const youngestSeconds = 24 * 3600;
 
 /** Crashes leave single entries. More than this share of a part means that the wrong table was asked. */
 const believableShare = 0.2;
-/** So many are believed whatever the share, in a vault with few entries. */
+/** So many are believed whatever the share, in a vault with few entries: */
 const believableCount = 10;
+/** and so many where none has a name, since a wrong table names none. */
+const believableAlone = 3;
 
 const readsAtOnce = 8;
 const runMilliseconds = 4 * 60 * 1000;
@@ -55,6 +57,7 @@ export const sweepVault = async (ports: SweepVaultPorts): Promise<SweptVault> =>
     startedAt.getTime() - writtenAt.getTime() > youngestSeconds * 1000;
 
   let seen = 0;
+  let named = 0;
   const unnamed: string[] = [];
   for (const vault of vaults) {
     const entries = vault.inPart(part)[Symbol.asyncIterator]();
@@ -62,15 +65,17 @@ export const sweepVault = async (ports: SweepVaultPorts): Promise<SweptVault> =>
       for (let next = await entries.next(); !next.done; next = await entries.next()) {
         if (isOver()) return;
         seen += 1;
-        if (isOld(next.value) && !(await isNamed(next.value, connections))) {
-          unnamed.push(next.value.entry);
-        }
+        if (!isOld(next.value)) continue;
+        if (await isNamed(next.value, connections)) named += 1;
+        else unnamed.push(next.value.entry);
       }
     };
     await Promise.all(Array.from({ length: readsAtOnce }, work));
   }
 
-  if (unnamed.length > Math.max(believableCount, seen * believableShare)) {
+  const believable =
+    named === 0 ? believableAlone : Math.max(believableCount, seen * believableShare);
+  if (unnamed.length > believable) {
     return { seen, erased: 0, left: unnamed.length, refused: true };
   }
   let erased = 0;

@@ -75,8 +75,10 @@ describe("a sweep", () => {
   });
 
   it.for([
-    [10, 0, false],
-    [11, 0, true],
+    [3, 0, false],
+    [4, 0, true],
+    [10, 1, false],
+    [11, 1, true],
     [20, 80, false],
     [21, 79, true],
   ] as const)(
@@ -123,7 +125,7 @@ describe("a sweep", () => {
   });
 
   it("ends in time, and leaves the rest", async () => {
-    const { run, erased } = vaultOf({ unnamed: numbered("left", 9) });
+    const { run, erased } = vaultOf({ named: ["kept"], unnamed: numbered("left", 9) });
     let passed = 0;
 
     const outcome = await run({
@@ -134,7 +136,7 @@ describe("a sweep", () => {
       },
     });
 
-    expect(outcome).toMatchObject({ seen: 9, erased: 3, left: 6 });
+    expect(outcome).toMatchObject({ seen: 10, erased: 3, left: 6 });
   });
 
   it("takes another part each hour, and each part within a day", async () => {
