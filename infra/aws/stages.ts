@@ -24,8 +24,8 @@ const roleArn = z.string().check(
 );
 
 const stageSchema = z.strictObject({
-  /** Part of the names of stacks, functions and roles. */
-  name: z.string().check(z.regex(/^[a-z][a-z0-9]{1,11}$/)),
+  /** Part of the names of stacks, functions and roles; a role's has at most 64 characters, its Region among them. */
+  name: z.string().check(z.regex(/^[a-z][a-z0-9]{1,9}$/)),
   /** A local stage runs on this machine and may name plain-http addresses of it. */
   kind: z.enum(["deployed", "local"]),
   /** @default the account and the Region of the credentials that deploy */

@@ -1,6 +1,9 @@
 import { spawnSync } from "node:child_process";
+import { readdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { Aws } from "aws-cdk-lib/core";
 import { describe, expect, it } from "vitest";
+import { roleName } from "../../../infra/aws/constructs/request-function.ts";
 import {
   checkedStage,
   exampleSettings,
@@ -117,6 +120,18 @@ describe("a stage", () => {
       "arn:aws:sts::210987654321:assumed-role/worker/session",
     ]) {
       expect(() => checkedStage(workerRoles(wrong)), wrong).toThrow("a role's ARN");
+    }
+  });
+
+  it("has a name with which every role's fits into IAM's 64 characters, in the Region with the longest name", async () => {
+    const longest = { ...stages.prod, name: "production" };
+    expect(checkedStage(longest).name).toBe("production");
+    expect(() => checkedStage({ ...longest, name: "productions" })).toThrow("name");
+
+    const functions = await readdir(new URL("../../../functions", import.meta.url));
+    for (const name of functions) {
+      const role = roleName(longest, name).replace(Aws.REGION, "ap-southeast-1");
+      expect(role.length, role).toBeLessThanOrEqual(64);
     }
   });
 
