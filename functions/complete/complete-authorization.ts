@@ -151,6 +151,8 @@ const redeem = async (
     code: await sealer.open(answer.sealedCode, { purpose: "parked_answer", attemptId }),
     codeVerifier: new Secret(codeVerifier),
     nonce: new Secret(nonce),
+    // By a version of this service that may have asked for others than this one.
+    scopes: attempt.requestedScopes,
   });
   if (granted.ok) return granted;
   const { failure } = granted;

@@ -3,6 +3,7 @@ import type { ConsentRequests } from "../../shared/domain/consent-request.ts";
 import { ownerKeyOf, type ProductUser, personalAccountsTenant } from "../../shared/domain/ids.ts";
 import { domainOf, type MailAddress } from "../../shared/domain/mail-address.ts";
 import { approvingRoles, type Grant } from "../../shared/domain/microsoft.ts";
+import { missingScopes } from "../../shared/domain/permissions.ts";
 import {
   type ConsentProof,
   isSpreading,
@@ -47,6 +48,8 @@ export const noteBlock = async (
  */
 const proofIn = (grant: Grant, attempt: TakenAttempt): ConsentProof | undefined => {
   if (grant.accountType !== "member") return undefined;
+  // Begun when fewer permissions were asked for: approvals are kept for one set of them.
+  if (missingScopes(grant.scopes).length > 0) return undefined;
   const roles = grant.roles.filter((role) => approvingRoles.has(role));
   if (roles.length === 0) return { kind: "user_grant" };
   const approvedOnTheWay = attempt.forOrganization && attempt.authority === grant.account.tenantId;

@@ -137,6 +137,11 @@ export interface CodeRedemption {
   readonly nonce: Secret;
 }
 
+/** The code of a sign-in that asked for `scopes`. */
+export interface GrantRedemption extends CodeRedemption {
+  readonly scopes: readonly string[];
+}
+
 /** Who signed in, without any of their tokens. */
 export interface ProvenIdentity {
   readonly account: MicrosoftAccount;
@@ -171,7 +176,7 @@ export interface MicrosoftIdentity {
    * RFC 9700 §2.1.1, AADSTS54005
    */
   redeemCode(
-    redemption: CodeRedemption,
+    redemption: GrantRedemption,
   ): Promise<Result<Grant, MicrosoftFailure | IdTokenRejected | GrantIncomplete>>;
 
   /**

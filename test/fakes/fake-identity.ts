@@ -1,5 +1,6 @@
 import type {
   CodeRedemption,
+  GrantRedemption,
   MicrosoftIdentity,
   RefreshRequest,
 } from "../../shared/domain/microsoft.ts";
@@ -8,7 +9,7 @@ import { grant, refreshedTokens } from "./samples.ts";
 
 export interface FakeIdentity extends MicrosoftIdentity {
   /** Every code that was sent, in order. */
-  readonly redeemed: readonly CodeRedemption[];
+  readonly redeemed: readonly GrantRedemption[];
   /** Every code that was sent to prove who somebody is, in order. */
   readonly proved: readonly CodeRedemption[];
   /** Every refresh token that was sent, in order. */
@@ -21,7 +22,7 @@ export const fakeIdentity = ({
   proveIdentity = async () => succeed(grant),
   refresh = async () => succeed(refreshedTokens),
 }: Partial<MicrosoftIdentity> = {}): FakeIdentity => {
-  const redeemed: CodeRedemption[] = [];
+  const redeemed: GrantRedemption[] = [];
   const proved: CodeRedemption[] = [];
   const refreshed: RefreshRequest[] = [];
   return {

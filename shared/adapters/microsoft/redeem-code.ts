@@ -1,5 +1,5 @@
 import type { CodeRedemption, MicrosoftIdentity } from "../../domain/microsoft.ts";
-import { identityScopes, requestedScopes } from "../../domain/permissions.ts";
+import { identityScopes } from "../../domain/permissions.ts";
 import { fail, succeed } from "../../domain/result.ts";
 import { Secret } from "../../domain/secret.ts";
 import type { VerifyIdToken } from "../jose/id-token.ts";
@@ -46,7 +46,7 @@ const redeemWith = async (
 export const msalRedeemCode =
   (parts: RedeemCodeParts): MicrosoftIdentity["redeemCode"] =>
   async (redemption) => {
-    const redeemed = await redeemWith(parts, redemption, requestedScopes);
+    const redeemed = await redeemWith(parts, redemption, redemption.scopes);
     if (!redeemed.ok) return redeemed;
     const { identity, answer } = redeemed.value;
     const { accessToken, refreshToken, scopes, lifetimeSeconds } = answer;
@@ -59,7 +59,7 @@ export const msalRedeemCode =
       accessTokenExpiresAt: new Date(parts.now().getTime() + lifetimeSeconds * 1000),
       refreshToken: new Secret(refreshToken),
       // Left out, it is what was asked for. RFC 6749 §5.1
-      scopes: scopes ?? requestedScopes,
+      scopes: scopes ?? redemption.scopes,
     });
   };
 

@@ -149,6 +149,31 @@ describe("a mailbox that is connected again", () => {
     ]);
   });
 
+  it("is redeemed and kept with the permissions that its sign-in asked for, whatever is asked for by now", async () => {
+    const scopes = ["openid", "offline_access", "Mail.Send"];
+    const service = serviceInMemory({
+      ...granting({ scopes: ["Mail.Send"] }),
+      intercept: (name, call) =>
+        call().then((answer) => {
+          // Begun by an earlier version of the service.
+          const isAttempt = name === "attempts.take" && typeof answer === "object";
+          return isAttempt ? { ...answer, requestedScopes: scopes } : answer;
+        }),
+    });
+
+    expect((await service.connect(alice)).statusCode).toBe(200);
+
+    expect(service.identity.redeemed.map((each) => each.scopes)).toEqual([scopes]);
+    const stored = await service.connections.findForWorkspace(alicesConnection, alice.workspaceId, {
+      consistent: true,
+    });
+    expect(stored).toMatchObject({ requestedScopes: scopes, scopes: ["Mail.Send"] });
+    // An approval of those says nothing of today's.
+    const { tenantId } = grant.account;
+    const { status } = await service.consents.find({ kind: "tenant", tenantId });
+    expect(status).toBe("unknown");
+  });
+
   it("is connected although its old secret cannot be erased", async () => {
     const service = serviceInMemory({
       intercept: async (name, call) => {

@@ -225,7 +225,7 @@ describe("with an OpenID Provider that nobody here wrote", () => {
       expect(html).toContain(`action="${redirectUri.href}"`);
       expect(fieldOf(html, "state")).toBe(state.reveal());
 
-      const granted = await redeemCode({ authority: tenant, ...signedIn });
+      const granted = await redeemCode({ authority: tenant, ...signedIn, scopes: requestedScopes });
 
       if (!granted.ok) throw new Error(JSON.stringify(granted.failure));
       expect(granted.value).toMatchObject({
@@ -253,9 +253,13 @@ describe("with an OpenID Provider that nobody here wrote", () => {
   it("a code works once", async () => {
     const { html: _, state: __, ...signedIn } = await signIn();
     const { redeemCode } = await adapters();
-    expect((await redeemCode({ authority: tenant, ...signedIn })).ok).toBe(true);
+    expect((await redeemCode({ authority: tenant, ...signedIn, scopes: requestedScopes })).ok).toBe(
+      true,
+    );
 
-    expect(await redeemCode({ authority: tenant, ...signedIn })).toMatchObject({
+    expect(
+      await redeemCode({ authority: tenant, ...signedIn, scopes: requestedScopes }),
+    ).toMatchObject({
       ok: false,
       failure: { kind: "sign_in_required", evidence: { error: "invalid_grant" } },
     });
@@ -266,7 +270,13 @@ describe("with an OpenID Provider that nobody here wrote", () => {
     const codeVerifier = new Secret(randomBytes(32).toString("base64url"));
 
     expect(
-      await (await adapters()).redeemCode({ authority: tenant, code, nonce, codeVerifier }),
+      await (await adapters()).redeemCode({
+        authority: tenant,
+        code,
+        nonce,
+        codeVerifier,
+        scopes: requestedScopes,
+      }),
     ).toMatchObject({ ok: false, failure: { evidence: { error: "invalid_grant" } } });
   });
 
@@ -275,7 +285,13 @@ describe("with an OpenID Provider that nobody here wrote", () => {
     const nonce = new Secret("another-nonce");
 
     expect(
-      await (await adapters()).redeemCode({ authority: tenant, code, codeVerifier, nonce }),
+      await (await adapters()).redeemCode({
+        authority: tenant,
+        code,
+        codeVerifier,
+        nonce,
+        scopes: requestedScopes,
+      }),
     ).toEqual({
       ok: false,
       failure: { kind: "id_token_rejected", check: "nonce" },

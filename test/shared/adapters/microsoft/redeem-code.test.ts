@@ -8,7 +8,8 @@ import {
   type RedeemCodeParts,
 } from "../../../../shared/adapters/microsoft/redeem-code.ts";
 import { personalAccountsTenant, tenantId } from "../../../../shared/domain/ids.ts";
-import type { CodeRedemption } from "../../../../shared/domain/microsoft.ts";
+import type { CodeRedemption, GrantRedemption } from "../../../../shared/domain/microsoft.ts";
+import { requestedScopes } from "../../../../shared/domain/permissions.ts";
 import { fail, succeed } from "../../../../shared/domain/result.ts";
 import { Secret } from "../../../../shared/domain/secret.ts";
 import { clientSecrets } from "../../../fakes/app-credentials.ts";
@@ -59,7 +60,7 @@ const redemption: CodeRedemption = {
   nonce: new Secret("the-nonce"),
 };
 
-const redeem = (changes: Partial<CodeRedemption> = {}) => {
+const redeem = (changes: Partial<GrantRedemption> = {}) => {
   keysEndpoint.script(answerJson(200, { keys: [key.jwk] }));
   return redeemWithKeys(changes);
 };
@@ -75,8 +76,8 @@ const parts = (): RedeemCodeParts => ({
   now: () => now,
 });
 
-const redeemWithKeys = (changes: Partial<CodeRedemption> = {}) =>
-  msalRedeemCode(parts())({ ...redemption, ...changes });
+const redeemWithKeys = (changes: Partial<GrantRedemption> = {}) =>
+  msalRedeemCode(parts())({ ...redemption, scopes: requestedScopes, ...changes });
 
 const good = async (changes: Record<string, unknown> = {}) => ({
   token_type: "Bearer",
@@ -168,6 +169,17 @@ it.for([2, 5, 12])("takes tokens of %i KB", async (kilobytes) => {
   expect(await redeem()).toMatchObject({
     value: { accessToken: new Secret(token("a")), refreshToken: new Secret(token("r")) },
   });
+});
+
+it("asks for the scopes that the sign-in asked for, and grants them where Microsoft names none", async () => {
+  const scopes = ["openid", "offline_access", "Mail.Send"];
+  tokenEndpoint.script(answerJson(200, await good({ scope: undefined })));
+
+  expect(await redeem({ scopes })).toMatchObject({ ok: true, value: { scopes } });
+
+  const form = new URLSearchParams(tokenEndpoint.requests[0]?.body);
+  expect(form.get("scope")?.split(" ")).toEqual(expect.arrayContaining(scopes));
+  expect(form.get("scope")).not.toContain("Mail.ReadWrite");
 });
 
 it("returns the scopes that were granted, not those that were asked for", async () => {
