@@ -26,6 +26,7 @@ const pages: Readonly<Record<string, Page>> = {
   "request-crowded": approvalRequestPage(crowdedApproval),
   "request-alone": approvalRequestPage(loneApproval),
   "outcome-verified": approvalVerifiedPage("north.example"),
+  "outcome-verified-without-domain": approvalVerifiedPage(),
   "outcome-spreading": approvalSpreadingPage("/admin-consent-callback?admin_consent=True"),
   "outcome-done": approvalDone("8 days"),
   "outcome-expired": approvalExpiredPage,
