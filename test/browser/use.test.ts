@@ -51,6 +51,24 @@ stories("a connected mailbox", (scene) => {
     await sees(card(page, ben).getByText(newest));
   });
 
+  it("that a later deployment has written, and this one cannot read, is not shown as gone", async () => {
+    const page = await scene.connected("user_ines", ben);
+    await page.route("**/connections", async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, json: { connections: [], incomplete: true } });
+    });
+
+    await page.reload();
+
+    await sees(page.getByText("Not all mailboxes are shown"));
+    expect(await page.getByRole("heading", { name: "No mailbox yet" }).isVisible()).toBe(false);
+    await scene.inspect(page, "connections-incomplete");
+    await page.unroute("**/connections");
+    await page.getByRole("button", { name: "Reload" }).click();
+    await sees(card(page, ben));
+    await seesNoLonger(page.getByText("Not all mailboxes are shown"));
+  });
+
   it("is gone once its owner disconnects it, for a page that still shows it as well", async () => {
     const page = await scene.connected("user_ines", ben);
     const stale = await page.context().newPage();

@@ -156,7 +156,10 @@ const showList = async () => {
       plainMessage(
         "Not all mailboxes are shown",
         "Some of your mailboxes cannot be shown just now. They stay connected: there is no need to connect them again.",
-        button("Reload", "", showList),
+        button("Reload", "", () => {
+          tell();
+          return showList();
+        }),
       ),
     );
   }
