@@ -35,6 +35,9 @@ const processesOfMany = 10;
 /** What each process does before: its code is compiled, and what a refresh needs is loaded, as after a while of service. */
 const warmUps = { refreshes: 2, hits: 30 };
 
+/** A few at a time: more starve each other on a slow machine, and a refresh gives up that takes too long. */
+const warmUpsAtOnce = 4;
+
 /** Each herd has a mailbox of its own. */
 const firstOfHerds = 3;
 const firstWarm = 1_000;
@@ -63,14 +66,16 @@ export const measureHerd = async (
     const hits = numbered(firstWarm, warmUps.hits).map(contender.event);
     const fetchOnce = (worker: BenchWorker, events: readonly object[]) =>
       worker.fetch({ events, callers: 1, milliseconds: 0, once: true });
-    await Promise.all(
-      workers.map(async (worker, index) => {
+    const waiting = workers.entries();
+    const warmUpInTurn = async () => {
+      for (const [index, worker] of waiting) {
         const own = numbered(firstExpired + index * warmUps.refreshes, warmUps.refreshes);
         for (const each of own) await contender.store(each, over);
         await fetchOnce(worker, own.map(contender.event));
         await fetchOnce(worker, hits);
-      }),
-    );
+      }
+    };
+    await Promise.all(Array.from({ length: warmUpsAtOnce }, warmUpInTurn));
   };
 
   const herdsOf = async (
