@@ -83,8 +83,8 @@ export interface LogFields {
 const tokens =
   /-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*-----)?|eyJ[\w-]+(?:\.[\w-]*){1,4}|\b[01M]\.[A-Z][\w.!*$-]{20,}|\bEw[\w+/]{40,}={0,2}|[\w.~]{3}\dQ~[\w.~-]{31,}/g;
 
-/** Any long run of base64url. */
-const longRuns = /[\w-]{40,}/g;
+/** Those, and any long run of base64url. */
+const tokenLike = new RegExp(`${tokens.source}|[\\w-]{40,}`, "g");
 
 /** Our own functions, whose names are long enough to look like a token. */
 const ourNames = new Set(["function_name", "function_arn"]);
@@ -95,8 +95,7 @@ const productIds = new Set(["workspaceId", "workflowId", "runId"]);
 /** The second net. The first one is that {@link LogFields} has no place for a secret. */
 const maskTokens = (key: string, value: unknown): unknown => {
   if (typeof value !== "string" || ourNames.has(key)) return value;
-  const masked = value.replaceAll(tokens, "[masked]");
-  return productIds.has(key) ? masked : masked.replaceAll(longRuns, "[masked]");
+  return value.replaceAll(productIds.has(key) ? tokens : tokenLike, "[masked]");
 };
 
 const powertools = new Logger({ jsonReplacerFn: maskTokens });

@@ -62,7 +62,8 @@ const liveItem = z.object({
   refreshTokenStoredAt: fromSeconds,
   keepAliveShard: z.optional(z.string()),
   keepAliveAt: z.optional(fromIso),
-  requestedScopes: z.optional(z.array(z.string())),
+  /** One text, since every fetch reads it. RFC 6749 §3.3 */
+  requestedScopes: z.optional(z.string()),
   signedInAt: z.optional(fromSeconds),
   leaseOwner: z.optional(z.string()),
   leaseExpiresAt: z.optional(z.int()),
@@ -113,7 +114,9 @@ const storedConnectionOf = (item: LiveItem): StoredConnection => ({
   refreshTokenStoredAt: item.refreshTokenStoredAt,
   keepAliveAt: item.keepAliveAt,
   // Items from before this was kept: a refresh never asks for more than was granted.
-  requestedScopes: item.requestedScopes ?? [...new Set([...openIdScopes, ...item.scopes])],
+  requestedScopes: item.requestedScopes?.split(" ") ?? [
+    ...new Set([...openIdScopes, ...item.scopes]),
+  ],
   signedInAt: item.signedInAt,
   lease:
     item.leaseOwner === undefined || item.leaseExpiresAt === undefined
@@ -161,7 +164,7 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
     displayName: mailbox.account.displayName,
     username: mailbox.account.username,
     scopes: mailbox.scopes,
-    requestedScopes: mailbox.requestedScopes,
+    requestedScopes: mailbox.requestedScopes.join(" "),
     createdAt: createdAt.toISOString(),
     lastRefreshedAt: secondsOf(mailbox.now),
     sealedAccessToken: mailbox.sealedAccessToken,

@@ -36,7 +36,7 @@ const connected = {
   displayName: "Ben Okafor",
   username: "ben.okafor@larkfield.example",
   scopes: ["openid", "profile", "email", "User.Read", "Mail.ReadWrite", "Mail.Send"],
-  requestedScopes: ["openid", "profile", "email", "offline_access", "User.Read", "Mail.Send"],
+  requestedScopes: "openid profile email offline_access User.Read Mail.Send",
   createdAt: "2026-11-25T19:18:50.011Z",
   lastRefreshedAt: 1795641530,
   sealedAccessToken: "a sealed access token",
@@ -125,7 +125,7 @@ const store = (TableName: string, item: Readonly<Record<string, unknown>>) =>
   client.send(new PutItemCommand({ TableName, Item: marshall(item) }));
 
 it.for([
-  ["as it is", connected, connected.requestedScopes],
+  ["as it is", connected, connected.requestedScopes.split(" ")],
   // A refresh of it asks for what was granted, and for the next refresh token.
   [
     "as it was before there was a keep-alive",
