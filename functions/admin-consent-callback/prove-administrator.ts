@@ -39,7 +39,7 @@ export type NotProved =
   | { readonly kind: "spreading"; readonly tenantId: TenantId; readonly linkToken: Secret }
   /** Another tenant's. */
   | { readonly kind: "other_account" }
-  /** No role that we can see lets this account approve. Those of a guest are their own tenant's. */
+  /** No role that we can see lets this account approve; a guest's are not believed. */
   | { readonly kind: "no_role" };
 
 export interface ProveAdministratorPorts extends Omit<RecordPorts, "consents"> {

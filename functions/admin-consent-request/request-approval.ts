@@ -146,7 +146,7 @@ const mayBeMailed = (
 /** A mail that may have arrived is never sent again; one that did not may be. */
 const mayHaveArrived: ReadonlySet<RequestMail["status"]> = new Set(["sending", "sent", "unknown"]);
 
-/** @returns the mail's fate, which is noted before and after it is handed over: it is never sent twice */
+/** @returns the mail's fate, which is noted before and after it is handed over */
 const mailAdministrator = async (
   to: MailAddress,
   request: ConsentRequest,
@@ -188,9 +188,10 @@ const mailAdministrator = async (
     reference: tokenHash,
   });
   if (sent === "refused") {
+    const mail = await note("not_delivered");
     // Nobody joins a mail that is not there.
     await ledger.release(to, organisation);
-    return succeed(await note("not_delivered"));
+    return succeed(mail);
   }
   noteStep({ step: "mailed", organisation: organisationKey(organisation) });
   return succeed(await note(sent));
@@ -216,16 +217,16 @@ export const requestApproval = async (
   if (isApproved(consent, wasTurnedAway, now())) return succeed({ status: "verified" });
 
   const who = { organisation, email: requester.email };
-  if (consent.status === "verified" && mayBeWarnedOnly) {
+  if (consent.status === "verified") {
     const mailDomain = domainOf(requester.email);
-    if (needsApproval(await consents.find({ kind: "domain", mailDomain }))) {
-      // The tenant was approved by people of another of its domains, so the warning was out of date.
+    const isWarningOutdated =
+      mayBeWarnedOnly && needsApproval(await consents.find({ kind: "domain", mailDomain }));
+    if (isWarningOutdated) {
+      // People of another of the tenant's domains have shown that it is approved.
       const proof = consent.proof ?? ({ kind: "user_grant" } as const);
       await recordEvent(who, { kind: "verified", proof }, ports);
       return succeed({ status: "verified" });
     }
-  }
-  if (consent.status === "verified") {
     // They say so themselves, and would otherwise be sent in circles.
     await recordEvent(who, { kind: "blocked", certain: true }, ports);
   }

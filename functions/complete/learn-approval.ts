@@ -1,13 +1,14 @@
 import type { TakenAttempt } from "../../shared/domain/attempt.ts";
 import type { ConsentRequests } from "../../shared/domain/consent-request.ts";
-import { ownerKeyOf, type ProductUser, personalAccountsTenant } from "../../shared/domain/ids.ts";
-import { domainOf, type MailAddress } from "../../shared/domain/mail-address.ts";
+import { type ProductUser, personalAccountsTenant } from "../../shared/domain/ids.ts";
+import type { MailAddress } from "../../shared/domain/mail-address.ts";
 import { approvingRoles, type Grant } from "../../shared/domain/microsoft.ts";
 import { missingScopes } from "../../shared/domain/permissions.ts";
 import {
   type ConsentProof,
   isSpreading,
   type Organisation,
+  organisationByAddress,
   organisationOf,
   type RecordPorts,
   recordEvent,
@@ -56,21 +57,6 @@ const proofIn = (grant: Grant, attempt: TakenAttempt): ConsentProof | undefined 
   return approvedOnTheWay ? { kind: "administrator", roles } : undefined;
 };
 
-/**
- * What is known under a person's address at the product: of their mail domain, or of them alone where anybody may have
- * an address like theirs.
- */
-const ownOrganisation = (
-  user: ProductUser,
-  email: MailAddress | undefined,
-  { isFreeMailDomain }: ApprovalPorts,
-): Organisation => {
-  const mailDomain = email && domainOf(email);
-  return mailDomain && !isFreeMailDomain(mailDomain)
-    ? { kind: "domain", mailDomain }
-    : { kind: "person", ownerKey: ownerKeyOf(user) };
-};
-
 /** Whoever has just connected need not be told by mail that they can. */
 const needsNoNotice = async (
   organisation: Organisation,
@@ -96,7 +82,7 @@ export const noteGrant = async (
   const event = { kind: "verified", proof } as const;
   const { tenantId } = grant.account;
   const tenant: Organisation = { kind: "tenant", tenantId };
-  const own = ownOrganisation(attempt.user, email, ports);
+  const own = organisationByAddress({ user: attempt.user, email }, ports);
   const { status } = await ports.consents.find(own);
   const { before } = await recordEvent({ organisation: tenant, email: undefined }, event, ports);
   // Whoever waits has asked, and so is known. Notices begin a minute after the approval.

@@ -1,7 +1,7 @@
 import type { Connection, Connections, OwnedConnections } from "../../shared/domain/connection.ts";
 import type { ConnectionId, ProductUser, TenantId } from "../../shared/domain/ids.ts";
 import type { Problem } from "../../shared/domain/problem.ts";
-import type { TenantConsent, TenantConsents } from "../../shared/domain/tenant-consent.ts";
+import { lostSince, type TenantConsents } from "../../shared/domain/tenant-consent.ts";
 
 export interface FindConnectionsPorts {
   readonly connections: Pick<Connections, "findOwned" | "listOwned">;
@@ -13,12 +13,6 @@ const approvalLost: Problem = {
   actor: "tenant_admin",
   message:
     "Your organisation's approval of Appse AI was withdrawn. When an administrator approves it again, this mailbox works again by itself.",
-};
-
-/** Asking an administrator does not bring an approval back, nor does a browser that says that one gave it. */
-const lostSince = ({ status, times: { lost, verified } }: TenantConsent): Date | undefined => {
-  const isBack = status === "verified" || (verified && lost && verified > lost);
-  return isBack ? undefined : lost;
 };
 
 /**

@@ -33,8 +33,10 @@ export const noteMailEvent = async (
   // One mail in a day asks for everybody who named this administrator.
   for (const request of await requests.waiting(organisation)) {
     const { to } = request.mail;
-    if (!to || !recipients.includes(to)) continue;
-    if (!suppressFor) await ledger.release(to, organisation);
-    await requests.noteMail(request, { status: "not_delivered", to, at: now() });
+    if (to && recipients.includes(to)) {
+      await requests.noteMail(request, { status: "not_delivered", to, at: now() });
+    }
   }
+  if (suppressFor) return;
+  for (const recipient of recipients) await ledger.release(recipient, organisation);
 };

@@ -9,7 +9,7 @@ import type {
   MicrosoftIdentity,
   RefreshedTokens,
 } from "../../shared/domain/microsoft.ts";
-import { missingScopes } from "../../shared/domain/permissions.ts";
+import { missingScopes, openIdScopes } from "../../shared/domain/permissions.ts";
 import type { Problem } from "../../shared/domain/problem.ts";
 import type { Sealer } from "../../shared/domain/sealer.ts";
 import type { Secret } from "../../shared/domain/secret.ts";
@@ -57,7 +57,7 @@ export interface RefreshConnectionPorts {
   readonly approval: {
     /** Microsoft refuses it for the want of the tenant's approval. */
     readonly lost: (connection: StoredConnection) => Promise<void>;
-    /** A connection that was refused for that is renewed again, with all permissions. */
+    /** A connection that waited for its administrator is renewed again, with all permissions. */
     readonly returned: (connection: StoredConnection) => Promise<void>;
   };
   /** What a refusal for the age of the sign-in tells of the tenant. */
@@ -116,6 +116,10 @@ const earlier = (one: Date, other: Date) => (one < other ? one : other);
 const secondsBefore = (instant: Date, seconds: number) =>
   new Date(instant.getTime() - seconds * 1000);
 
+/** Where it was not kept what the sign-in asked for, what was granted and the next refresh token. */
+const scopesToAskFor = ({ requestedScopes, scopes }: StoredConnection): readonly string[] =>
+  requestedScopes ?? [...new Set([...openIdScopes, ...scopes])];
+
 const refreshInTime = async (
   connection: StoredConnection,
   held: HeldLease,
@@ -146,7 +150,7 @@ const refreshInTime = async (
   const refreshed = await identity.refresh({
     refreshToken,
     account: connection.account,
-    scopes: connection.requestedScopes,
+    scopes: scopesToAskFor(connection),
     until,
   });
   if (!refreshed.ok) {
@@ -162,11 +166,10 @@ const refreshInTime = async (
     save(refreshed.value, { connection, held, refreshToken }, until, ports),
     learn(() => tell(undefined), report),
   ]);
-  const wasRefused = connection.status === "admin_approval_required";
-  // A policy that blocked it for a while, or fewer permissions than are asked for today, tell nothing of the approval.
+  // Fewer permissions than are asked for today tell nothing of today's approval.
   const hasAll =
     outcome.kind === "refreshed" && missingScopes(outcome.connection.scopes).length === 0;
-  if (wasRefused && hasAll) {
+  if (hasAll && connection.problem?.actor === "tenant_admin") {
     await learn(() => approval.returned(connection), report);
   }
   return outcome;
@@ -266,7 +269,7 @@ const save = async (
     accessTokenExpiresAt,
     scopes: scopes.length > 0 ? scopes : connection.scopes,
   };
-  const missing = missingScopes(tokens.scopes, connection.requestedScopes);
+  const missing = missingScopes(tokens.scopes, scopesToAskFor(connection));
   const problem = missing.length > 0 ? permissionsMissing : undefined;
   const saved = await connections.saveRefreshed(id, held, {
     ...tokens,
@@ -280,7 +283,7 @@ const save = async (
     await learn(() => vault.erase(saved ? connection.vaultEntry : vaultEntry), report);
   }
   if (!saved) return { kind: "overtaken" };
-  const missingBefore = missingScopes(connection.scopes, connection.requestedScopes);
+  const missingBefore = missingScopes(connection.scopes, scopesToAskFor(connection));
   const isNarrower = missing.some((scope) => !missingBefore.includes(scope));
   if (isNarrower) onNarrowed(connection, missing);
   return {

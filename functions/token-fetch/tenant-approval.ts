@@ -2,6 +2,7 @@ import type { StoredConnection } from "../../shared/domain/connection.ts";
 import { personalAccountsTenant } from "../../shared/domain/ids.ts";
 import {
   lossThreshold,
+  lostSince,
   type NoteStep,
   organisationKey,
   type TenantConsents,
@@ -9,7 +10,7 @@ import {
 import type { RefreshConnectionPorts } from "./refresh-connection.ts";
 
 export interface TenantApprovalPorts {
-  readonly consents: Pick<TenantConsents, "countLoss" | "record">;
+  readonly consents: Pick<TenantConsents, "countLoss" | "find" | "record">;
   readonly noteStep: NoteStep;
   /** Told once when a tenant loses its approval. */
   readonly onLost: (connection: StoredConnection) => void;
@@ -39,9 +40,12 @@ export const tenantApproval = ({
     onLost(connection);
   },
 
-  async returned({ account }) {
+  async returned({ account, status }) {
     if (account.tenantId === personalAccountsTenant) return;
     const organisation = { kind: "tenant", tenantId: account.tenantId } as const;
+    // A policy may have stopped it that has nothing to do with the approval, unless that is known to be lost.
+    const wasRefused = status === "admin_approval_required";
+    if (!wasRefused && !lostSince(await consents.find(organisation))) return;
     const event = { kind: "verified", proof: { kind: "user_grant" } } as const;
     const { moved } = await consents.record(organisation, event, now());
     if (moved) noteStep({ step: "verified", organisation: organisationKey(organisation) });

@@ -36,9 +36,9 @@ export interface StoredConnection extends Connection {
   readonly keepAliveAt: Date | undefined;
   /**
    * What its owner's last sign-in asked for, and so what a refresh asks for: Microsoft refuses a permission that was
-   * never approved.
+   * never approved. `undefined` if it was stored before that was kept.
    */
-  readonly requestedScopes: readonly string[];
+  readonly requestedScopes: readonly string[] | undefined;
   /** When its owner last signed in at Microsoft. `undefined` if it was stored before that was kept. */
   readonly signedInAt: Date | undefined;
   readonly lease: Lease | undefined;

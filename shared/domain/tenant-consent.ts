@@ -124,6 +124,15 @@ export const afterEvent = (
 export const needsApproval = ({ status }: TenantConsent): boolean =>
   status === "blocked" || status === "requested" || status === "lost";
 
+/**
+ * Since when the approval is lost and has not come back. Asking an administrator does not bring it back, nor does a
+ * browser that says that one gave it.
+ */
+export const lostSince = ({ status, times: { lost, verified } }: TenantConsent) => {
+  const isBack = status === "verified" || (verified && lost && verified > lost);
+  return isBack ? undefined : lost;
+};
+
 /** Microsoft applies an approval within seconds to minutes; within this, a refusal means "wait". */
 const spreadingSeconds = 600;
 
@@ -188,19 +197,32 @@ export interface OrganisationPorts {
   readonly isFreeMailDomain: IsFreeMailDomain;
 }
 
+interface Person {
+  readonly user: ProductUser;
+  /** Their address at the product, if it is known. */
+  readonly email: MailAddress | undefined;
+}
+
+/** Those who share a person's mail domain, or the person alone where anybody may have an address like theirs. */
+export const organisationByAddress = (
+  { user, email }: Person,
+  { isFreeMailDomain }: Pick<OrganisationPorts, "isFreeMailDomain">,
+): Exclude<Organisation, { readonly kind: "tenant" }> => {
+  const mailDomain = email && domainOf(email);
+  return mailDomain && !isFreeMailDomain(mailDomain)
+    ? { kind: "domain", mailDomain }
+    : { kind: "person", ownerKey: ownerKeyOf(user) };
+};
+
 /** The organisation of a person, as far as their address at the product tells. */
 export const organisationOf = async (
-  { user, email }: { readonly user: ProductUser; readonly email: MailAddress | undefined },
-  { tenants, isFreeMailDomain }: OrganisationPorts,
+  person: Person,
+  ports: OrganisationPorts,
 ): Promise<Organisation> => {
-  const domain = email && domainOf(email);
-  if (!domain || isFreeMailDomain(domain)) {
-    return { kind: "person", ownerKey: ownerKeyOf(user) };
-  }
-  const tenantId = await tenants.ofDomain(domain);
-  return tenantId === undefined
-    ? { kind: "domain", mailDomain: domain }
-    : { kind: "tenant", tenantId };
+  const organisation = organisationByAddress(person, ports);
+  if (organisation.kind === "person") return organisation;
+  const tenantId = await ports.tenants.ofDomain(organisation.mailDomain);
+  return tenantId === undefined ? organisation : { kind: "tenant", tenantId };
 };
 
 /** A step of the way from a blocked person to an approved organisation, in words that may be logged. */

@@ -25,7 +25,6 @@ import {
   workspaceId,
 } from "../../domain/ids.ts";
 import { keepAliveAt, shardOf } from "../../domain/keep-alive.ts";
-import { openIdScopes } from "../../domain/permissions.ts";
 import { unlessRefused } from "./conditional.ts";
 import { fromIso, fromSeconds, secondsOf } from "./instant.ts";
 import { pauseItem, problemItem } from "./problem.ts";
@@ -113,10 +112,7 @@ const storedConnectionOf = (item: LiveItem): StoredConnection => ({
   vaultEntry: item.vaultEntry,
   refreshTokenStoredAt: item.refreshTokenStoredAt,
   keepAliveAt: item.keepAliveAt,
-  // Items from before this was kept: a refresh never asks for more than was granted.
-  requestedScopes: item.requestedScopes?.split(" ") ?? [
-    ...new Set([...openIdScopes, ...item.scopes]),
-  ],
+  requestedScopes: item.requestedScopes?.split(" "),
   signedInAt: item.signedInAt,
   lease:
     item.leaseOwner === undefined || item.leaseExpiresAt === undefined

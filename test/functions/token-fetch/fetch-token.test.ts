@@ -1097,11 +1097,10 @@ describe("what a refresh tells of the tenant's approval", () => {
   it.for([
     { after: "admin_approval_required", scopes: refreshedTokens.scopes, isBack: true },
     { after: "admin_approval_required", scopes: ["Mail.Send"], isBack: false },
-    // Conditional Access, or somebody who was not assigned to the app.
-    { after: "tenant_blocked", scopes: refreshedTokens.scopes, isBack: false },
+    { after: "tenant_blocked", scopes: refreshedTokens.scopes, isBack: true },
     { after: "temporarily_unavailable", scopes: refreshedTokens.scopes, isBack: false },
   ] as const)(
-    "once it succeeds again after $after, with $scopes, that it is back: $isBack",
+    "once it succeeds again after $after, with $scopes, that its administrator did something: $isBack",
     async ({ after, scopes, isBack }) => {
       let isRefused = true;
       const rig = tokenFetchInMemory({

@@ -475,6 +475,24 @@ describe("a connection from before more permissions were asked for", () => {
     });
   });
 
+  it("is renewed with what was granted, where it was not kept what its sign-in asked for", async () => {
+    const rig = tokenFetchInMemory({
+      refresh: async () => succeed({ ...refreshedTokens, scopes: ["Mail.Send"] }),
+    });
+    const id = await rig.connect({ expiresInSeconds: -1 });
+    const { ports } = rig.environment();
+    const stored = await rig.stored();
+    if (!stored) throw new Error("not connected");
+    const older = { ...stored, requestedScopes: undefined };
+
+    const outcome = await ports.refresh(older, secondsAfter(rig.clock.now(), 20));
+
+    expect(outcome).toMatchObject({ kind: "refreshed", connection: { id, problem: undefined } });
+    expect(rig.identity.refreshed.map(({ scopes }) => scopes)).toEqual([
+      ["openid", "profile", "email", "offline_access", "Mail.Send"],
+    ]);
+  });
+
   it("that comes back tells nothing of an approval of today's permissions", async () => {
     let isRefused = true;
     const { environment, id, clock } = await old({

@@ -1,4 +1,4 @@
-import { beforeEach, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { tenantApproval } from "../../../functions/token-fetch/tenant-approval.ts";
 import type { StoredConnection } from "../../../shared/domain/connection.ts";
 import { connectionId, personalAccountsTenant, type TenantId } from "../../../shared/domain/ids.ts";
@@ -27,7 +27,11 @@ beforeEach(() => {
   });
 });
 
-const connectionOf = (number: number, tenantId: TenantId = account.tenantId): StoredConnection => ({
+const connectionOf = (
+  number: number,
+  tenantId: TenantId = account.tenantId,
+  changes: Partial<StoredConnection> = {},
+): StoredConnection => ({
   id: connectionId(`conn_${number}`),
   owner: alice,
   account: { ...account, tenantId },
@@ -49,6 +53,7 @@ const connectionOf = (number: number, tenantId: TenantId = account.tenantId): St
   refreshNotBefore: undefined,
   pause: undefined,
   firstRefusedAt: undefined,
+  ...changes,
 });
 
 const verified = async () => {
@@ -115,6 +120,39 @@ it("is back when a connection that was refused for the want of it is renewed", a
     proof: { kind: "user_grant" },
   });
   expect(steps).toEqual(["lost", "verified"]);
+});
+
+describe("a connection that is renewed after a policy stopped it", () => {
+  const asked = async () => {
+    await consents.record(tenant, { kind: "blocked", certain: true }, clock.now());
+    await consents.record(tenant, { kind: "requested" }, clock.now());
+  };
+
+  it("tells nothing of an approval that nobody has lost", async () => {
+    await asked();
+
+    await approval.returned(connectionOf(1));
+
+    expect(await status()).toBe("requested");
+  });
+
+  it("tells that one is back which was switched off with it, also when somebody has asked since", async () => {
+    await approval.lost(connectionOf(1));
+    await approval.lost(connectionOf(2));
+    await asked();
+
+    await approval.returned(connectionOf(1));
+
+    expect(await status()).toBe("verified");
+  });
+});
+
+it("tells that the approval is back if it was refused for that, whether or not others had lost it", async () => {
+  await consents.record(tenant, { kind: "blocked", certain: true }, clock.now());
+
+  await approval.returned(connectionOf(1, account.tenantId, { status: "admin_approval_required" }));
+
+  expect(await status()).toBe("verified");
 });
 
 it("can be lost again after it came back, and is told again", async () => {

@@ -588,18 +588,7 @@ const isSpreading = (outcome) =>
 /** Since when this window has been sent to Microsoft again and again; kept while it is open. */
 const spreadingSince = "outlook-approval-since";
 
-/** Failures after which the request may nevertheless have been carried out, or somebody else's was. */
-const endIsUnknown = new Set([
-  "offline",
-  "timed_out",
-  "no_answer",
-  "server_failed",
-  "internal_error",
-  "too_many_requests",
-  "in_progress",
-  "already_completed",
-]);
-
+/** Failures that may well be over in a moment. */
 const passing = new Set([
   "offline",
   "timed_out",
@@ -608,6 +597,9 @@ const passing = new Set([
   "internal_error",
   "too_many_requests",
 ]);
+
+/** Failures after which the request may nevertheless have been carried out, or somebody else's was. */
+const endIsUnknown = new Set([...passing, "in_progress", "already_completed"]);
 
 /** @param {Problem} problem whether asking again in a moment may well work */
 const isPassing = ({ code }) => passing.has(code);

@@ -250,6 +250,7 @@ describe("while Microsoft applies an approval", () => {
   const authorizationUrl = "https://login.microsoftonline.example/authorize";
   const loginHint = async () => "ada@contoso.example";
   const replace = vi.fn();
+  beforeEach(() => replace.mockClear());
 
   /** @param {object} attempt */
   const comeBack = (attempt) => {
@@ -289,7 +290,7 @@ describe("while Microsoft applies an approval", () => {
       expected,
       expected,
     ]);
-    expect(replace).toHaveBeenLastCalledWith(authorizationUrl);
+    expect(replace.mock.calls).toEqual([[authorizationUrl]]);
     expect(heard).toEqual([{ type: "continued", from: attemptId, to: "att_2" }]);
   });
 

@@ -208,6 +208,15 @@ describe("a documented number", () => {
   });
 });
 
+it("a locked account says nothing of others, and is the only such refusal", () => {
+  const alone = cases.filter(
+    ({ number, error, suberror }) =>
+      classifyRefusal(refusal(error, suberror, [number])).accountAlone,
+  );
+
+  expect(alone.map(({ number }) => number)).toEqual([50053]);
+});
+
 describe("a number of the app's credential beside a refused grant", () => {
   // The grant was looked at, so the credential was taken: it is this connection's alone.
   it.for<readonly [numbers: readonly number[], certain: boolean]>([
