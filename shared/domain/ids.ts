@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 /** A customer organisation inside Appse AI. */
 export type WorkspaceId = string & { readonly brand: "WorkspaceId" };
@@ -35,8 +35,7 @@ export interface AccountKey {
   readonly objectId: ObjectId;
 }
 
-const digest = (...parts: readonly string[]) =>
-  createHash("sha256").update(JSON.stringify(parts)).digest();
+const digest = (...parts: readonly string[]) => hash("sha256", JSON.stringify(parts), "buffer");
 
 /**
  * The attempt is named by the hash of its `state`: what Microsoft sends back finds the attempt by its

@@ -12,7 +12,7 @@ export interface Bounds {
   /** For the whole exchange, from the first byte sent to the last byte read. */
   readonly milliseconds: number;
   readonly largestAnswerBytes: number;
-  /** Requests to any other origin are a bug or an attack. */
+  /** As `URL` writes it. Requests to any other origin are a bug or an attack. */
   readonly origin: string;
   /** Keeps the connection open for the next one; only for requests that are repeated. */
   readonly keepsAlive?: boolean;
@@ -66,10 +66,11 @@ export const boundedRequest = async (
   { method, url, headers, body }: BoundedRequest,
   { milliseconds, largestAnswerBytes, origin, keepsAlive = false }: Bounds,
 ): Promise<BoundedAnswer> => {
-  if (url.origin !== new URL(origin).origin) throw new Error("a request to an unlisted host");
+  if (url.origin !== origin) throw new Error("a request to an unlisted host");
   const agents = keepsAlive ? keeping : closing;
   const [request, agent] =
     url.protocol === "https:" ? [requestHttps, agents.https] : [requestHttp, agents.http];
+  let timer: NodeJS.Timeout | undefined;
   try {
     return await new Promise<BoundedAnswer>((resolve, reject) => {
       const sent = request(url, {
@@ -80,8 +81,9 @@ export const boundedRequest = async (
           host: url.host,
           ...(body !== undefined && { "content-length": Buffer.byteLength(body) }),
         },
-        signal: AbortSignal.timeout(milliseconds),
       });
+      // `AbortSignal.timeout` cannot be taken back: it would fire later for each answer that came in time.
+      timer = setTimeout(() => sent.destroy(new NoAnswer("the answer is late")), milliseconds);
       sent.on("error", reject);
       sent.on("response", (response) => {
         readBounded(response, largestAnswerBytes).then(
@@ -102,5 +104,7 @@ export const boundedRequest = async (
     if (error instanceof NoAnswer) throw error;
     // Network errors carry addresses and sometimes requests: only their kind is kept.
     throw new NoAnswer(error instanceof Error ? error.name : "unknown");
+  } finally {
+    clearTimeout(timer);
   }
 };

@@ -1,9 +1,9 @@
-import { Sha256 } from "@smithy/core/checksum";
 import { HttpRequest } from "@smithy/core/protocols";
 import { SignatureV4 } from "@smithy/signature-v4";
 import * as z from "zod/mini";
 import { fail, type Result, succeed } from "../../domain/result.ts";
 import { type BoundedAnswer, boundedRequest, NoAnswer } from "./bounded-request.ts";
+import { SigningHash } from "./signing-hash.ts";
 
 export interface AwsService {
   /** As signatures name it, and as its host is called. */
@@ -86,7 +86,7 @@ export const signedJsonCalls = (
     service,
     region,
     credentials: environmentCredentials(),
-    sha256: Sha256,
+    sha256: SigningHash,
   });
 
   const tryOnce = async (operation: string, body: string): Promise<Result<string, FailedCall>> => {

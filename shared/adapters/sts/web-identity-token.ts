@@ -1,9 +1,9 @@
-import { Sha256 } from "@smithy/core/checksum";
 import { HttpRequest } from "@smithy/core/protocols";
 import { SignatureV4 } from "@smithy/signature-v4";
 import { Secret } from "../../domain/secret.ts";
 import { type BoundedAnswer, boundedRequest, NoAnswer } from "../https/bounded-request.ts";
 import { environmentCredentials } from "../https/signed-json-request.ts";
+import { SigningHash } from "../https/signing-hash.ts";
 
 /** What Microsoft takes for the audience of a federated credential, the only one in its public cloud. */
 export const tokenExchangeAudience = "api://AzureADTokenExchange";
@@ -67,7 +67,7 @@ export const stsWebIdentityToken = (
     service: "sts",
     region,
     credentials: environmentCredentials(),
-    sha256: Sha256,
+    sha256: SigningHash,
   });
   const body = new URLSearchParams({
     Action: "GetWebIdentityToken",

@@ -20,6 +20,7 @@ import type { Connections } from "../../../shared/domain/connection.ts";
 import { requestedScopes } from "../../../shared/domain/permissions.ts";
 import { Secret } from "../../../shared/domain/secret.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
+import { hurriedLimits } from "../../fakes/hurried-limits.ts";
 import { neverSettles } from "../../fakes/intercepted.ts";
 import { memoryConnections } from "../../fakes/memory-connections.ts";
 import {
@@ -230,12 +231,9 @@ it("waits no longer for the refresh token than a call of Secrets Manager may tak
 it("waits no longer for Microsoft than a refresh may, although a code may have longer", async () => {
   const { renew } = await expired();
   microsoft.script(saySilence);
-  const limits: number[] = [];
-  const timeout = AbortSignal.timeout.bind(AbortSignal);
-  vi.spyOn(AbortSignal, "timeout").mockImplementation((milliseconds) => {
-    limits.push(milliseconds);
-    return timeout(milliseconds === stepLimits.tokenCall * 1000 ? 50 : milliseconds);
-  });
+  const limits = hurriedLimits((milliseconds) =>
+    milliseconds === stepLimits.tokenCall * 1000 ? 50 : milliseconds,
+  );
 
   expect(await renew()).toMatchObject({
     kind: "refused",

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import {
   type Bounds,
   boundedRequest,
@@ -169,4 +169,25 @@ it("depends on no connection of an earlier request, which may be dead after a fr
   await request();
 
   expect(new Set(ports).size).toBe(2);
+});
+
+it.for([
+  ["an answer", answerText(200, "")],
+  ["a connection that is closed without one", dropConnection],
+] as const)("leaves no time limit behind that would fire after %s", async ([, answer]) => {
+  const set = vi.spyOn(globalThis, "setTimeout");
+  const cleared = vi.spyOn(globalThis, "clearTimeout");
+  onTestFinished(() => {
+    set.mockRestore();
+    cleared.mockRestore();
+  });
+  server.script(answer);
+
+  await request("/", { milliseconds: 4_321 }).catch(() => {});
+
+  const limits = set.mock.calls.flatMap(([, milliseconds], call) =>
+    milliseconds === 4_321 ? [set.mock.results[call]?.value] : [],
+  );
+  expect(limits).toHaveLength(1);
+  expect(cleared.mock.calls.flat()).toContain(limits[0]);
 });

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest
 import { graphMailboxes } from "../../../../shared/adapters/microsoft/mailboxes.ts";
 import { fail, succeed } from "../../../../shared/domain/result.ts";
 import { Secret } from "../../../../shared/domain/secret.ts";
+import { hurriedLimits } from "../../../fakes/hurried-limits.ts";
 import {
   type Answer,
   answerJson,
@@ -83,8 +84,7 @@ describe("a mailbox that cannot be opened", () => {
   });
 
   it.for([saySilence, drip])("does not keep anybody waiting", async (answer) => {
-    const timeout = AbortSignal.timeout.bind(AbortSignal);
-    vi.spyOn(AbortSignal, "timeout").mockImplementation((limit) => timeout(limit / 50));
+    hurriedLimits();
     server.script(answer);
 
     expect(await probe()).toEqual(fail({ kind: "mailbox_unreachable" }));

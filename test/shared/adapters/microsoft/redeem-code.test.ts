@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { idTokenVerifier } from "../../../../shared/adapters/jose/id-token.ts";
 import { msalExchange } from "../../../../shared/adapters/microsoft/msal-exchange.ts";
 import {
@@ -13,6 +13,7 @@ import { requestedScopes } from "../../../../shared/domain/permissions.ts";
 import { fail, succeed } from "../../../../shared/domain/result.ts";
 import { Secret } from "../../../../shared/domain/secret.ts";
 import { clientSecrets } from "../../../fakes/app-credentials.ts";
+import { hurriedLimits } from "../../../fakes/hurried-limits.ts";
 import {
   annaClaims,
   annaObject,
@@ -242,13 +243,10 @@ describe("a code is sent once", () => {
   });
 
   it("after silence too", async () => {
-    const timeout = AbortSignal.timeout.bind(AbortSignal);
-    const shortened = vi
-      .spyOn(AbortSignal, "timeout")
-      .mockImplementation((milliseconds) => timeout(milliseconds / 50));
+    hurriedLimits();
     tokenEndpoint.script(saySilence);
 
-    const redeemed = await redeem().finally(() => shortened.mockRestore());
+    const redeemed = await redeem();
 
     expect(redeemed).toMatchObject({ ok: false, failure: { kind: "temporarily_unavailable" } });
     expect(tokenEndpoint.requests).toHaveLength(1);

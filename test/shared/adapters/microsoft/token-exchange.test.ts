@@ -4,6 +4,7 @@ import {
   type TokenAnswer,
   TokenExchange,
 } from "../../../../shared/adapters/microsoft/token-exchange.ts";
+import { hurriedLimits } from "../../../fakes/hurried-limits.ts";
 import {
   type Answer,
   answerJson,
@@ -132,12 +133,7 @@ describe("an answer that is none", () => {
     ["silence", saySilence],
     ["a body without end, byte by byte", drip],
   ] as const)("%s ends at the time limit, below the lease", async ([, answer]) => {
-    const timeout = AbortSignal.timeout.bind(AbortSignal);
-    const limits: number[] = [];
-    vi.spyOn(AbortSignal, "timeout").mockImplementation((milliseconds) => {
-      limits.push(milliseconds);
-      return timeout(milliseconds / 50);
-    });
+    const limits = hurriedLimits();
 
     expect(await outcomeOf(answer)).toEqual(unknown("no_answer"));
 

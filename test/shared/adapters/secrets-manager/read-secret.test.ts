@@ -14,6 +14,7 @@ import {
   SecretNotFound,
 } from "../../../../shared/adapters/secrets-manager/read-secret.ts";
 import { Secret } from "../../../../shared/domain/secret.ts";
+import { hurriedLimits } from "../../../fakes/hurried-limits.ts";
 import {
   type Answer,
   answerJson,
@@ -152,8 +153,8 @@ describe("from Secrets Manager", () => {
   });
 
   it("tries no more often, and waits no longer, than its caller can", async () => {
-    const timeout = vi.spyOn(AbortSignal, "timeout");
     const { arn } = await createSecret("one");
+    const limits = hurriedLimits();
     secretsManager.faults.loseAnswer("GetSecretValue", 9);
     const before = secretsManager.calls();
     const read = openSecretReader(
@@ -164,7 +165,7 @@ describe("from Secrets Manager", () => {
     await expect(read(arn)).rejects.toThrow("no answer");
 
     expect(callsSince(before)).toBe(2);
-    expect(timeout.mock.calls).toEqual([[1_000], [1_000]]);
+    expect(limits).toEqual([1_000, 1_000]);
   });
 
   it("names a version that is gone", async () => {
@@ -205,12 +206,7 @@ describe("on the wire", () => {
     ["a body without end, byte by byte", drip],
     ["a body that breaks off", breakOff],
   ])("does not wait for %s", async ([, answer]) => {
-    const timeout = AbortSignal.timeout.bind(AbortSignal);
-    const limits: number[] = [];
-    vi.spyOn(AbortSignal, "timeout").mockImplementation((milliseconds) => {
-      limits.push(milliseconds);
-      return timeout(milliseconds / 50);
-    });
+    const limits = hurriedLimits();
     scripted.script(answer, found);
 
     expect((await readerOf(scripted.origin.origin)("arn:x")).value).toEqual(new Secret("one"));
