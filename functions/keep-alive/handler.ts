@@ -6,12 +6,12 @@ import {
   type KeepAlivePorts,
   type KeepAliveRun,
   keepAlive,
-  type TokenServiceAnswer,
+  type TokenServiceOutcome,
 } from "./keep-alive.ts";
 
 export interface KeepAliveHandlerPorts extends Omit<KeepAlivePorts, "refresh" | "report"> {
   /** @param runId stands in the log lines of the token service */
-  readonly refresh: (connection: QueuedConnection, runId: string) => Promise<TokenServiceAnswer>;
+  readonly refresh: (connection: QueuedConnection, runId: string) => Promise<TokenServiceOutcome>;
 }
 
 /** `0_7`, `7_14`, … and `80_up`, as metrics name them. */

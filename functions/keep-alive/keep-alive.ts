@@ -13,15 +13,22 @@ export type KeptAlive =
   | "ended"
   /** Its organisation must act, or Microsoft refused it alone: it is tried again another day. */
   | "refused"
-  /** Microsoft cannot serve its tenant now. */
+  /** Microsoft asks its tenant to wait. */
   | "tenant_rests"
-  /** Nobody can be refreshed now: the fault is ours. */
-  | "broken";
+  /** Microsoft cannot serve it now: it alone, or all of its tenant. */
+  | "unavailable"
+  /** The fault is ours: with this one, or with all. */
+  | "faulty";
 
 /** What the token service says. */
 export type TokenServiceAnswer =
   | { readonly ok: true; readonly degraded: boolean }
   | { readonly ok: false; readonly error: { readonly code: string; readonly actor: string } };
+
+export type TokenServiceOutcome =
+  | TokenServiceAnswer
+  /** It was not asked: workers and others take all that Lambda has. */
+  | "no_room";
 
 export const keptAliveOf = (answer: TokenServiceAnswer): KeptAlive => {
   // Still good, and not renewed.
@@ -37,15 +44,15 @@ export const keptAliveOf = (answer: TokenServiceAnswer): KeptAlive => {
     case "throttled":
       return "tenant_rests";
     case "temporarily_unavailable":
-      return actor === "nobody" ? "tenant_rests" : "broken";
+      return actor === "nobody" ? "unavailable" : "faulty";
     default:
-      return "broken";
+      return "faulty";
   }
 };
 
 export interface KeepAlivePorts {
   readonly queue: KeepAliveQueue;
-  readonly refresh: (connection: QueuedConnection) => Promise<TokenServiceAnswer>;
+  readonly refresh: (connection: QueuedConnection) => Promise<TokenServiceOutcome>;
   /** Told of an error that keeps one connection from being refreshed now. */
   readonly report: (error: unknown) => void;
   readonly now: () => Date;
@@ -57,6 +64,7 @@ export const ageBuckets = [7, 14, 30, 60, 80] as const;
 export interface KeepAliveRun {
   readonly kept: number;
   readonly ended: number;
+  /** Those that meet a fault of ours are among them. */
   readonly refused: number;
   /** Due, and left for the next run. */
   readonly left: number;
@@ -67,8 +75,17 @@ export interface KeepAliveRun {
 
 /** So many at once: far below what Secrets Manager stores in a second, and below what workers need. */
 export const refreshesAtOnce = 8;
-/** Faults of ours in a row after which a run gives up. */
-const brokenAtMost = 3;
+/** Requests in a row that did not get through, after which a run gives up. */
+const unansweredAtMost = 3;
+/**
+ * A run gives up as well after so many faults of ours, if they are more than half of the last answers. The answer does
+ * not tell whose a fault is, and mailboxes that have one of their own, be it all of a lost vault key, are not to keep
+ * others waiting.
+ */
+const faultsBeforeGivingUp = 100;
+const answersLookedAt = 20;
+/** So many connections of one tenant that Microsoft cannot serve are more than a locked account: all of it rests. */
+const tenantIsUnavailableFrom = 3;
 /** Leaves time for the ages, and for the refreshes under way. */
 const runMilliseconds = 4 * 60 * 1000;
 const dayMilliseconds = 24 * 3600 * 1000;
@@ -97,32 +114,61 @@ export const keepAlive = async (ports: KeepAlivePorts): Promise<KeepAliveRun> =>
   const startedAt = now();
   const counts = { kept: 0, ended: 0, refused: 0, left: 0 };
   const resting = new Set<TenantId>();
-  let broken = 0;
+  const unavailable = new Map<TenantId, number>();
+  let unanswered = 0;
+  let faults = 0;
+  /** Of each, whether the fault was ours. */
+  const lastAnswers: boolean[] = [];
 
   const isOver = () =>
-    broken >= brokenAtMost || now().getTime() - startedAt.getTime() > runMilliseconds;
+    unanswered >= unansweredAtMost ||
+    (faults >= faultsBeforeGivingUp &&
+      lastAnswers.filter((isOurs) => isOurs).length > answersLookedAt / 2) ||
+    now().getTime() - startedAt.getTime() > runMilliseconds;
+
+  const rest = ({ tenantId }: QueuedConnection, outcome: "tenant_rests" | "unavailable") => {
+    // Private mailboxes share nothing but the name of their tenant.
+    if (tenantId === personalAccountsTenant) return;
+    if (outcome === "unavailable") {
+      const count = (unavailable.get(tenantId) ?? 0) + 1;
+      unavailable.set(tenantId, count);
+      if (count < tenantIsUnavailableFrom) return;
+    }
+    resting.add(tenantId);
+  };
+
+  /** @returns `undefined` if the token service did not get to answer */
+  const ask = async (connection: QueuedConnection): Promise<KeptAlive | undefined> => {
+    try {
+      const answer = await refresh(connection);
+      return answer === "no_room" ? undefined : keptAliveOf(answer);
+    } catch (error) {
+      report(error);
+      return undefined;
+    }
+  };
 
   const one = async (connection: QueuedConnection): Promise<void> => {
     if (isOver() || resting.has(connection.tenantId)) {
       counts.left += 1;
       return;
     }
-    let outcome: KeptAlive;
-    try {
-      outcome = keptAliveOf(await refresh(connection));
-    } catch (error) {
-      report(error);
-      outcome = "broken";
-    }
-    if (outcome === "broken" || outcome === "tenant_rests") {
+    const outcome = await ask(connection);
+    if (!outcome) {
       counts.left += 1;
-      if (outcome === "broken") broken += 1;
-      // Private mailboxes share nothing but the name of their tenant.
-      else if (connection.tenantId !== personalAccountsTenant) resting.add(connection.tenantId);
+      unanswered += 1;
       return;
     }
-    broken = 0;
-    counts[outcome] += 1;
+    unanswered = 0;
+    if (outcome === "faulty") faults += 1;
+    lastAnswers.push(outcome === "faulty");
+    if (lastAnswers.length > answersLookedAt) lastAnswers.shift();
+    if (outcome === "tenant_rests" || outcome === "unavailable") {
+      counts.left += 1;
+      rest(connection, outcome);
+      return;
+    }
+    counts[outcome === "faulty" ? "refused" : outcome] += 1;
   };
 
   // Read by all of them, one connection each at a time.

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
+import { InvokeCommand, LambdaClient, type LambdaServiceException } from "@aws-sdk/client-lambda";
 import * as z from "zod/mini";
 
 // This file is made to be copied: it needs the two packages above, and nothing else of this repository.
@@ -34,7 +34,10 @@ export interface TokenRequest {
   readonly connectionId: string;
   /** The workspace whose workflow is running. A connection of any other workspace is not found. */
   readonly workspaceId: string;
-  /** How long the step will need the token. Without it, five minutes. */
+  /**
+   * How long the step will need the token, at most 3,000 (fifty minutes): a longer step asks again on its way. Without it,
+   * five minutes.
+   */
   readonly minTtlSeconds?: number;
   /** Which run asks, for the audit line. */
   readonly run: { readonly workflowId: string; readonly runId: string };
@@ -120,6 +123,47 @@ const answerOfFunction = z.discriminatedUnion("ok", [
   }),
 ]);
 
+/** Lambda turned the request away by itself, so the function has not run: the names are those of its errors. */
+const turnedAway: ReadonlyMap<
+  string,
+  { readonly code: TokenFailureCode; readonly message: string }
+> = new Map([
+  [
+    "TooManyRequestsException",
+    {
+      code: "throttled",
+      message: "There are too many requests just now. It is tried again shortly.",
+    },
+  ],
+  [
+    "ServiceException",
+    {
+      code: "temporarily_unavailable",
+      message: "The token service could not be reached just now. It is tried again shortly.",
+    },
+  ],
+]);
+
+/** Lambda has room again soon, and names no time. */
+const turnedAwaySeconds = 2;
+
+const answerForLambda = (error: unknown): TokenAnswer | undefined => {
+  if (!(error instanceof Error)) return undefined;
+  const reason = turnedAway.get(error.name);
+  if (!reason) return undefined;
+  const { $metadata }: Partial<LambdaServiceException> = error;
+  return {
+    ok: false,
+    error: {
+      ...reason,
+      actor: "nobody",
+      retryable: true,
+      retryAfterSeconds: turnedAwaySeconds,
+      traceId: $metadata?.requestId ?? "none",
+    },
+  };
+};
+
 /** The parser's own message quotes what it cannot read, which may be the beginning of a token. */
 const parseJson = (text: string): unknown => {
   try {
@@ -136,8 +180,8 @@ export interface TokenFunction {
 
 export interface Patience {
   /**
-   * How long to wait in all, in seconds, for what passes by itself; a minute unless told. With 0 the first answer is
-   * returned, for a worker that has a queue to wait in.
+   * How many seconds after the call what passes by itself may be asked for the last time; a minute unless told. That
+   * last answer takes as long as it takes. With 0 the first answer is returned, for a worker that has a queue to wait in.
    */
   readonly patienceSeconds?: number;
   /** Ends the waiting, and a request that is under way. */
@@ -150,8 +194,8 @@ const defaultPatienceSeconds = 60;
  * Gets an access token for one mailbox. Ask anew for every step, and keep nothing: the function answers
  * from memory when it can, and a kept token would outlive a disconnect.
  *
- * What may pass by itself is asked for again when the service says so, while that is within `patienceSeconds`; then it
- * is returned like any other failure.
+ * What may pass by itself, be it that Lambda has no room, is asked for again when the service says so, while that is
+ * within `patienceSeconds`; then it is returned like any other failure.
  *
  * @throws if the function cannot be reached, or breaks, or `signal` ends it. The step may be tried again: asking twice
  *   for a token changes nothing.
@@ -161,19 +205,34 @@ export const fetchToken = async (
   tokens: TokenFunction,
   { patienceSeconds = defaultPatienceSeconds, signal }: Patience = {},
 ): Promise<TokenAnswer> => {
-  let patienceLeft = patienceSeconds;
+  // Asking takes time, too. A clock that is set meanwhile changes nothing.
+  const lastAskBy = performance.now() + patienceSeconds * 1000;
   for (;;) {
     const answer = await ask(request, tokens, signal);
     if (answer.ok || !answer.error.retryable) return answer;
     // Not all at once: workers that were told the same would come back together. Never earlier than told.
-    const seconds = Math.max(1, answer.error.retryAfterSeconds) * (1 + Math.random() / 5);
-    if (seconds > patienceLeft) return answer;
-    patienceLeft -= seconds;
-    await wait(seconds * 1000, undefined, signal && { signal });
+    const milliseconds =
+      Math.max(1, answer.error.retryAfterSeconds) * (1 + Math.random() / 5) * 1000;
+    if (performance.now() + milliseconds > lastAskBy) return answer;
+    await wait(milliseconds, undefined, signal && { signal });
   }
 };
 
 const ask = async (
+  request: TokenRequest,
+  tokens: TokenFunction,
+  signal: AbortSignal | undefined,
+): Promise<TokenAnswer> => {
+  try {
+    return await invoke(request, tokens, signal);
+  } catch (error) {
+    const answer = answerForLambda(error);
+    if (!answer) throw error;
+    return answer;
+  }
+};
+
+const invoke = async (
   request: TokenRequest,
   { lambda, functionName }: TokenFunction,
   signal: AbortSignal | undefined,
@@ -191,6 +250,8 @@ const ask = async (
 /** A client for {@link fetchToken}. Deployed, region and credentials come from the worker's role. */
 export const tokenClient = (options: ConstructorParameters<typeof LambdaClient>[0] = {}) =>
   new LambdaClient({
+    // One more, for a kept connection that was closed meanwhile. Three would make one ask that runs out of time 90 s long.
+    maxAttempts: 2,
     ...options,
     // Longer than token-fetch may run. `requestTimeout` alone only warns; the second setting ends the call.
     requestHandler: {

@@ -1,4 +1,4 @@
-import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
+import { InvokeCommand, type InvokeCommandOutput, LambdaClient } from "@aws-sdk/client-lambda";
 import * as z from "zod/mini";
 import type { QueuedConnection } from "../../domain/keep-alive.ts";
 
@@ -10,7 +10,10 @@ const answer = z.discriminatedUnion("ok", [
     error: z.object({ code: z.string(), actor: z.string() }),
   }),
 ]);
-export type TokenFetchOutcome = z.output<typeof answer>;
+export type TokenFetchOutcome =
+  | z.output<typeof answer>
+  /** Lambda runs as many functions as it may, so nothing was asked. */
+  | "no_room";
 
 /** One client per execution environment. Whoever is not answered is asked again in the next run, not now. */
 export const openLambda = (): LambdaClient =>
@@ -24,27 +27,38 @@ export const openLambda = (): LambdaClient =>
     },
   });
 
+/** By its name, for each copy of the SDK has a class of its own. */
+const isNoRoom = (error: unknown) =>
+  error instanceof Error && error.name === "TooManyRequestsException";
+
 /**
  * Has the token service refresh a connection, as a worker would.
  *
  * @throws if it cannot be invoked, or breaks
  */
 export const invokeTokenFetch =
-  (client: LambdaClient, functionName: string) =>
+  (client: Pick<LambdaClient, "send">, functionName: string) =>
   async (
     { id, workspaceId }: Pick<QueuedConnection, "id" | "workspaceId">,
     runId: string,
   ): Promise<TokenFetchOutcome> => {
-    const { FunctionError, Payload } = await client.send(
-      new InvokeCommand({
-        FunctionName: functionName,
-        Payload: JSON.stringify({
-          connectionId: id,
-          workspaceId,
-          run: { workflowId: "keep-alive", runId },
+    let output: InvokeCommandOutput;
+    try {
+      output = await client.send(
+        new InvokeCommand({
+          FunctionName: functionName,
+          Payload: JSON.stringify({
+            connectionId: id,
+            workspaceId,
+            run: { workflowId: "keep-alive", runId },
+          }),
         }),
-      }),
-    );
+      );
+    } catch (error) {
+      if (isNoRoom(error)) return "no_room";
+      throw error;
+    }
+    const { FunctionError, Payload } = output;
     if (FunctionError !== undefined || !Payload) throw new Error("token-fetch broke");
     return answer.parse(JSON.parse(new TextDecoder().decode(Payload)));
   };

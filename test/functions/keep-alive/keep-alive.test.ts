@@ -7,6 +7,7 @@ import {
   keepAlive,
   keptAliveOf,
   type TokenServiceAnswer,
+  type TokenServiceOutcome,
 } from "../../../functions/keep-alive/keep-alive.ts";
 import {
   connectionId,
@@ -48,7 +49,7 @@ const refusal = (code: string, actor: string): TokenServiceAnswer => ({
 
 const scene = (
   connections: readonly QueuedConnection[],
-  answer: (connection: QueuedConnection) => TokenServiceAnswer | Promise<TokenServiceAnswer>,
+  answer: (connection: QueuedConnection) => TokenServiceOutcome | Promise<TokenServiceOutcome>,
 ) => {
   const clock = fakeClock();
   const asked: QueuedConnection[] = [];
@@ -84,10 +85,10 @@ describe("what the token service answers", () => {
     [refusal("admin_consent_required", "tenant_admin"), "refused"],
     [refusal("tenant_blocked", "tenant_admin"), "refused"],
     [refusal("throttled", "nobody"), "tenant_rests"],
-    [refusal("temporarily_unavailable", "nobody"), "tenant_rests"],
-    [refusal("temporarily_unavailable", "operator"), "broken"],
-    [refusal("misconfigured", "operator"), "broken"],
-    [refusal("something_new", "operator"), "broken"],
+    [refusal("temporarily_unavailable", "nobody"), "unavailable"],
+    [refusal("temporarily_unavailable", "operator"), "faulty"],
+    [refusal("misconfigured", "operator"), "faulty"],
+    [refusal("something_new", "operator"), "faulty"],
   ] as const)("%j means %s", ([answer, meaning]) => {
     expect(keptAliveOf(answer)).toBe(meaning);
   });
@@ -135,36 +136,104 @@ describe("a run", () => {
     expect(await run()).toMatchObject({ kept: 29, left: 1 });
   });
 
-  it.for([
-    ["answers that it is", () => refusal("misconfigured", "operator")],
-    [
-      "cannot be invoked",
+  it("leaves a tenant only when Microsoft cannot serve three of it: one account may be locked", async () => {
+    const troubled = Array.from({ length: 100 }, () => queued());
+    const others = Array.from({ length: 100 }, () => queued({ tenantId: elsewhere }));
+    const locked = others.slice(0, 2);
+    const { run, asked } = scene([...troubled, ...others], (connection) =>
+      connection.tenantId === elsewhere && !locked.includes(connection)
+        ? kept
+        : refusal("temporarily_unavailable", "nobody"),
+    );
+
+    expect(await run()).toMatchObject({ kept: 98, left: 102 });
+    const askedOfTroubled = asked.filter(({ tenantId: of }) => of !== elsewhere).length;
+    expect(askedOfTroubled).toBeGreaterThanOrEqual(3);
+    expect(askedOfTroubled).toBeLessThanOrEqual(10);
+  });
+
+  it("never takes private mailboxes that cannot be served for a tenant", async () => {
+    const personal = Array.from({ length: 30 }, () =>
+      queued({ tenantId: personalAccountsTenant as TenantId }),
+    );
+    const { run } = scene(personal, (connection) =>
+      personal.indexOf(connection) < 5 ? refusal("temporarily_unavailable", "nobody") : kept,
+    );
+
+    expect(await run()).toMatchObject({ kept: 25, left: 5 });
+  });
+
+  it("gives up when the token service cannot be invoked, and leaves all for the next", async () => {
+    const { run, asked } = scene(
+      Array.from({ length: 100 }, () => queued()),
       () => {
         throw new Error("no route to the function");
       },
+    );
+
+    expect(await run()).toMatchObject({ kept: 0, left: 100 });
+    expect(asked.length).toBeLessThan(20);
+  });
+
+  it("gives up when Lambda has no room, and tells nobody: workers come first", async () => {
+    const { run, asked, reported } = scene(
+      Array.from({ length: 100 }, () => queued()),
+      () => "no_room",
+    );
+
+    expect(await run()).toMatchObject({ kept: 0, refused: 0, left: 100 });
+    expect(asked.length).toBeLessThan(20);
+    expect(reported).toEqual([]);
+  });
+
+  it("gives up after a hundred faults of ours that go on, and leaves the rest for the next", async () => {
+    const { run, asked } = scene(
+      Array.from({ length: 300 }, () => queued()),
+      () => refusal("misconfigured", "operator"),
+    );
+
+    const { kept: none, refused, left } = await run();
+
+    expect(none).toBe(0);
+    expect(refused).toBe(asked.length);
+    expect(asked.length).toBeGreaterThanOrEqual(100);
+    expect(asked.length).toBeLessThan(120);
+    expect(left).toBe(300 - asked.length);
+  });
+
+  it("goes on past faults of ours that are a few connections' own", async () => {
+    // As they are asked: one of three, and the first ninety.
+    let asked = 0;
+    const { run, reported } = scene(
+      Array.from({ length: 300 }, () => queued()),
+      () => {
+        asked += 1;
+        const isFaulty = asked % 3 === 0 || asked <= 90;
+        return isFaulty ? refusal("temporarily_unavailable", "operator") : kept;
+      },
+    );
+
+    expect(await run()).toMatchObject({ kept: 140, refused: 160, left: 0 });
+    expect(reported).toEqual([]);
+  });
+
+  it.for([
+    [
+      "breaks",
+      1,
+      (): TokenServiceOutcome => {
+        throw new Error("reset");
+      },
     ],
-  ] as const)(
-    "gives up when the token service %s, and leaves all for the next",
-    async ([, answer]) => {
-      const { run, asked } = scene(
-        Array.from({ length: 100 }, () => queued()),
-        answer,
-      );
-
-      expect(await run()).toMatchObject({ kept: 0, left: 100 });
-      expect(asked.length).toBeLessThan(20);
-    },
-  );
-
-  it("goes on past single faults", async () => {
+    ["has no room", 0, (): TokenServiceOutcome => "no_room"],
+  ] as const)("goes on when the token service %s for single ones", async ([, reports, fault]) => {
     const connections = Array.from({ length: 50 }, () => queued());
-    const { run, reported } = scene(connections, ({ id }) => {
-      if (id === connections[7]?.id) throw new Error("reset");
-      return kept;
-    });
+    const { run, reported } = scene(connections, ({ id }) =>
+      id === connections[7]?.id ? fault() : kept,
+    );
 
     expect(await run()).toMatchObject({ kept: 49, left: 1 });
-    expect(reported).toHaveLength(1);
+    expect(reported).toHaveLength(reports);
   });
 
   it("asks for a few at once, however many are due", async () => {

@@ -5,20 +5,24 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import timers from "node:timers/promises";
 import { inspect, promisify } from "node:util";
+import { ServiceException, TooManyRequestsException } from "@aws-sdk/client-lambda";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { fetchToken, type TokenFunction } from "../../../shared/worker/fetch-token.ts";
+import { fetchToken, type TokenFunction, tokenClient } from "../../../shared/worker/fetch-token.ts";
 
 /** How long was waited, in milliseconds; the test waits for nothing. */
 const waits: number[] = [];
 beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["performance"] });
   vi.spyOn(timers, "setTimeout").mockImplementation(async (milliseconds = 0, value, options) => {
     options?.signal?.throwIfAborted();
     waits.push(milliseconds);
+    vi.advanceTimersByTime(milliseconds);
     return value as never;
   });
   syncBuiltinESMExports();
 });
 afterEach(() => {
+  vi.useRealTimers();
   vi.restoreAllMocks();
   syncBuiltinESMExports();
 });
@@ -92,6 +96,7 @@ it.for([
 });
 
 describe("what passes by itself", () => {
+  const $metadata = { requestId: "request-1" };
   const refusal = (changes: Record<string, unknown> = {}) =>
     JSON.stringify({
       ok: false,
@@ -106,7 +111,7 @@ describe("what passes by itself", () => {
       },
     });
 
-  const answeringInTurn = (...payloads: readonly string[]) => {
+  const answeringInTurn = (...payloads: readonly (string | Error)[]) => {
     let asked = 0;
     const tokens: TokenFunction = {
       functionName: "token-fetch",
@@ -114,6 +119,7 @@ describe("what passes by itself", () => {
         send: async () => {
           const payload = payloads[asked] ?? payloads.at(-1) ?? "";
           asked += 1;
+          if (payload instanceof Error) throw payload;
           return { Payload: new TextEncoder().encode(payload) };
         },
       },
@@ -147,6 +153,55 @@ describe("what passes by itself", () => {
     expect(answer).toMatchObject({ ok: false, error: { code: "throttled", retryAfterSeconds: 5 } });
     expect(asked()).toBeLessThanOrEqual(5);
     expect(waits.reduce((sum, milliseconds) => sum + milliseconds, 0)).toBeLessThanOrEqual(20_000);
+  });
+
+  it("is asked for no later than there is patience, however long the answers take", async () => {
+    const begun = performance.now();
+    const begins: number[] = [];
+    const slow: TokenFunction = {
+      functionName: "token-fetch",
+      lambda: {
+        send: async () => {
+          begins.push(performance.now() - begun);
+          vi.advanceTimersByTime(1_500);
+          return { Payload: new TextEncoder().encode(refusal({ retryAfterSeconds: 1 })) };
+        },
+      },
+    };
+
+    await fetchToken(request, slow, { patienceSeconds: 4 });
+
+    expect(begins).toHaveLength(2);
+    expect(Math.max(...begins)).toBeLessThanOrEqual(4_000);
+  });
+
+  it.for([
+    ["throttled", new TooManyRequestsException({ message: "Rate exceeded", $metadata })],
+    ["temporarily_unavailable", new ServiceException({ message: "Internal error", $metadata })],
+  ] as const)("may be Lambda's: %s", async ([code, error]) => {
+    const { tokens, asked } = answeringInTurn(error, error, JSON.stringify(token));
+
+    expect(await fetchToken(request, tokens, { patienceSeconds: 0 })).toEqual({
+      ok: false,
+      error: {
+        code,
+        actor: "nobody",
+        retryable: true,
+        retryAfterSeconds: 2,
+        message: expect.stringMatching(/tried again shortly/),
+        traceId: "request-1",
+      },
+    });
+    expect(await fetchToken(request, tokens)).toMatchObject({ ok: true });
+    expect(asked()).toBe(3);
+  });
+
+  it("is not that Lambda forbids the call, which is thrown", async () => {
+    const forbidden = Object.assign(new Error("not authorized"), { name: "AccessDeniedException" });
+    const { tokens, asked } = answeringInTurn(forbidden);
+
+    await expect(fetchToken(request, tokens)).rejects.toBe(forbidden);
+    expect(asked()).toBe(1);
   });
 
   it("is returned at once to who has no patience, and when it takes longer than there is", async () => {
@@ -201,4 +256,10 @@ describe("what passes by itself", () => {
     await expect(fetchToken(request, tokens, { signal: run })).rejects.toThrow();
     expect(asked()).toBe(1);
   });
+});
+
+it("repeats a request once, so that time-outs do not add up", async () => {
+  const { maxAttempts } = tokenClient({ region: "eu-central-1" }).config;
+
+  expect(await maxAttempts()).toBe(2);
 });
