@@ -48,6 +48,8 @@ export interface LogFields {
   /** From the first request to the verified approval. */
   readonly sinceRequestedSeconds?: number;
   readonly people?: number;
+  /** How many people one run of resume-waiting has told; an alarm misses it. */
+  readonly peopleTold?: number;
   /** What a run of the keep-alive did, by connections; metrics count it. */
   readonly keptAlive?: {
     readonly kept: number;

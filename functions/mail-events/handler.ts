@@ -79,7 +79,8 @@ export const mailEventsHandler =
     logger.powertools.addContext(context);
     const mailEvent = mailEventOf(event);
     if (!mailEvent) {
-      logger.warn("mail event not understood", { failure: "invalid_request" });
+      // To be invoked again would not help; an alarm counts it.
+      logger.error("mail event not understood", { failure: "mail_event_unreadable" });
       return;
     }
     try {

@@ -14,13 +14,17 @@ export const resumeWaitingHandler =
         error: errorFields(error),
       });
     };
+    let peopleTold = 0;
     try {
       await resumeWaiting({
         ...ports,
-        onResumed: (organisation, people) =>
-          logger.info("step of an approval", { step: "resumed", organisation, people }),
+        onResumed: (organisation, people) => {
+          peopleTold += people;
+          logger.info("step of an approval", { step: "resumed", organisation, people });
+        },
         report,
       });
+      logger.info("run of the notices done", { peopleTold });
     } catch (error) {
       // The next run, a minute later, finds everything as it is.
       report(error);

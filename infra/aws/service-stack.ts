@@ -14,7 +14,6 @@ import {
   Aws,
   CfnOutput,
   Duration,
-  RemovalPolicy,
   Stack,
   type StackProps,
   Validations,
@@ -42,6 +41,7 @@ import { AppCredential } from "./constructs/app-credential.ts";
 import { ApprovalMetrics } from "./constructs/approval-metrics.ts";
 import { MailService } from "./constructs/mail-service.ts";
 import { PublicApi } from "./constructs/public-api.ts";
+import { operationsRemovalPolicy } from "./constructs/removal-policy.ts";
 import { RequestFunction, type RequestFunctionProps } from "./constructs/request-function.ts";
 import { byKeepAlive, byNotice, byOwner, type DataStack } from "./data-stack.ts";
 import type { Stage } from "./stages.ts";
@@ -565,6 +565,7 @@ export class ServiceStack extends Stack {
     for (const each of endpoints) alarms.watch(each.node.id, each, { atLeast: 3 });
     alarms.watch(tokenFetch.node.id, tokenFetch, { atLeast: 1 });
     for (const each of workers) alarms.watch(each.node.id, each, { atLeast: 1 });
+    alarms.watchApi(api);
     // Every function answers what it did not expect, so for Lambda it is no error: only its log line tells.
     alarms.watchFailure(
       "internal_error",
@@ -592,6 +593,7 @@ export class ServiceStack extends Stack {
       { of: [complete, adminConsentCallback, tokenFetch], atLeast: 1 },
     );
     alarms.watchKeepAlive(keepAlive);
+    alarms.watchNotices(resumeWaiting);
     alarms.watchSweep(sweepVault);
     alarms.watchFailure(
       "rotation_refused",
@@ -618,6 +620,21 @@ export class ServiceStack extends Stack {
       "mail_refused",
       "Amazon SES refuses our mail: the sender is not verified, sending is paused, or a quota is used up.",
       { of: [approvalRequest, resumeWaiting], atLeast: 1 },
+    );
+    alarms.watchFailure(
+      "redirect_refused",
+      "Sign-ins come back with refusals of what we ask: the app registration is wrong, or somebody writes such addresses.",
+      { of: [complete, adminConsentCallback], atLeast: 5 },
+    );
+    alarms.watchFailure(
+      "mail_limit_of_all",
+      "No administrator is mailed any more today: very many people ask, or somebody lets the service send.",
+      { of: [approvalRequest], atLeast: 1 },
+    );
+    alarms.watchFailure(
+      "mail_event_unreadable",
+      "A bounce or a complaint was not understood, so nobody learns of it: Amazon SES tells of it in another form.",
+      { of: [mailEvents], atLeast: 1 },
     );
     alarms.watchFailure(
       "session_mismatch",
@@ -677,7 +694,7 @@ export class ServiceStack extends Stack {
     const key = new Key(this, "OperationsKey", {
       description: "Outlook Connect: logs and alarms",
       enableKeyRotation: true,
-      removalPolicy: stage.removalProtection ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: operationsRemovalPolicy(stage),
     });
     key.addToResourcePolicy(
       new PolicyStatement({

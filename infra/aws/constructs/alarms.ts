@@ -15,6 +15,7 @@ import { Subscription, SubscriptionProtocol, Topic } from "aws-cdk-lib/aws-sns";
 import { Aws, Duration, Validations } from "aws-cdk-lib/core";
 import { Construct } from "constructs";
 import type { Stage } from "../stages.ts";
+import type { PublicApi } from "./public-api.ts";
 import type { RequestFunction } from "./request-function.ts";
 
 /** As the keep-alive names them: from so many days up to so many. */
@@ -77,6 +78,35 @@ export class Alarms extends Construct {
       lambda.metricThrottles({ period: fiveMinutes }),
       1,
     );
+  }
+
+  /** What API Gateway answers by itself, of which no function has a log line. */
+  watchApi({ api, accessLog, node }: PublicApi): void {
+    this.#alarm(
+      "api-server-errors",
+      "The API answers 5xx: a function broke, took too long or may not be invoked, or what it needs is unwell. The access log names the route and, in integrationError, the cause.",
+      api.metricServerError({ statistic: "Sum", period: fiveMinutes }),
+      5,
+    );
+    const refused = new MetricFilter(this, `api_unauthorized-${node.id}`, {
+      logGroup: accessLog,
+      // The access log writes every value as text.
+      filterPattern: FilterPattern.stringValue("$.status", "=", "401"),
+      metricNamespace: `OutlookConnect/${this.#stage.name}`,
+      metricName: "api_unauthorized",
+      metricValue: "1",
+    });
+    this.#define("api-unauthorized", {
+      alarmDescription:
+        "Many sign-ins of the product are refused: its identity provider or its keys have changed, the stage names another issuer or audience, or somebody tries tokens. The access log says why in authorizerError.",
+      metric: refused.metric({ statistic: "Sum", period: fiveMinutes }),
+      threshold: 50,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      // One burst, of pages whose sign-in has run out, is not told.
+      evaluationPeriods: 2,
+      datapointsToAlarm: 2,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
   }
 
   /** An expected failure that is the operator's to act on, counted by the `failure` of log lines. */
@@ -187,6 +217,27 @@ export class Alarms extends Construct {
       comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
       evaluationPeriods: 4,
       datapointsToAlarm: 4,
+      treatMissingData: TreatMissingData.BREACHING,
+    });
+  }
+
+  /** Those who wait for an approval are looked for each minute; that nobody looks is told after half an hour. */
+  watchNotices({ logs, node }: RequestFunction): void {
+    const told = new MetricFilter(this, `notices_people_told-${node.id}`, {
+      logGroup: logs,
+      filterPattern: FilterPattern.exists("$.peopleTold"),
+      metricNamespace: `OutlookConnect/${this.#stage.name}`,
+      metricName: "notices_people_told",
+      metricValue: "$.peopleTold",
+    });
+    this.#define("notices-missing", {
+      alarmDescription:
+        "Those who wait for an approval were not looked for in half an hour, so nobody is told of one: the function breaks, or is not invoked.",
+      metric: told.metric({ statistic: "SampleCount", period: Duration.minutes(10) }),
+      threshold: 1,
+      comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
+      evaluationPeriods: 3,
+      datapointsToAlarm: 3,
       treatMissingData: TreatMissingData.BREACHING,
     });
   }

@@ -20,9 +20,10 @@ import { Certificate } from "aws-cdk-lib/aws-certificatemanager";
 import { ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
-import { Duration, RemovalPolicy, Validations } from "aws-cdk-lib/core";
+import { Duration, Validations } from "aws-cdk-lib/core";
 import { Construct } from "constructs";
 import type { Stage } from "../stages.ts";
+import { operationsRemovalPolicy } from "./removal-policy.ts";
 import type { RequestFunction } from "./request-function.ts";
 
 /** Longer than the function's own, so that it is the function that says what went wrong. */
@@ -71,6 +72,9 @@ const accessLogFormat = {
   integrationStatus: "$context.integrationStatus",
   integrationError: "$context.integrationErrorMessage",
   gatewayError: "$context.error.responseType",
+  gatewayMessage: "$context.error.message",
+  /** Why a token of the product was refused. */
+  authorizerError: "$context.authorizer.error",
 };
 
 export interface PublicApiProps {
@@ -82,6 +86,7 @@ export interface PublicApiProps {
 /** The HTTP API: the product's sign-in on every route that is not said to be public. */
 export class PublicApi extends Construct {
   readonly api: HttpApi;
+  readonly accessLog: LogGroup;
   /** Where people reach it, without a slash at the end. */
   readonly url: string;
   /** What the custom domain's DNS record must point at. */
@@ -121,12 +126,12 @@ export class PublicApi extends Construct {
       jwtAudience: [product.audience],
       identitySource: ["$request.header.Authorization"],
     });
-    const accessLog = new LogGroup(this, "AccessLog", {
+    this.accessLog = new LogGroup(this, "AccessLog", {
       // CloudWatch's own prefix for logs that services deliver.
       logGroupName: `/aws/vendedlogs/outlook-connect-${stage.name}-api`,
       retention: stage.logRetentionDays satisfies RetentionDays,
       encryptionKey: logKey,
-      removalPolicy: stage.removalProtection ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: operationsRemovalPolicy(stage),
     });
     const apiStage = new HttpStage(this, "Stage", {
       httpApi: this.api,
@@ -135,7 +140,7 @@ export class PublicApi extends Construct {
       throttle: { rateLimit: throttling.all.rate, burstLimit: throttling.all.burst },
       detailedMetricsEnabled: true,
       accessLogSettings: {
-        destination: new LogGroupLogDestination(accessLog),
+        destination: new LogGroupLogDestination(this.accessLog),
         format: AccessLogFormat.custom(JSON.stringify(accessLogFormat)),
       },
       ...(domain && { domainMapping: { domainName: domain } }),

@@ -16,9 +16,10 @@ import {
   Tracing,
 } from "aws-cdk-lib/aws-lambda";
 import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
-import { Aws, Duration, RemovalPolicy, Validations } from "aws-cdk-lib/core";
+import { Aws, Duration, Validations } from "aws-cdk-lib/core";
 import { Construct } from "constructs";
 import type { Stage } from "../stages.ts";
+import { operationsRemovalPolicy } from "./removal-policy.ts";
 
 export const functionName = (stage: Stage, name: string): string =>
   `outlook-connect-${stage.name}-${name}`;
@@ -69,7 +70,7 @@ export class RequestFunction extends Construct implements IGrantable {
       logGroupName: `/aws/lambda/${functionName(stage, name)}`,
       retention: stage.logRetentionDays satisfies RetentionDays,
       encryptionKey: props.logKey,
-      removalPolicy: stage.removalProtection ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: operationsRemovalPolicy(stage),
     });
     this.role = new Role(this, "Role", {
       roleName: roleName(stage, name),

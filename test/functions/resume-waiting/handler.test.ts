@@ -64,17 +64,31 @@ it("logs for each organisation how many people were told, and nobody's address",
       organisation: `tenant/${account.tenantId}`,
       people: 1,
     }),
+    expect.objectContaining({
+      level: "INFO",
+      message: "run of the notices done",
+      peopleTold: 1,
+    }),
   ]);
   expect(log.lines().join("")).not.toMatch(/@|Ines|hash|sealed/);
 });
 
-it.for<[string, () => Promise<void>]>([
+it("logs that a run is done, also when nobody waits", async () => {
+  await invoked(async () => "sent", { noticesDue: async () => [] });
+
+  expect(loggedLines()).toEqual([
+    expect.objectContaining({ message: "run of the notices done", peopleTold: 0 }),
+  ]);
+});
+
+it.for<[string, () => Promise<void>, readonly string[]]>([
   [
     "a person cannot be told",
     () =>
       invoked(async () => {
         throw new Error("ines.calder@larkfield.example");
       }),
+    ["run of the notices done"],
   ],
   [
     "nothing can be read",
@@ -84,8 +98,10 @@ it.for<[string, () => Promise<void>]>([
           throw new Error("ines.calder@larkfield.example");
         },
       }),
+    // A run that could do nothing is missed.
+    [],
   ],
-])("says that something is wrong, and not for whom, when %s", async ([, run]) => {
+])("says that something is wrong, and not for whom, when %s", async ([, run, afterwards]) => {
   await run();
 
   expect(loggedLines()).toEqual([
@@ -94,6 +110,7 @@ it.for<[string, () => Promise<void>]>([
       message: "people not told of an approval",
       failure: "internal_error",
     }),
+    ...afterwards.map((message) => expect.objectContaining({ level: "INFO", message })),
   ]);
   expect(log.lines().join("")).not.toContain("@");
 });

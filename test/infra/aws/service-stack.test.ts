@@ -130,6 +130,29 @@ describe("the service", () => {
         expect(prod.readable(Properties.KmsKeyId)).toBe("OperationsKey");
       }
     });
+
+    it("leave logs and their key behind, but not those of a first deployment that fails", () => {
+      const logs = prod.resources("AWS::Logs::LogGroup");
+
+      for (const each of [...logs, prod.resource("AWS::KMS::Key", "OperationsKey")]) {
+        expect(each, each.id).toMatchObject({
+          DeletionPolicy: "RetainExceptOnCreate",
+          UpdateReplacePolicy: "Retain",
+        });
+      }
+    });
+
+    it("leave no logs behind in a stage that is not protected", async () => {
+      const dev = await synthesized(stages.dev);
+      const logs = dev.resources("AWS::Logs::LogGroup");
+
+      for (const each of [...logs, dev.resource("AWS::KMS::Key", "OperationsKey")]) {
+        expect(each, each.id).toMatchObject({
+          DeletionPolicy: "Delete",
+          UpdateReplacePolicy: "Delete",
+        });
+      }
+    });
   });
 
   describe("routes", () => {
@@ -214,6 +237,8 @@ describe("the service", () => {
 
       expect(() => JSON.parse(Format)).not.toThrow();
       expect(variables.toSorted()).toEqual([
+        "authorizer.error",
+        "error.message",
         "error.responseType",
         "integrationErrorMessage",
         "integrationLatency",
@@ -275,6 +300,55 @@ describe("the service", () => {
       }
     });
 
+    it("go off when the API answers five times with 5xx, whoever is to blame", () => {
+      const alarm = prod
+        .resources("AWS::CloudWatch::Alarm")
+        .find(({ Properties }) => String(Properties.AlarmName).endsWith("-api-server-errors"));
+
+      expect(alarm?.Properties).toMatchObject({
+        Namespace: "AWS/ApiGateway",
+        MetricName: "5xx",
+        Dimensions: [{ Name: "ApiId", Value: { Ref: expect.stringMatching(/^Api/) } }],
+        Statistic: "Sum",
+        Period: 300,
+        Threshold: 5,
+        ComparisonOperator: "GreaterThanOrEqualToThreshold",
+        TreatMissingData: "notBreaching",
+      });
+    });
+
+    it("go off when API Gateway refuses sign-ins of the product for ten minutes", () => {
+      const [filter, ...others] = prod
+        .resources("AWS::Logs::MetricFilter")
+        .filter(({ Properties }) => prod.readable(Properties.LogGroupName) === "ApiAccessLog");
+      const alarm = prod
+        .resources("AWS::CloudWatch::Alarm")
+        .find(({ Properties }) => String(Properties.AlarmName).endsWith("-api-unauthorized"));
+
+      expect(others).toEqual([]);
+      expect(filter?.Properties).toMatchObject({
+        FilterPattern: '{ $.status = "401" }',
+        MetricTransformations: [
+          {
+            MetricName: "api_unauthorized",
+            MetricNamespace: "OutlookConnect/prod",
+            MetricValue: "1",
+          },
+        ],
+      });
+      expect(alarm?.Properties).toMatchObject({
+        Namespace: "OutlookConnect/prod",
+        MetricName: "api_unauthorized",
+        Statistic: "Sum",
+        Period: 300,
+        EvaluationPeriods: 2,
+        DatapointsToAlarm: 2,
+        Threshold: 50,
+        ComparisonOperator: "GreaterThanOrEqualToThreshold",
+        TreatMissingData: "notBreaching",
+      });
+    });
+
     it("go off when Microsoft refuses the app's credential once, to whichever function", () => {
       const filters = prod
         .resources("AWS::Logs::MetricFilter")
@@ -324,6 +398,8 @@ describe("the service", () => {
       ["sealed_token_unreadable", ["TokenFetch"]],
       ["tenant_consent_lost", ["TokenFetch"]],
       ["mail_refused", ["AdminConsentRequest", "ResumeWaiting"]],
+      ["mail_limit_of_all", ["AdminConsentRequest"]],
+      ["mail_event_unreadable", ["MailEvents"]],
       ["sweep_refused", ["SweepVault"]],
       ["rotation_refused", ["RotateVaultKeys"]],
     ] as const)("go off at the first log line that says %s", ([failure, functions]) => {
@@ -337,6 +413,15 @@ describe("the service", () => {
       });
       expect(logs.toSorted()).toEqual(functions.map((name) => `${name}Logs`).toSorted());
     });
+
+    it.for(["session_mismatch", "redirect_refused"])(
+      "go off at the fifth log line that says %s, which a stranger can cause",
+      (failure) => {
+        expect(watched()).toMatchObject({
+          [`outlook-connect-prod-${failure.replaceAll("_", "-")}`]: 5,
+        });
+      },
+    );
 
     it("tell the end of the app's credential four times, and that nobody knows it once", () => {
       const credential = prod
@@ -524,6 +609,49 @@ describe("the service", () => {
       );
       expect(others).toEqual([]);
       expect(JSON.stringify(eachMinute?.Properties.Targets)).toContain("ResumeWaiting");
+    });
+
+    it("raise an alarm when no run of the notices ended for half an hour", () => {
+      const filters = prod
+        .resources("AWS::Logs::MetricFilter")
+        .filter(({ Properties }) => String(Properties.FilterPattern).includes("peopleTold"))
+        .map(({ Properties }) => [
+          prod.readable(Properties.LogGroupName),
+          Properties.FilterPattern,
+          Properties.MetricTransformations,
+        ]);
+      const alarms = prod
+        .resources("AWS::CloudWatch::Alarm")
+        .map(({ Properties }) => Properties)
+        .filter(({ AlarmName }) => String(AlarmName).includes("notices-"));
+
+      expect(filters).toEqual([
+        [
+          "ResumeWaitingLogs",
+          '{ $.peopleTold = "*" }',
+          [
+            {
+              MetricName: "notices_people_told",
+              MetricNamespace: "OutlookConnect/prod",
+              MetricValue: "$.peopleTold",
+            },
+          ],
+        ],
+      ]);
+      expect(alarms).toEqual([
+        expect.objectContaining({
+          AlarmName: "outlook-connect-prod-notices-missing",
+          Namespace: "OutlookConnect/prod",
+          MetricName: "notices_people_told",
+          Statistic: "SampleCount",
+          Period: 600,
+          EvaluationPeriods: 3,
+          DatapointsToAlarm: 3,
+          Threshold: 1,
+          ComparisonOperator: "LessThanThreshold",
+          TreatMissingData: "breaching",
+        }),
+      ]);
     });
 
     it("mail over TLS only, track nobody, and hear of bounces and complaints of their own mails", () => {
