@@ -1,3 +1,4 @@
+import { failureCodeOf } from "../../shared/domain/microsoft.ts";
 import { Secret } from "../../shared/domain/secret.ts";
 import { readAdminConsentQuery } from "../../shared/http/admin-consent-query.ts";
 import { oneTimeValue } from "../../shared/http/api-ids.ts";
@@ -107,7 +108,7 @@ const fieldsOf = (failure: NotRecorded | NotProved): LogFields => {
     case "grant_incomplete":
       return { failure: why.kind, missing: [why.missing] };
     default:
-      return { failure: why.kind, actor: why.actor, microsoft: why.evidence };
+      return { failure: failureCodeOf(why), actor: why.actor, microsoft: why.evidence };
   }
 };
 

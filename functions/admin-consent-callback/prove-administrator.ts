@@ -103,7 +103,11 @@ export const proveAdministrator = async (
     ? undefined
     : await ports.tenants.ofDomain(mailDomain);
   // Asked while Microsoft knew no tenant for the domain; it may by now.
-  const isOthers = organisation.kind === "domain" && owner !== undefined && owner !== tenantId;
+  const isOthers =
+    organisation.kind === "domain" &&
+    owner !== undefined &&
+    owner !== "unavailable" &&
+    owner !== tenantId;
   if (isOthers) return fail({ kind: "other_account" });
   const verified = {
     kind: "verified",
@@ -111,7 +115,8 @@ export const proveAdministrator = async (
   } as const;
   const tenant = { kind: "tenant", tenantId } as const;
   await recordEvent({ organisation: tenant, email: requester.email }, verified, ports);
-  if (organisationKey(organisation) !== organisationKey(tenant)) {
+  const mayBeOthers = organisation.kind === "domain" && owner === "unavailable";
+  if (organisationKey(organisation) !== organisationKey(tenant) && !mayBeOthers) {
     // Asked while Microsoft knew no tenant for the person's address: that is who waits.
     await recordEvent({ organisation, email: undefined }, verified, ports);
   }

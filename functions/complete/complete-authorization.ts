@@ -63,7 +63,10 @@ export type NotConnected =
   | { readonly kind: "personal_account" }
   | { readonly kind: "account_mismatch" }
   | { readonly kind: "permissions_missing"; readonly missing: readonly string[] }
-  | MailboxFailure
+  | (MailboxFailure & {
+      /** All the same, an administrator has approved for everybody in this sign-in. */
+      readonly hasApproved?: boolean;
+    })
   /** An administrator approved minutes ago, and not all of Microsoft knows it yet. */
   | { readonly kind: "approval_spreading" }
   /** The mailbox was disconnected while its owner signed in to it. */
@@ -180,22 +183,30 @@ const objection = (
   return missing.length > 0 ? { kind: "permissions_missing", missing } : undefined;
 };
 
-interface Connected extends Completed {
-  readonly grant: Grant;
+interface SignInEnd {
+  readonly connected: Result<Completed, NotConnected>;
+  /** What counts for the organisation, whether or not a mailbox could be connected: administrators often have none. */
+  readonly grant?: Grant;
 }
 
-const connectMailbox = async (
+const endOfSignIn = async (
   attempt: TakenAttempt,
   ports: CompleteAuthorizationPorts,
-): Promise<Result<Connected, NotConnected>> => {
+): Promise<SignInEnd> => {
   const granted = await redeem(attempt, ports);
-  if (!granted.ok) return granted;
+  if (!granted.ok) return { connected: granted };
   const grant = granted.value;
   const refused = objection(grant, attempt, ports.personalAccounts);
-  if (refused) return fail(refused);
+  if (refused) return { connected: fail(refused) };
   const probed = await ports.mailboxes.probe(grant.accessToken);
-  if (!probed.ok) return probed;
+  return { connected: probed.ok ? await connectMailbox(grant, attempt, ports) : probed, grant };
+};
 
+const connectMailbox = async (
+  grant: Grant,
+  attempt: TakenAttempt,
+  ports: CompleteAuthorizationPorts,
+): Promise<Result<Completed, NotConnected>> => {
   const { user: owner } = attempt;
   const { tenantId, objectId } = grant.account;
   const id = connectionIdOf(owner, grant.account);
@@ -229,7 +240,7 @@ const connectMailbox = async (
   }
   const { connection, replacedVaultEntry, isReconnect } = connecting;
   if (replacedVaultEntry) await eraseUnnamed(replacedVaultEntry, ports);
-  return succeed({ connection, isNew: true, isReconnect, grant });
+  return succeed({ connection, isNew: true, isReconnect });
 };
 
 /** What a sign-in tells of the organisation's approval is remembered, without anybody's harm if it is not. */
@@ -245,13 +256,28 @@ const learn = async <Learnt>(
   }
 };
 
+const mailboxFailures: ReadonlySet<string> = new Set<MailboxFailure["kind"]>([
+  "mailbox_not_available",
+  "mailbox_access_denied",
+  "mailbox_unreachable",
+]);
+
+const isOfMailbox = (failure: NotConnected): failure is MailboxFailure =>
+  mailboxFailures.has(failure.kind);
+
 /** To be turned away while an approval is being applied means to wait. */
 const whatItMeans = async (
   failure: NotConnected,
+  grant: Grant | undefined,
   attempt: TakenAttempt,
   email: MailAddress | undefined,
   ports: CompleteAuthorizationPorts,
 ): Promise<NotConnected> => {
+  if (grant) {
+    const proof = await learn(ports, () => noteGrant(grant, attempt, email, ports));
+    const hasApproved = proof?.kind === "administrator";
+    return hasApproved && isOfMailbox(failure) ? { ...failure, hasApproved } : failure;
+  }
   if (failure.kind !== "refused" || failure.refusal.kind !== "admin_approval_required") {
     return failure;
   }
@@ -291,16 +317,15 @@ export const completeAuthorization = async (
     }
   };
   try {
-    const connected = await connectMailbox(attempt, ports);
+    const { connected, grant } = await endOfSignIn(attempt, ports);
     if (!connected.ok) {
-      const failure = await whatItMeans(connected.failure, attempt, request.email, ports);
+      const failure = await whatItMeans(connected.failure, grant, attempt, request.email, ports);
       await end({ status: "failed", problem: problemOf(failure) });
       return fail(failure);
     }
-    const { grant, ...completed } = connected.value;
-    await end({ status: "completed", connectionId: completed.connection.id });
-    await learn(ports, () => noteGrant(grant, attempt, request.email, ports));
-    return succeed(completed);
+    await end({ status: "completed", connectionId: connected.value.connection.id });
+    if (grant) await learn(ports, () => noteGrant(grant, attempt, request.email, ports));
+    return connected;
   } catch (error) {
     // The code may be spent, so there is no second try: the page is told to start again.
     await end({ status: "failed", problem: interrupted });

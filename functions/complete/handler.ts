@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { attemptId } from "../../shared/domain/ids.ts";
+import { failureCodeOf } from "../../shared/domain/microsoft.ts";
 import { Secret } from "../../shared/domain/secret.ts";
 import { isFromProduct } from "../../shared/http/allowed-origin.ts";
 import { attemptIdText, attemptLabel, oneTimeValue } from "../../shared/http/api-ids.ts";
@@ -27,8 +28,8 @@ export interface CompleteSettings extends PersonClaimNames {
 const failureFields = (failure: NotTaken | NotConnected): LogFields => {
   switch (failure.kind) {
     case "refused": {
-      const { kind, actor, evidence } = failure.refusal;
-      return { failure: kind, actor, microsoft: evidence };
+      const { actor, evidence } = failure.refusal;
+      return { failure: failureCodeOf(failure.refusal), actor, microsoft: evidence };
     }
     case "session_mismatch":
       // An alarm counts the first one: whoever reloads the page is no second one.

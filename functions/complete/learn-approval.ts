@@ -70,15 +70,17 @@ const needsNoNotice = async (
 /**
  * Remembers what a successful sign-in proves: of its tenant, and of those who were turned away under the person's
  * address. A domain of another tenant is left to the people of that one.
+ *
+ * @returns why the whole tenant counts as approved; `undefined` if the sign-in does not prove it
  */
 export const noteGrant = async (
   grant: Grant,
   attempt: TakenAttempt,
   email: MailAddress | undefined,
   ports: ApprovalPorts,
-): Promise<void> => {
+): Promise<ConsentProof | undefined> => {
   const proof = proofIn(grant, attempt);
-  if (!proof) return;
+  if (!proof) return undefined;
   const event = { kind: "verified", proof } as const;
   const { tenantId } = grant.account;
   const tenant: Organisation = { kind: "tenant", tenantId };
@@ -88,10 +90,12 @@ export const noteGrant = async (
   // Whoever waits has asked, and so is known. Notices begin a minute after the approval.
   if (before !== "unknown") await needsNoNotice(tenant, attempt.user, ports);
   if (status !== "unknown") await needsNoNotice(own, attempt.user, ports);
-  if (status === "unknown" || status === "verified") return;
+  if (status === "unknown" || status === "verified") return proof;
   // Whose domain it is need only be asked where somebody of that domain was turned away.
   const owner = own.kind === "domain" ? await ports.tenants.ofDomain(own.mailDomain) : undefined;
   if (owner === tenantId) await ports.consents.record(own, event, ports.now());
-  // Asked while Microsoft knew no tenant for the person's address: that is who waits.
+  // Asked while Microsoft knew no tenant for the person's address: that is who waits. Where it cannot be asked, the
+  // domain may be another tenant's.
   if (owner === undefined) await recordEvent({ organisation: own, email: undefined }, event, ports);
+  return proof;
 };

@@ -41,6 +41,9 @@ const problemOfRefusal = (refusal: MicrosoftFailure): ApiProblem => {
 const codeOf = ({ code }: Problem) =>
   problemCodes.find((known) => known === code) ?? "attempt_interrupted";
 
+const approvedFirst = ({ hasApproved }: { readonly hasApproved?: boolean }): string =>
+  hasApproved ? "Your approval for the whole organisation is in place. " : "";
+
 /** What the person is told, and who must act. */
 export const problemOf = (failure: NotTaken | NotConnected): ApiProblem => {
   switch (failure.kind) {
@@ -146,22 +149,19 @@ export const problemOf = (failure: NotTaken | NotConnected): ApiProblem => {
       return {
         code: failure.kind,
         actor: "user",
-        message:
-          "This account has no Outlook mailbox that can be reached online. Please choose another account, or try again later if the mailbox is new.",
+        message: `${approvedFirst(failure)}This account has no Outlook mailbox that can be reached online. Please choose another account, or try again later if the mailbox is new.`,
       };
     case "mailbox_access_denied":
       return {
         code: "mailbox_not_available",
         actor: "tenant_admin",
-        message:
-          "Microsoft does not let this account's mailbox be read. Your administrator can check its Exchange licence and access policies.",
+        message: `${approvedFirst(failure)}Microsoft does not let this account's mailbox be read. Your administrator can check its Exchange licence and access policies.`,
       };
     case "mailbox_unreachable":
       return {
         code: "temporarily_unavailable",
         actor: "nobody",
-        message:
-          "The mailbox could not be reached just now. Nothing was connected; please start again in a moment.",
+        message: `${approvedFirst(failure)}The mailbox could not be reached just now. Nothing was connected; please start again in a moment.`,
         retryAfterSeconds: 30,
       };
     default:

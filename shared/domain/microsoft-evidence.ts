@@ -1,8 +1,13 @@
 import type { MicrosoftEvidence } from "./microsoft.ts";
 
-const numbersIn = (text: string): readonly number[] => [
-  ...new Set([...text.matchAll(/AADSTS(\d{4,8})\b/g)].map(([, number]) => Number(number))),
-];
+/** Microsoft names one or two; whoever writes their own description may name thousands. */
+const mostNumbers = 8;
+
+const numbersIn = (text: string): readonly number[] =>
+  [...new Set([...text.matchAll(/AADSTS(\d{4,8})\b/g)].map(([, number]) => Number(number)))].slice(
+    0,
+    mostNumbers,
+  );
 
 const guidAfter = (label: string, text: string): string | undefined =>
   new RegExp(`${label}: ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})`, "i").exec(text)?.[1];

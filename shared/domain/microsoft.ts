@@ -80,10 +80,16 @@ export interface MicrosoftFailure {
   readonly signInFrequency?: boolean;
   /** It says nothing of the tenant's other accounts. */
   readonly accountAlone?: boolean;
+  /** It came in a redirect through the browser, where anybody can write what they like. */
+  readonly byRedirect?: boolean;
   /** The claims request to carry into the next interactive sign-in. OpenID Connect Core §5.5 */
   readonly claims?: string;
   readonly evidence: MicrosoftEvidence;
 }
+
+/** The code for the log, where alarms count it: what anybody can write must not look like a fault of ours. */
+export const failureCodeOf = ({ kind, actor, byRedirect }: MicrosoftFailure): string =>
+  byRedirect && actor === "operator" ? "redirect_refused" : kind;
 
 /** Safe to log: no token, code, address or free text. */
 export interface MicrosoftEvidence {

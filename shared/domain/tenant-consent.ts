@@ -183,9 +183,9 @@ export interface Tenants {
   /**
    * The tenant that has proved to Microsoft that it owns a domain.
    *
-   * @returns `undefined` if there is none, or if it cannot be found out just now
+   * @returns `undefined` if there is none, `unavailable` if that cannot be found out just now
    */
-  ofDomain(domain: MailDomain): Promise<TenantId | undefined>;
+  ofDomain(domain: MailDomain): Promise<TenantId | "unavailable" | undefined>;
 }
 
 /** Mail domains that anybody may have an address under, so that they name no organisation. */
@@ -222,7 +222,8 @@ export const organisationOf = async (
   const organisation = organisationByAddress(person, ports);
   if (organisation.kind === "person") return organisation;
   const tenantId = await ports.tenants.ofDomain(organisation.mailDomain);
-  return tenantId === undefined ? organisation : { kind: "tenant", tenantId };
+  const isKnown = tenantId !== undefined && tenantId !== "unavailable";
+  return isKnown ? { kind: "tenant", tenantId } : organisation;
 };
 
 /** A step of the way from a blocked person to an approved organisation, in words that may be logged. */

@@ -61,7 +61,7 @@ export interface ServiceScript extends Partial<MicrosoftIdentity> {
   readonly personalAccounts?: CompleteAuthorizationPorts["personalAccounts"];
   readonly firstAuthority?: StartAuthorizationPorts["firstAuthority"];
   /** Which tenants Microsoft knows by a domain; the workspaces of Alice by default. */
-  readonly tenantsByDomain?: Readonly<Record<string, TenantId>>;
+  readonly tenantsByDomain?: Readonly<Record<string, TenantId | "unavailable">>;
   readonly sendMail?: RequestApprovalPorts["sendMail"];
   /** Every port call of every request goes through it. */
   readonly intercept?: Intercept;

@@ -147,6 +147,11 @@ const noExchange: FailureClass = {
   message:
     "Microsoft does not know the service or permission that was asked for. We are looking into it.",
 };
+const noSubscription: FailureClass = {
+  kind: "tenant_blocked",
+  message:
+    "Your organisation has no subscription for Exchange Online, or has switched it off. Your administrator can enable it.",
+};
 const locked: FailureClass = {
   kind: "temporarily_unavailable",
   accountAlone: true,
@@ -158,8 +163,8 @@ const throttled: FailureClass = {
   kind: "throttled",
   message: "Microsoft is receiving many requests just now. Please try again in a moment.",
 };
-/** Entra's answer to many equal requests; the grant behind it is sound. */
-const loop: FailureClass = { ...throttled, retryAfterSeconds: 300 };
+/** Entra's answer to many equal requests of one account; the grant behind it is sound. */
+const loop: FailureClass = { ...throttled, accountAlone: true, retryAfterSeconds: 300 };
 const unwell: FailureClass = {
   kind: "temporarily_unavailable",
   message: "Microsoft could not answer just now. Please try again in a moment.",
@@ -194,7 +199,8 @@ const byNumber: ReadonlyMap<number, FailureClass> = new Map([
   ...each(notAssigned, 50105),
   ...each(appDisabled, 7000112, 70001, 1000031),
   ...each(misconfigured, 50194, 90124, 90130, 9002332, 9001023),
-  ...each(noExchange, 500011, 650052, 650054, 65005, 650056, 650057, 50001),
+  ...each(noSubscription, 650052),
+  ...each(noExchange, 500011, 650054, 65005, 650056, 650057, 50001),
   ...each(otherAccount, 50020, 50034, 51004, 16000, 50014, 90072, 500208, 50136),
   ...each(blockedByPolicy, 500021, 500022, 500212, 500213),
   ...each(extraVerification, 50076, 50079, 50072, 50074, 50078, 50158),
@@ -300,6 +306,13 @@ export const classifyRefusal = (refusal: MicrosoftRefusal): MicrosoftFailure => 
 export const refusesCredential = (refusal: MicrosoftRefusal): boolean =>
   classOf(refusal).kind === "app_credential_rejected";
 
-/** What a refusal in Microsoft's redirect means; there, the tenant is not known. */
-export const classifyRedirect = ({ errorSubcode, ...evidence }: Refusal): MicrosoftFailure =>
-  classifyRefusal({ evidence, errorSubcode });
+/**
+ * What a refusal in Microsoft's redirect means; there, the tenant is not known. The app's credential is refused at the
+ * token endpoint only, so that whoever writes of it here does not alarm anybody.
+ */
+export const classifyRedirect = ({ errorSubcode, ...evidence }: Refusal): MicrosoftFailure => {
+  const failure = classifyRefusal({ evidence, errorSubcode });
+  const isOfCredential = failure.kind === "app_credential_rejected";
+  const { kind, message } = isOfCredential ? misconfigured : failure;
+  return { ...failure, kind, message, byRedirect: true };
+};

@@ -11,6 +11,8 @@ const largestAnswerBytes = 64 * 1024;
 const rememberedSeconds = { known: 3600, unknown: 60 };
 const rememberedDomains = 1_000;
 
+type Known = Awaited<ReturnType<Tenants["ofDomain"]>>;
+
 export interface TenantsSettings {
   /** Origin of the cloud's authority, in every issuer. */
   readonly authority: URL;
@@ -37,7 +39,7 @@ export const microsoftTenants = (
   { authority, loginEndpoint }: TenantsSettings,
   now: () => Date,
 ): Tenants => {
-  const remembered = new Map<MailDomain, { tenant: TenantId | undefined; until: number }>();
+  const remembered = new Map<MailDomain, { tenant: Known; until: number }>();
 
   const tenantOf = (issuer: string): TenantId | undefined => {
     const named = URL.canParse(issuer) ? new URL(issuer) : undefined;
@@ -47,7 +49,7 @@ export const microsoftTenants = (
     return tenantId(guid) === personalAccountsTenant ? undefined : tenantId(guid);
   };
 
-  const lookUp = async (domain: MailDomain): Promise<TenantId | undefined> => {
+  const lookUp = async (domain: MailDomain): Promise<Known> => {
     try {
       const { status, body } = await boundedRequest(
         {
@@ -61,10 +63,12 @@ export const microsoftTenants = (
           origin: loginEndpoint.origin,
         },
       );
+      // `invalid_tenant`: Microsoft knows no tenant of that name.
+      if (status === 400 || status === 404) return undefined;
       const read = metadata.safeParse(parseJson(body));
-      return status === 200 && read.success ? tenantOf(read.data.issuer) : undefined;
+      return status === 200 && read.success ? tenantOf(read.data.issuer) : "unavailable";
     } catch (error) {
-      if (error instanceof NoAnswer) return undefined;
+      if (error instanceof NoAnswer) return "unavailable";
       throw error;
     }
   };
@@ -74,7 +78,8 @@ export const microsoftTenants = (
       const known = remembered.get(domain);
       if (known && known.until > now().getTime()) return known.tenant;
       const tenant = await lookUp(domain);
-      const seconds = tenant ? rememberedSeconds.known : rememberedSeconds.unknown;
+      const isKnown = tenant !== undefined && tenant !== "unavailable";
+      const seconds = isKnown ? rememberedSeconds.known : rememberedSeconds.unknown;
       // The oldest goes first: a Map keeps the order in which its keys came.
       remembered.delete(domain);
       remembered.set(domain, { tenant, until: now().getTime() + seconds * 1000 });

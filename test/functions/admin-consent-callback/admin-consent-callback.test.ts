@@ -134,6 +134,20 @@ describe("an administrator who approved", () => {
     expect((await service.consents.find(tenant)).status).toBe("verified");
   });
 
+  it("proves its tenant, but no mail domain of which Microsoft cannot say whose it is", async () => {
+    const tenantsByDomain: Record<string, TenantId | "unavailable"> = {};
+    const { service, token } = await asked({ ...identity(), tenantsByDomain });
+    const { state, cookies } = taken(await service.approvalAnswered(approved(token)));
+    tenantsByDomain["north.example"] = "unavailable";
+
+    const page = await service.approvalProved({ state, code: "the-code" }, cookies);
+
+    const domain = { kind: "domain", mailDomain: "north.example" } as Organisation;
+    expect(page.body).toContain("Everybody in your organisation can now connect");
+    expect((await service.consents.find(tenant)).status).toBe("verified");
+    expect((await service.consents.find(domain)).status).toBe("reported");
+  });
+
   it("proves nothing for a mail domain that has meanwhile turned out to be another tenant's", async () => {
     const tenantsByDomain: Record<string, TenantId> = {};
     const { service, token } = await asked({ ...identity(), tenantsByDomain });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { attemptIdOf, ownerKeyOf, tenantId } from "../../../shared/domain/ids.ts";
+import { attemptIdOf, ownerKeyOf, type TenantId, tenantId } from "../../../shared/domain/ids.ts";
 import type { Grant } from "../../../shared/domain/microsoft.ts";
 import { fail, succeed } from "../../../shared/domain/result.ts";
 import type { Organisation } from "../../../shared/domain/tenant-consent.ts";
@@ -189,6 +189,35 @@ describe("a grant", () => {
     expect(await service.consents.find(tenant)).toMatchObject({ status: "verified", proof });
   });
 
+  it.for(["mailbox_not_available", "mailbox_access_denied", "mailbox_unreachable"] as const)(
+    "to such an administrator proves it without a mailbox (%s), and says so",
+    async (kind) => {
+      const service = serviceInMemory({
+        ...granting({ roles: [administrator] }),
+        probe: async () => fail({ kind }),
+      });
+      await turnAway(service, certainRefusal);
+      const { state } = await service.begin(alice, { forOrganization: true });
+      await service.attempts.narrow(attemptIdOf(state), account.tenantId, service.clock.now());
+
+      const answer = await service.complete(alice, await service.comeBack(state));
+
+      expect(await service.consents.find(tenant)).toMatchObject({ status: "verified", proof });
+      expect(JSON.parse(answer.body).detail).toMatch(
+        /^Your approval for the whole organisation is in place\. /,
+      );
+    },
+  );
+
+  it("to an ordinary user without a mailbox proves it too, and praises nobody for it", async () => {
+    const service = serviceInMemory({ probe: async () => fail({ kind: "mailbox_not_available" }) });
+
+    const answer = await service.connect(alice);
+
+    expect(await statusOf(service)).toBe("verified");
+    expect(answer.body).not.toContain("Your approval");
+  });
+
   it("to an administrator of another tenant than the approved one does not", async () => {
     const service = serviceInMemory(granting({ roles: [administrator] }));
     const { state } = await service.begin(alice, { forOrganization: true });
@@ -204,6 +233,18 @@ describe("a grant", () => {
     const other = tenantId("99999999-9999-4999-8999-999999999999");
     const service = serviceInMemory({ tenantsByDomain: { "north.example": other } });
     await turnAway(service, certainRefusal);
+
+    await service.connect(mallory);
+
+    expect(await statusOf(service)).toBe("verified");
+    expect(await statusOf(service, domain)).toBe("blocked");
+  });
+
+  it("says nothing about a domain while Microsoft cannot be asked whose it is", async () => {
+    const tenantsByDomain: Record<string, TenantId | "unavailable"> = {};
+    const service = serviceInMemory({ tenantsByDomain });
+    await turnAway(service, certainRefusal);
+    tenantsByDomain["north.example"] = "unavailable";
 
     await service.connect(mallory);
 

@@ -6,7 +6,7 @@ import {
   type MicrosoftRefusal,
 } from "../../../../shared/adapters/microsoft/failure-table.ts";
 import type { Actor } from "../../../../shared/domain/actor.ts";
-import type { MicrosoftFailureKind } from "../../../../shared/domain/microsoft.ts";
+import { failureCodeOf, type MicrosoftFailureKind } from "../../../../shared/domain/microsoft.ts";
 import { evidenceInDescription } from "../../../../shared/domain/microsoft-evidence.ts";
 
 type Expected = readonly [
@@ -52,12 +52,12 @@ const rows: readonly (readonly [
     ["misconfigured", "operator"],
   ],
   [
-    [500011, 650052, 650054, 65005, 650056, 650057, 50001],
+    [500011, 650054, 65005, 650056, 650057, 50001],
     "invalid_resource",
     undefined,
     ["misconfigured", "operator"],
   ],
-  [[650052], "invalid_client", undefined, ["misconfigured", "operator"]],
+  [[650052], "invalid_client", undefined, ["tenant_blocked", "tenant_admin"]],
   [[50011, 70004], "invalid_request", undefined, ["misconfigured", "operator"]],
   // The account
   [
@@ -208,13 +208,13 @@ describe("a documented number", () => {
   });
 });
 
-it("a locked account says nothing of others, and is the only such refusal", () => {
+it("only a locked account, and one that asks too often for the same, say nothing of others", () => {
   const alone = cases.filter(
     ({ number, error, suberror }) =>
       classifyRefusal(refusal(error, suberror, [number])).accountAlone,
   );
 
-  expect(alone.map(({ number }) => number)).toEqual([50053]);
+  expect(alone.map(({ number }) => number)).toEqual([50053, 50196]);
 });
 
 describe("a number of the app's credential beside a refused grant", () => {
@@ -393,6 +393,12 @@ describe("the redirect back from Microsoft", () => {
       ["tenant_blocked", "tenant_admin"],
       true,
     ],
+    [
+      "a credential of the app, which is never refused there",
+      ["invalid_client", "AADSTS7000222: The provided client secret keys are expired."],
+      ["misconfigured", "operator"],
+      true,
+    ],
     ["server trouble", ["server_error"], ["temporarily_unavailable", "nobody", "retry"], true],
     [
       "more server trouble",
@@ -402,6 +408,20 @@ describe("the redirect back from Microsoft", () => {
     ],
   ])("%s", ([, parameters, expected, certain]) => {
     expect(redirect(...parameters)).toMatchObject({ ...outcomeOf(expected), certain });
+  });
+
+  it("is logged as such where an operator would have to act, since anybody can write it", () => {
+    expect(failureCodeOf(redirect("invalid_request"))).toBe("redirect_refused");
+    expect(failureCodeOf(redirect("access_denied"))).toBe("access_declined");
+    expect(failureCodeOf(classifyRefusal(refusal("invalid_request", undefined, [])))).toBe(
+      "misconfigured",
+    );
+  });
+
+  it("is read for at most eight numbers, however many stand there", () => {
+    const numbers = Array.from({ length: 3_000 }, (_, index) => `AADSTS${10_000 + index}`);
+
+    expect(evidenceInDescription(numbers.join(" ")).errorCodes).toHaveLength(8);
   });
 
   it("is read for what is known and nothing else: no text, two ids, the numbers once", () => {

@@ -54,22 +54,32 @@ describe("knows no tenant", () => {
     ["in an issuer of another cloud", metadata(`https://login.microsoftonline.us/${tenant}/v2.0`)],
     ["in an issuer without a tenant", metadata(`${authority.origin}/{tenantid}/v2.0`)],
     ["in an issuer that is no address", metadata("north.example")],
-    ["in metadata without an issuer", metadata(undefined)],
-    ["in something that is no JSON", answerText(200, "<html>")],
-    ["behind a redirect", answerText(302, "", { location: "https://evil.example/" })],
-    ["when Microsoft is unwell", answerText(503, "")],
-    ["when the connection is lost", dropConnection],
-    ["when the answer breaks off", breakOff],
   ])("%s", async ([, answer]) => {
     server.script(answer);
 
     expect(await open().tenants.ofDomain(domain)).toBeUndefined();
   });
+});
 
-  it("when Microsoft says nothing for three seconds", async () => {
+describe("does not take for none", () => {
+  it.for<readonly [string, Answer]>([
+    ["metadata without an issuer", metadata(undefined)],
+    ["something that is no JSON", answerText(200, "<html>")],
+    ["a redirect", answerText(302, "", { location: "https://evil.example/" })],
+    ["that too much was asked", answerText(429, "")],
+    ["that Microsoft is unwell", answerText(503, "")],
+    ["a lost connection", dropConnection],
+    ["an answer that breaks off", breakOff],
+  ])("%s", async ([, answer]) => {
+    server.script(answer);
+
+    expect(await open().tenants.ofDomain(domain)).toBe("unavailable");
+  });
+
+  it("three seconds of silence", async () => {
     server.script(saySilence);
 
-    expect(await open().tenants.ofDomain(domain)).toBeUndefined();
+    expect(await open().tenants.ofDomain(domain)).toBe("unavailable");
   });
 });
 
@@ -89,12 +99,19 @@ describe("remembers", () => {
     expect(server.requests.length - before).toBe(2);
   });
 
-  it("that there is none for a minute only", async () => {
+  it.for<readonly [string, Answer, string | undefined]>([
+    ["there is none", answerJson(400, { error: "invalid_tenant" }), undefined],
+    ["Microsoft could not be asked", answerText(503, ""), "unavailable"],
+  ])("that %s for a minute only", async ([, answer, none]) => {
     const { clock, tenants } = open();
-    server.script(answerText(503, ""), good);
+    server.script(answer, good);
+    const before = server.requests.length;
 
-    expect(await tenants.ofDomain(domain)).toBeUndefined();
-    clock.pass(61);
+    expect(await tenants.ofDomain(domain)).toBe(none);
+    clock.pass(59);
+    expect(await tenants.ofDomain(domain)).toBe(none);
+    expect(server.requests.length - before).toBe(1);
+    clock.pass(2);
 
     expect(await tenants.ofDomain(domain)).toBe(tenant);
   });
