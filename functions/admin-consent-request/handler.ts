@@ -52,6 +52,8 @@ const problemOf = ({ kind }: NotAsked) => {
         "We only write to administrators at your own organisation's mail domain. Copy the link and send it yourself instead.",
       );
     case "too_many_mails":
+    // The same to the person; the log line of it is counted by an alarm.
+    case "mail_limit_of_all":
       return problemResponse({
         code: "too_many_mails",
         actor: "user",

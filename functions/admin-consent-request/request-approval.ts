@@ -67,7 +67,9 @@ export type NotAsked =
   | { readonly kind: "personal_account" }
   /** Only administrators at the person's own mail domain are mailed, and nobody at a provider for everybody. */
   | { readonly kind: "mail_not_allowed" }
-  | { readonly kind: "too_many_mails" };
+  | { readonly kind: "too_many_mails" }
+  /** The service has sent what it may in a day, to whomever. */
+  | { readonly kind: "mail_limit_of_all" };
 
 /** A mail to write: who waits, and the link. */
 export interface ApprovalMail {
@@ -165,6 +167,8 @@ const mailAdministrator = async (
   switch (refusal) {
     case "limited":
       return fail({ kind: "too_many_mails" });
+    case "exhausted":
+      return fail({ kind: "mail_limit_of_all" });
     case "joined":
       return succeed(await note("joined"));
     case "suppressed":
@@ -176,8 +180,9 @@ const mailAdministrator = async (
   const others = waiting
     .map((each) => each.requester)
     .filter((each) => !isTheirs(each.user, requester.user))
-    // Nobody outside their own mail domain learns who else waits.
-    .filter((each) => domainOf(each.email) === domainOf(to));
+    // Nobody outside their own mail domain and workspace learns who else waits: a domain may be a university's.
+    .filter((each) => domainOf(each.email) === domainOf(to))
+    .filter((each) => each.user.workspaceId === requester.user.workspaceId);
   await note("sending");
   const sent = await sendMail({
     to,
@@ -187,7 +192,7 @@ const mailAdministrator = async (
     expiresAt,
     reference: tokenHash,
   });
-  if (sent === "refused") {
+  if (sent === "refused" || sent === "unreadable") {
     const mail = await note("not_delivered");
     // Nobody joins a mail that is not there.
     await ledger.release(to, organisation);

@@ -37,6 +37,7 @@ export const noteMailEvent = async (
       await requests.noteMail(request, { status: "not_delivered", to, at: now() });
     }
   }
-  if (suppressFor) return;
+  // What bounced is one address; another one of the same mailbox may be asked today.
+  if (suppressFor === "complaint") return;
   for (const recipient of recipients) await ledger.release(recipient, organisation);
 };

@@ -15,14 +15,14 @@ const settlingSeconds = 60;
 
 export const organisationsPerRun = 20;
 export const mailsPerRun = 200;
-/** When so many mails of a run are refused, the next ones will be as well, and each costs a person theirs. */
-export const refusalsPerRun = 3;
+/** When so many mails of a run fail on our side, the next ones will as well, and each costs a person theirs. */
+export const failuresPerRun = 3;
 /** Below the function's own limit, with room for the person who is being told. */
 const runMilliseconds = 40_000;
 
 export interface ResumeWaitingPorts {
   readonly consents: Pick<TenantConsents, "noticesDue" | "noticesDone">;
-  readonly requests: Pick<ConsentRequests, "waiting" | "claimNotice">;
+  readonly requests: Pick<ConsentRequests, "waiting" | "claimNotice" | "releaseNotice">;
   readonly ledger: Pick<MailLedger, "isSuppressed">;
   readonly sendMail: (request: ConsentRequest) => ReturnType<Mailer["send"]>;
   /** Between two mails, so that the mail service does not refuse them for their number. */
@@ -37,26 +37,29 @@ export interface ResumeWaitingPorts {
 /** How much of what one run may do is left. */
 interface Allowance {
   mails: number;
-  refusals: number;
+  failures: number;
+  /** The mail service takes none of ours just now. */
+  isRefused: boolean;
   readonly until: number;
 }
 
-const isUsedUp = ({ mails, refusals, until }: Allowance, now: Date) =>
-  mails <= 0 || refusals <= 0 || now.getTime() > until;
+const isUsedUp = ({ mails, failures, isRefused, until }: Allowance, now: Date) =>
+  isRefused || mails <= 0 || failures <= 0 || now.getTime() > until;
 
 const hasSettled = ({ times }: TenantConsent, now: Date) =>
   now.getTime() - (times.verified?.getTime() ?? 0) >= settlingSeconds * 1000;
 
 /**
  * Writes to everybody who waits for an approval that is there, once each. Whoever is claimed is not written to again,
- * also when the mail fails or the process dies: an open page moves on by itself, and two mails are worse than
- * none. What a run leaves, the next one takes up.
+ * also when the mail may have been sent or the process dies: an open page moves on by itself, and two mails are worse
+ * than none. What a run leaves, the next one takes up; a mail that was certainly not taken, too.
  */
 export const resumeWaiting = async (ports: ResumeWaitingPorts): Promise<void> => {
   const { consents, now, report } = ports;
   const allowance: Allowance = {
     mails: mailsPerRun,
-    refusals: refusalsPerRun,
+    failures: failuresPerRun,
+    isRefused: false,
     until: now().getTime() + runMilliseconds,
   };
   for (const consent of await consents.noticesDue(organisationsPerRun)) {
@@ -87,6 +90,7 @@ const resumeOrganisation = async (
     }
     try {
       if (await tell(request, allowance, ports)) told += 1;
+      if (allowance.isRefused) isDone = false;
     } catch (error) {
       // Not claimed, as far as is known.
       report(error);
@@ -104,15 +108,19 @@ const tell = async (
   { requests, ledger, sendMail, pause, now, report }: ResumeWaitingPorts,
 ): Promise<boolean> => {
   // Before the claim: a read that fails must cost nobody their mail.
-  const isSuppressed = await ledger.isSuppressed(request.requester.email);
+  const isSuppressed = await ledger.isSuppressed(request.requester.email, now());
   const isOurs = await requests.claimNotice(request, now());
   if (!isOurs || isSuppressed) return false;
   allowance.mails -= 1;
   const sent = await sendMail(request).catch((error: unknown) => {
     report(error);
-    return "refused" as const;
+    return "failed" as const;
   });
-  if (sent === "refused") allowance.refusals -= 1;
+  if (sent === "failed") allowance.failures -= 1;
+  if (sent === "refused") {
+    allowance.isRefused = true;
+    await requests.releaseNotice(request, now());
+  }
   await pause();
-  return sent !== "refused";
+  return sent === "sent" || sent === "unknown";
 };

@@ -77,6 +77,9 @@ export interface ConsentRequests {
   /** @returns whether it is this call that tells them: it happens once for each request. */
   claimNotice(request: ConsentRequest, now: Date): Promise<boolean>;
 
+  /** Takes a claim back after which nobody was told, so that somebody is later. Repeating it is fine. */
+  releaseNotice(request: ConsentRequest, now: Date): Promise<void>;
+
   /**
    * Notes what became of the mail. Does nothing if the request was replaced meanwhile, nor says `sent` or
    * `unknown` of a mail that has come back since it was being sent.
@@ -88,16 +91,21 @@ export interface ConsentRequests {
 export type MailRefusal =
   /** This administrator has the mail of this organisation since less than a day. */
   | "joined"
-  /** A limit is reached: of the person, the workspace, the recipient, or all together. */
+  /** A limit is reached: of the person, the workspace, the recipient, or the recipient's mail domain. */
   | "limited"
+  /** The limit of all together is reached, which the operator has to know of. */
+  | "exhausted"
   /** Mail to this address came back, or its owner complained. */
   | "suppressed";
 
 /** Mails to administrators in a day, by whom they are counted. OWASP ASVS 2.4.1 */
-export const mailLimits = { user: 5, workspace: 20, recipient: 3, all: 1_000 } as const;
+export const mailLimits = { user: 5, workspace: 20, recipient: 3, domain: 30, all: 1_000 } as const;
 
 /** Several requests to one administrator within this become one mail. */
 export const digestSeconds = 24 * 3600;
+
+/** An address from which mail came back may come to exist. */
+export const bounceKeptSeconds = 90 * 24 * 3600;
 
 export interface MailLedger {
   /**
@@ -120,10 +128,13 @@ export interface MailLedger {
    */
   release(to: MailAddress, organisation: Organisation): Promise<void>;
 
-  /** Mail to this address came back, or its owner complained; nothing is sent there any more. */
+  /**
+   * Mail to this address came back: nothing is sent to it, to the letter, for {@link bounceKeptSeconds}. Or its owner
+   * complained: nothing is sent to the mailbox behind it any more. The one does not lift the other.
+   */
   suppress(address: MailAddress, reason: "bounce" | "complaint", now: Date): Promise<void>;
 
-  isSuppressed(address: MailAddress): Promise<boolean>;
+  isSuppressed(address: MailAddress, now: Date): Promise<boolean>;
 }
 
 export interface Mail {
@@ -139,16 +150,19 @@ export interface Mailer {
   /**
    * Sends once, and never again by itself: the service has no way to tell a repeated mail.
    *
-   * @returns `refused` if it will not be delivered, `unknown` if nobody can tell
+   * @returns `refused` if no mail of ours is taken just now, `unreadable` if there can be no such address, and `unknown`
+   *   if nobody can tell whether it was sent
    */
-  send(mail: Mail): Promise<"sent" | "refused" | "unknown">;
+  send(mail: Mail): Promise<"sent" | "refused" | "unreadable" | "unknown">;
 }
 
 const longestName = 60;
+/** Enough for a year, too few for a telephone number. */
+const mostDigits = 4;
 
 /**
  * A name that a stranger may have chosen, as far as it may be shown to somebody who trusts us: letters,
- * digits and the marks of names, nothing that reads as a link, an address or an instruction.
+ * digits and the marks of names, nothing that reads as a link, an address, a telephone number or an instruction.
  *
  * @returns `undefined` for anything else, which is then not shown at all
  */
@@ -156,6 +170,9 @@ export const plainName = (text: string | undefined): string | undefined => {
   const name = text?.normalize("NFC").trim().replaceAll(/ +/g, " ");
   if (!name || name.length > longestName) return undefined;
   if (!/^[\p{L}\p{M}\p{N}'’.,&() -]+$/u.test(name)) return undefined;
+  if ((name.match(/\p{N}/gu) ?? []).length > mostDigits || /\p{N}\.\p{N}/u.test(name)) {
+    return undefined;
+  }
   // A dot inside a word or a number makes a link in many mail programs.
   return /[\p{L}\p{M}\p{N}-]\.[\p{L}\p{M}\p{N}-]{2,}|www|https?/iu.test(name) ? undefined : name;
 };

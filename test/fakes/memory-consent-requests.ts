@@ -50,6 +50,11 @@ export const memoryConsentRequests = (): ConsentRequests => {
       return true;
     },
 
+    releaseNotice: async (request) => {
+      const stands = standing(request);
+      if (stands) requests.set(keyOfRequest(request), { ...stands, notifiedAt: undefined });
+    },
+
     noteMail: async (request, mail) => {
       const stands = standing(request);
       const endsSending = mail.status === "sent" || mail.status === "unknown";

@@ -1,21 +1,34 @@
-import { digestSeconds, type MailLedger, mailLimits } from "../../shared/domain/consent-request.ts";
+import {
+  bounceKeptSeconds,
+  digestSeconds,
+  type MailLedger,
+  mailLimits,
+} from "../../shared/domain/consent-request.ts";
 import { ownerKeyOf } from "../../shared/domain/ids.ts";
-import { type MailAddress, mailboxOf } from "../../shared/domain/mail-address.ts";
+import { domainOf, type MailAddress, mailboxOf } from "../../shared/domain/mail-address.ts";
 import { type Organisation, organisationKey } from "../../shared/domain/tenant-consent.ts";
 
 /** Who was mailed how often, in memory. Every method is one step. */
 export const memoryMailLedger = (): MailLedger => {
-  const suppressed = new Set<string>();
+  const complained = new Set<string>();
+  const bounced = new Map<string, Date>();
   const lastMails = new Map<string, Date>();
   const counts = new Map<string, number>();
 
   const pairOf = (to: MailAddress, organisation: Organisation) =>
     `${mailboxOf(to)} ${organisationKey(organisation)}`;
 
+  const isSuppressed = (address: MailAddress, now: Date) => {
+    const bouncedAt = bounced.get(address.toLowerCase());
+    const isBounced =
+      bouncedAt !== undefined && now.getTime() - bouncedAt.getTime() < bounceKeptSeconds * 1000;
+    return isBounced || complained.has(mailboxOf(address));
+  };
+
   return {
     claim: async ({ to, requester, organisation }, now) => {
       const mailbox = mailboxOf(to);
-      if (suppressed.has(mailbox)) return "suppressed";
+      if (isSuppressed(to, now)) return "suppressed";
       const pair = pairOf(to, organisation);
       const last = lastMails.get(pair);
       if (last && now.getTime() - last.getTime() < digestSeconds * 1000) return "joined";
@@ -24,9 +37,11 @@ export const memoryMailLedger = (): MailLedger => {
         [`user ${ownerKeyOf(requester)} ${day}`, mailLimits.user],
         [`workspace ${requester.workspaceId} ${day}`, mailLimits.workspace],
         [`recipient ${mailbox} ${day}`, mailLimits.recipient],
+        [`domain ${domainOf(to)} ${day}`, mailLimits.domain],
         [`all ${day}`, mailLimits.all],
       ] as const;
-      if (counters.some(([key, most]) => (counts.get(key) ?? 0) >= most)) return "limited";
+      const reached = counters.find(([key, most]) => (counts.get(key) ?? 0) >= most);
+      if (reached) return reached[0].startsWith("all ") ? "exhausted" : "limited";
       for (const [key] of counters) counts.set(key, (counts.get(key) ?? 0) + 1);
       lastMails.set(pair, now);
       return undefined;
@@ -36,10 +51,11 @@ export const memoryMailLedger = (): MailLedger => {
       lastMails.delete(pairOf(to, organisation));
     },
 
-    suppress: async (address) => {
-      suppressed.add(mailboxOf(address));
+    suppress: async (address, reason, now) => {
+      if (reason === "bounce") bounced.set(address.toLowerCase(), now);
+      else complained.add(mailboxOf(address));
     },
 
-    isSuppressed: async (address) => suppressed.has(mailboxOf(address)),
+    isSuppressed: async (address, now) => isSuppressed(address, now),
   };
 };

@@ -44,8 +44,8 @@ export const signInFrequencyKey = (clientId: string, tenantId: TenantId) => ({
 });
 
 /** No address stands in a key: only its hash does. */
-export const recipientKey = (mailbox: string, part: string) => ({
-  pk: `recipient/${hashOf("mailbox", mailbox)}`,
+export const recipientKey = (mailboxOrAddress: string, part: string) => ({
+  pk: `recipient/${hashOf("mailbox", mailboxOrAddress)}`,
   sk: part,
 });
 

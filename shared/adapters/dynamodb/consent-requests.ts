@@ -255,6 +255,27 @@ export const dynamoDbConsentRequests = (
       );
     },
 
+    async releaseNotice({ organisation, requester, tokenHash, expiresAt }, now) {
+      const keptUntil = Math.max(
+        secondsOf(expiresAt) + keptAfterExpirySeconds,
+        secondsOf(now) + keptAfterNoticeSeconds,
+      );
+      await unlessRefused(
+        client.send(
+          new UpdateItemCommand({
+            TableName: tableName,
+            Key: marshall(keys.request(organisation, requester.user)),
+            UpdateExpression: "SET deleteAt = :keptUntil REMOVE notifiedAt, notifiedBy",
+            ConditionExpression: "tokenHash = :tokenHash",
+            ExpressionAttributeValues: marshall({
+              ":keptUntil": keptUntil,
+              ":tokenHash": tokenHash,
+            }),
+          }),
+        ),
+      );
+    },
+
     async noteMail({ organisation, requester, tokenHash }, mail) {
       const endsSending = mail.status === "sent" || mail.status === "unknown";
       await unlessRefused(

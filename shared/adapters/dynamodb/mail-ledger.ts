@@ -1,14 +1,20 @@
 import { randomUUID } from "node:crypto";
 import {
+  type AttributeValue,
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { marshall } from "@aws-sdk/util-dynamodb";
-import { digestSeconds, type MailLedger, mailLimits } from "../../domain/consent-request.ts";
+import {
+  bounceKeptSeconds,
+  digestSeconds,
+  type MailLedger,
+  mailLimits,
+} from "../../domain/consent-request.ts";
 import { hashOf, ownerKeyOf } from "../../domain/ids.ts";
-import { type MailAddress, mailboxOf } from "../../domain/mail-address.ts";
+import { domainOf, type MailAddress, mailboxOf } from "../../domain/mail-address.ts";
 import { type Organisation, organisationKey } from "../../domain/tenant-consent.ts";
 import { counterKey, recipientKey } from "./approval-keys.ts";
 import { unlessRefused } from "./conditional.ts";
@@ -16,20 +22,24 @@ import { secondsOf } from "./instant.ts";
 
 const counterKeptSeconds = 2 * 24 * 3600;
 
+/** Of a complaint. Earlier versions kept a bounce here as well, for ever. */
 const suppressionKey = (address: MailAddress) => recipientKey(mailboxOf(address), "suppression");
+
+/** A plus part that a server does not know says nothing of the mailbox without it. */
+const bounceKey = (address: MailAddress) => recipientKey(address.toLowerCase(), "bounce");
 
 const lastMailKey = (address: MailAddress, organisation: Organisation) =>
   recipientKey(mailboxOf(address), `last/${organisationKey(organisation)}`);
 
 /**
  * Who was mailed how often, in DynamoDB: an item for each counter and day, one for the last mail to a mailbox for an
- * organisation, and one for a mailbox that nothing is sent to any more.
+ * organisation, one for a mailbox that nothing is sent to any more, and one for an address from which mail came back.
  *
  * Counters are taken before the mail is: what is refused, or dies halfway, may be counted, and nothing is sent that
  * is not.
  */
 export const dynamoDbMailLedger = (client: DynamoDBClient, tableName: string): MailLedger => {
-  const exists = async (key: Record<string, string>) => {
+  const find = async (key: Record<string, string>) => {
     const { Item } = await client.send(
       new GetItemCommand({ TableName: tableName, Key: marshall(key), ConsistentRead: true }),
     );
@@ -58,7 +68,7 @@ export const dynamoDbMailLedger = (client: DynamoDBClient, tableName: string): M
   };
 
   const wasMailed = async (to: MailAddress, organisation: Organisation, now: Date) => {
-    const last = await exists(lastMailKey(to, organisation));
+    const last = await find(lastMailKey(to, organisation));
     return last !== undefined && Number(last.mailedAt?.N) + digestSeconds > secondsOf(now);
   };
 
@@ -81,22 +91,31 @@ export const dynamoDbMailLedger = (client: DynamoDBClient, tableName: string): M
         }),
       ),
     );
-    return taken !== undefined || (await exists(key))?.claim?.S === claim;
+    return taken !== undefined || (await find(key))?.claim?.S === claim;
+  };
+
+  const isSuppressed = async (address: MailAddress, now: Date) => {
+    const found = await Promise.all([suppressionKey(address), bounceKey(address)].map(find));
+    // TTL deletes late.
+    const lasts = (deleteAt?: AttributeValue) =>
+      deleteAt === undefined || Number(deleteAt.N) > secondsOf(now);
+    return found.some((item) => item !== undefined && lasts(item.deleteAt));
   };
 
   return {
     async claim({ to, requester, organisation }, now) {
-      if (await exists(suppressionKey(to))) return "suppressed";
+      if (await isSuppressed(to, now)) return "suppressed";
       if (await wasMailed(to, organisation, now)) return "joined";
       const counters = [
         [`user/${ownerKeyOf(requester)}`, mailLimits.user],
         [`workspace/${hashOf("workspace", requester.workspaceId)}`, mailLimits.workspace],
         [`recipient/${hashOf("mailbox", mailboxOf(to))}`, mailLimits.recipient],
-        ["all", mailLimits.all],
+        [`domain/${domainOf(to)}`, mailLimits.domain],
       ] as const;
       for (const [what, most] of counters) {
         if (!(await count(what, most, now))) return "limited";
       }
+      if (!(await count("all", mailLimits.all, now))) return "exhausted";
       return (await takeDay(to, organisation, now)) ? undefined : "joined";
     },
 
@@ -118,13 +137,17 @@ export const dynamoDbMailLedger = (client: DynamoDBClient, tableName: string): M
       await client.send(
         new PutItemCommand({
           TableName: tableName,
-          Item: marshall({ ...suppressionKey(address), reason, since: secondsOf(now) }),
+          Item: marshall({
+            ...(reason === "bounce"
+              ? { ...bounceKey(address), deleteAt: secondsOf(now) + bounceKeptSeconds }
+              : suppressionKey(address)),
+            reason,
+            since: secondsOf(now),
+          }),
         }),
       );
     },
 
-    async isSuppressed(address) {
-      return (await exists(suppressionKey(address))) !== undefined;
-    },
+    isSuppressed,
   };
 };

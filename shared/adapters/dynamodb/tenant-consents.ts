@@ -197,21 +197,29 @@ export const dynamoDbTenantConsents = (
     },
 
     async noticesDue(limit) {
-      const { Items = [] } = await client.send(
-        new QueryCommand({
-          TableName: tableName,
-          IndexName: noticesIndex,
-          KeyConditionExpression: "noticesDue = :due",
-          // Those of another app registration or permission set are told by its own functions.
-          FilterExpression: "begins_with(pk, :subject)",
-          ExpressionAttributeValues: marshall({
-            ":due": "due",
-            ":subject": `${subject.clientId}/${subject.scopeSet}/`,
+      const due: TenantConsent[] = [];
+      let from: Record<string, unknown> | undefined;
+      do {
+        const page = await client.send(
+          new QueryCommand({
+            TableName: tableName,
+            IndexName: noticesIndex,
+            KeyConditionExpression: "noticesDue = :due",
+            // Those of another app registration or permission set are told by its own functions. They may stay for
+            // good and fill whole pages.
+            FilterExpression: "begins_with(pk, :subject)",
+            ExpressionAttributeValues: marshall({
+              ":due": "due",
+              ":subject": `${subject.clientId}/${subject.scopeSet}/`,
+            }),
+            ...(from && { ExclusiveStartKey: marshall(from) }),
           }),
-          Limit: limit,
-        }),
-      );
-      return Items.map((item) => consentOf(consentItem.parse(unmarshall(item))));
+        );
+        const items = page.Items ?? [];
+        due.push(...items.map((item) => consentOf(consentItem.parse(unmarshall(item)))));
+        from = page.LastEvaluatedKey && unmarshall(page.LastEvaluatedKey);
+      } while (from && due.length < limit);
+      return due.slice(0, limit);
     },
 
     async noticesDone({ organisation, times }) {

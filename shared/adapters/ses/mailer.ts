@@ -68,7 +68,8 @@ export const sesMailer = (
         report("unknown", error);
         return "unknown";
       }
-      if (error.name !== "BadRequestException") report("refused", error);
+      if (error.name === "BadRequestException") return "unreadable";
+      report("refused", error);
       return "refused";
     }
   },

@@ -338,6 +338,33 @@ describe("a mail", () => {
     expect((await answerOf(ask())).approvalUrl).toBeDefined();
   });
 
+  it("goes to no more administrators in a day than the service may mail, and the operator learns of it", async () => {
+    const { service, ask } = await blocked();
+    for (let index = 0; index < mailLimits.all; index += 1) {
+      const to = `it@customer${index}.example` as MailAddress;
+      const requester = {
+        userId: userId(`user-${index}`),
+        workspaceId: workspaceId(`ws_${index}`),
+      };
+      await service.ledger.claim({ to, requester, organisation: tenant }, service.clock.now());
+    }
+
+    const refused = await ask({ adminEmail: administrator });
+
+    expect(problemIn(refused)).toMatchObject({ statusCode: 429, code: "too_many_mails" });
+    expect(service.mails).toEqual([]);
+    const lines = log.lines().map((line) => JSON.parse(line));
+    expect(lines).toContainEqual(
+      expect.objectContaining({
+        level: "WARN",
+        message: "approval not requested",
+        failure: "mail_limit_of_all",
+        workspaceId: alice.workspaceId,
+      }),
+    );
+    expect((await answerOf(ask())).approvalUrl).toBeDefined();
+  });
+
   it("names only people of the administrator's own mail domain", async () => {
     const consultant: ProductUser = {
       userId: userId("carl"),
@@ -353,6 +380,26 @@ describe("a mail", () => {
     await service.askAdministrator(consultant, { attemptId, adminEmail: "it@south.example" });
 
     expect(service.mails[0]?.others).toEqual([]);
+  });
+
+  it("names those of the same workspace only: a mail domain may be a university's", async () => {
+    const { service } = await blocked();
+    const colleague: ProductUser = { userId: userId("carl"), workspaceId: alice.workspaceId };
+    const stranger: ProductUser = { userId: userId("dora"), workspaceId: workspaceId("ws_south") };
+    for (const user of [colleague, stranger]) {
+      const { attemptId } = await service.begin(user);
+      const claims = {
+        [claimNames.USER_CLAIM]: user.userId,
+        [claimNames.WORKSPACE_CLAIM]: user.workspaceId,
+        [claimNames.EMAIL_CLAIM]: `${user.userId}@north.example`,
+      };
+      await service.askAdministrator(user, { attemptId }, { claims });
+    }
+    const { attemptId } = await service.begin(alice);
+
+    await service.askAdministrator(alice, { attemptId, adminEmail: "it@north.example" });
+
+    expect(service.mails[0]?.others.map(({ user }) => user)).toEqual([colleague]);
   });
 });
 

@@ -149,7 +149,7 @@ describe("a mail that came back", () => {
       to: administrator,
       at: later,
     });
-    expect(await ledger.isSuppressed(administrator)).toBe(true);
+    expect(await ledger.isSuppressed(administrator, later)).toBe(true);
   });
 
   it("shuts out nobody whom a stranger's server names instead", async () => {
@@ -157,7 +157,7 @@ describe("a mail that came back", () => {
 
     await receive(bounce("Permanent", "General"));
 
-    expect(await ledger.isSuppressed(addressOf("forwarded@elsewhere.example"))).toBe(false);
+    expect(await ledger.isSuppressed(addressOf("forwarded@elsewhere.example"), later)).toBe(false);
   });
 
   it.for([
@@ -173,8 +173,20 @@ describe("a mail that came back", () => {
     await receive(bounce(type, subType));
 
     expect(await statuses()).toEqual(["not_delivered", "not_delivered", "sent"]);
-    expect(await ledger.isSuppressed(administrator)).toBe(false);
+    expect(await ledger.isSuppressed(administrator, later)).toBe(false);
     expect(await ledger.claim(mail, later)).toBeUndefined();
+  });
+
+  it("for good lets another address of the same mailbox be asked the same day", async () => {
+    const { receive, ledger } = await scene();
+    const mail = { to: administrator, requester: ben.user, organisation };
+    await ledger.claim(mail, noon);
+
+    await receive(bounce("Permanent", "NoEmail"));
+
+    const plus = addressOf(administrator.replace("@", "+appse@"));
+    expect(await ledger.claim(mail, later)).toBe("suppressed");
+    expect(await ledger.claim({ ...mail, to: plus }, later)).toBeUndefined();
   });
 
   it("as a note that somebody is away changes nothing", async () => {
@@ -183,7 +195,7 @@ describe("a mail that came back", () => {
     await receive(bounce("Transient", "General"));
 
     expect(await statuses()).toEqual(["sent", "joined", "sent"]);
-    expect(await ledger.isSuppressed(administrator)).toBe(false);
+    expect(await ledger.isSuppressed(administrator, later)).toBe(false);
   });
 
   it("from one who waits changes nothing in the mail to the administrator", async () => {
@@ -192,7 +204,7 @@ describe("a mail that came back", () => {
     await receive(bounce("Permanent", "General", { destination: [ines.email] }));
 
     expect(await statuses()).toEqual(["sent", "joined", "sent"]);
-    expect(await ledger.isSuppressed(ines.email)).toBe(true);
+    expect(await ledger.isSuppressed(ines.email, later)).toBe(true);
   });
 
   it("from an administrator who is not the one now asked is not told", async () => {
@@ -201,7 +213,7 @@ describe("a mail that came back", () => {
     await receive(bounce("Permanent", "General", { destination: [otherAdministrator] }));
 
     expect(await statuses()).toEqual(["sent", "joined", "sent"]);
-    expect(await ledger.isSuppressed(otherAdministrator)).toBe(true);
+    expect(await ledger.isSuppressed(otherAdministrator, later)).toBe(true);
   });
 
   it.for([
@@ -213,7 +225,7 @@ describe("a mail that came back", () => {
     await receive(bounce("Permanent", "NoEmail", { tags }));
 
     expect(await statuses()).toEqual(["sent", "joined", "sent"]);
-    expect(await ledger.isSuppressed(administrator)).toBe(true);
+    expect(await ledger.isSuppressed(administrator, later)).toBe(true);
   });
 
   it("twice is the same as once", async () => {
@@ -247,7 +259,7 @@ describe("a complaint", () => {
 
     await receive(complaint({ complaintFeedbackType: "abuse" }));
 
-    expect(await ledger.isSuppressed(administrator)).toBe(true);
+    expect(await ledger.isSuppressed(administrator, later)).toBe(true);
     expect(await statuses()).toEqual(["sent", "joined", "sent"]);
   });
 
@@ -264,7 +276,7 @@ describe("a complaint", () => {
 
     await receive(complaint({ complaintFeedbackType: "not-spam" }));
 
-    expect(await ledger.isSuppressed(administrator)).toBe(false);
+    expect(await ledger.isSuppressed(administrator, later)).toBe(false);
     expect(await statuses()).toEqual(["sent", "joined", "sent"]);
   });
 });
@@ -288,12 +300,12 @@ describe("what cannot be read", () => {
     await receive(event);
 
     expect(await statuses()).toEqual(["sent", "joined", "sent"]);
-    expect(await ledger.isSuppressed(administrator)).toBe(false);
+    expect(await ledger.isSuppressed(administrator, later)).toBe(false);
     expect(loggedLines()).toEqual([
       expect.objectContaining({
-        level: "WARN",
+        level: "ERROR",
         message: "mail event not understood",
-        failure: "invalid_request",
+        failure: "mail_event_unreadable",
       }),
     ]);
   });
@@ -323,6 +335,6 @@ it.for(["ledger.suppress", "requests.findByLink", "requests.waiting", "requests.
     isBroken = false;
     await receive(bounce("Permanent", "General"));
     expect(await statuses()).toEqual(["not_delivered", "not_delivered", "sent"]);
-    expect(await ledger.isSuppressed(administrator)).toBe(true);
+    expect(await ledger.isSuppressed(administrator, later)).toBe(true);
   },
 );

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import {
+  failuresPerRun,
   mailsPerRun,
   organisationsPerRun,
-  refusalsPerRun,
   resumeWaiting,
 } from "../../../functions/resume-waiting/resume-waiting.ts";
 import type { Mailer, NewConsentRequest } from "../../../shared/domain/consent-request.ts";
@@ -244,22 +244,45 @@ describe("one run", () => {
     expect(await due()).toEqual([]);
   });
 
-  it("ends when mail after mail is refused, since each costs somebody theirs", async () => {
+  it("ends when mail after mail fails on our side, since each costs somebody theirs", async () => {
     const names = ["ann", "ben", "cleo", "dan", "eve"];
-    const { run, mails, resumed, due } = await settled({ send: async () => "refused" }, names);
+    const send = async () => {
+      throw new Error("a mistake of ours");
+    };
+    const { run, mails, resumed, due } = await settled({ send }, names);
 
     await run();
 
-    expect(mails).toHaveLength(refusalsPerRun);
+    expect(mails).toHaveLength(failuresPerRun);
     expect(resumed).toEqual([]);
     expect(await due()).toEqual([organisationKey(north)]);
+  });
+
+  it("ends at the first mail that the service does not take, and costs nobody theirs", async () => {
+    let isPaused = true;
+    const { run, mails, resumed, due } = await settled({
+      send: async () => (isPaused ? "refused" : "sent"),
+    });
+
+    for (let minute = 0; minute < 10; minute += 1) await run();
+    expect(mails).toEqual(Array.from({ length: 10 }, () => "ann@north.example"));
+    expect(resumed).toEqual([]);
+
+    isPaused = false;
+    await run();
+    expect(mails.slice(10)).toEqual([
+      "ann@north.example",
+      "ben@north.example",
+      "cleo@north.example",
+    ]);
+    expect(await due()).toEqual([]);
   });
 });
 
 describe("a mail", () => {
-  it("that is refused, or whose fate is not known, keeps nobody else from being told", async () => {
+  it("that can have no address, or whose fate is not known, keeps nobody else from being told", async () => {
     const { run, mails, resumed, due } = await settled({
-      send: async (to) => (to.startsWith("ann") ? "refused" : "unknown"),
+      send: async (to) => (to.startsWith("ann") ? "unreadable" : "unknown"),
     });
 
     await run();

@@ -8,6 +8,7 @@ it.for([
   ["Siobhán O’Neill-Kaya, M.A.", "Siobhán O’Neill-Kaya, M.A."],
   ["渡辺 花子", "渡辺 花子"],
   ["North & South (2030) Ltd.", "North & South (2030) Ltd."],
+  ["Contoso (2030)", "Contoso (2030)"],
   // Composed and decomposed letters are one.
   ["Zoe\u0308", "Zoë"],
 ])("shows %s", ([text, shown]) => {
@@ -26,6 +27,8 @@ it.for([
   ["a link whose name ends with a hyphen", "microsoft-.com"],
   ["a link whose name ends with a mark", "evil\u0331.com"],
   ["an address of numbers", "10.20.30.40"],
+  ["an address of single digits", "1.1.1.1"],
+  ["a number with a dot in other digits", "١.١"],
   ["a link in another script", "例え.テスト"],
   ["an address", "alice@evil.example"],
   ["a slash", "Alice/Example"],
@@ -34,6 +37,10 @@ it.for([
   ["a text that turns its direction", "Alice\u202Eelpmaxe"],
   ["a joiner that cannot be seen", "Ali\u200Dce"],
   ["a telephone number with a plus", "Call +44 20"],
+  ["a telephone number", "Microsoft Support 0800 123 4567"],
+  ["a telephone number in a sentence", "call 1 888 555 0199 now"],
+  ["a telephone number in circles", "Call ①⑧⑧⑧⑤"],
+  ["one digit more than a year has", "Contoso 20301"],
   ["an exclamation", "Approve now!"],
   ["an emoji", "Alice 🎉"],
   ["a template", "{{name}}"],

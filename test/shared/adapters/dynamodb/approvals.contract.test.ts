@@ -1,13 +1,15 @@
 import { randomUUID } from "node:crypto";
-import { ScanCommand } from "@aws-sdk/client-dynamodb";
-import { unmarshall } from "@aws-sdk/util-dynamodb";
+import { PutItemCommand, ScanCommand } from "@aws-sdk/client-dynamodb";
+import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { counterKey, recipientKey } from "../../../../shared/adapters/dynamodb/approval-keys.ts";
 import { dynamoDbConsentProofs } from "../../../../shared/adapters/dynamodb/consent-proofs.ts";
 import { dynamoDbConsentRequests } from "../../../../shared/adapters/dynamodb/consent-requests.ts";
 import { dynamoDbMailLedger } from "../../../../shared/adapters/dynamodb/mail-ledger.ts";
 import { dynamoDbTenantConsents } from "../../../../shared/adapters/dynamodb/tenant-consents.ts";
 import type { ConsentProofs, PendingProof } from "../../../../shared/domain/consent-proof.ts";
 import {
+  bounceKeptSeconds,
   type ConsentRequests,
   digestSeconds,
   type MailLedger,
@@ -26,6 +28,7 @@ import {
   type MailAddress,
   type MailDomain,
   mailAddress,
+  mailboxOf,
 } from "../../../../shared/domain/mail-address.ts";
 import type { Organisation, TenantConsents } from "../../../../shared/domain/tenant-consent.ts";
 import { engines } from "../../../engines/engines.ts";
@@ -50,7 +53,8 @@ const address = (text: string): MailAddress => {
   if (!read) throw new Error(`${text} is no address`);
   return read;
 };
-const newAddress = () => address(`it-${randomUUID()}@north.example`);
+/** At a mail domain of its own: mails are counted by that as well. */
+const newAddress = () => address(`it@${randomUUID()}.example`);
 
 const proof = { kind: "administrator", roles: ["62e90394-69f5-4237-9190-012177145e10"] } as const;
 const verified = { kind: "verified", proof } as const;
@@ -297,6 +301,24 @@ const contract = (open: () => Stores) => {
       );
     });
 
+    it("wait again when it turns out that their person was not told, unless they were replaced", async () => {
+      const { requests } = open();
+      const opened = await requests.open(newRequest());
+      const { organisation, requester } = opened;
+      await requests.claimNotice(opened, at(100));
+
+      await requests.releaseNotice(opened, at(101));
+      await requests.releaseNotice(opened, at(102));
+
+      expect(await requests.waiting(organisation)).toEqual([opened]);
+      expect(await requests.claimNotice(opened, at(103))).toBe(true);
+      await requests.open(again(opened, 200));
+      await requests.releaseNotice(opened, at(201));
+      const found = await requests.find(organisation, requester.user);
+      expect(found?.tokenHash).not.toBe(opened.tokenHash);
+      expect(await requests.waiting(organisation)).toEqual([found]);
+    });
+
     it("begin anew after their person was told", async () => {
       const { requests } = open();
       const opened = await requests.open(newRequest());
@@ -349,6 +371,8 @@ const contract = (open: () => Stores) => {
       organisation: newTenant(),
       ...changes,
     });
+
+    const withPlus = (to: MailAddress) => address(to.replace("@", "+outlook@"));
 
     it("gives the right to one mail, of many who ask at once", async () => {
       const { ledger } = open();
@@ -417,6 +441,19 @@ const contract = (open: () => Stores) => {
       expect(await ledger.claim(claimed({ to }), at(99))).toBe("limited");
     });
 
+    it("limits the mails to one mail domain in a day, whoever is mailed", async () => {
+      const { ledger } = open();
+      const domain = `${randomUUID()}.example`;
+      for (let count = 0; count < mailLimits.domain; count += 1) {
+        const to = address(`it-${count}@${domain}`);
+        expect(await ledger.claim(claimed({ to }), at(count))).toBeUndefined();
+      }
+
+      const to = address(`one-more@${domain.toUpperCase()}`);
+      expect(await ledger.claim(claimed({ to }), at(99))).toBe("limited");
+      expect(await ledger.claim(claimed({ to }), at(24 * 3600))).toBeUndefined();
+    });
+
     it("does not take a refused mail for the one of the day", async () => {
       const { ledger } = open();
       const requester = newUser();
@@ -429,15 +466,61 @@ const contract = (open: () => Stores) => {
       expect(await ledger.claim(mail, at(100))).toBeUndefined();
     });
 
-    it("sends nothing more to a mailbox that bounced or complained", async () => {
+    it.for(["bounce", "complaint"] as const)(
+      "sends nothing to an address after a %s",
+      async (reason) => {
+        const { ledger } = open();
+        const mail = claimed();
+        expect(await ledger.isSuppressed(mail.to, at(0))).toBe(false);
+
+        await ledger.suppress(mail.to, reason, at(0));
+
+        expect(await ledger.isSuppressed(mail.to, at(1))).toBe(true);
+        expect(await ledger.isSuppressed(address(mail.to.toUpperCase()), at(1))).toBe(true);
+        expect(await ledger.claim(mail, at(1))).toBe("suppressed");
+      },
+    );
+
+    it("after a bounce of a plus address leaves the address without it alone", async () => {
       const { ledger } = open();
       const mail = claimed();
-      expect(await ledger.isSuppressed(mail.to)).toBe(false);
+      const plus = withPlus(mail.to);
 
-      await ledger.suppress(mail.to, "complaint", at(0));
+      await ledger.suppress(plus, "bounce", at(0));
 
-      expect(await ledger.isSuppressed(mail.to)).toBe(true);
-      expect(await ledger.claim(mail, at(1))).toBe("suppressed");
+      expect(await ledger.isSuppressed(plus, at(1))).toBe(true);
+      expect(await ledger.isSuppressed(mail.to, at(1))).toBe(false);
+      expect(await ledger.claim({ ...mail, to: plus }, at(1))).toBe("suppressed");
+      expect(await ledger.claim(mail, at(1))).toBeUndefined();
+    });
+
+    it("after a bounce sends again in 90 days, and not if that bounces as well", async () => {
+      const { ledger } = open();
+      const mail = claimed();
+      await ledger.suppress(mail.to, "bounce", at(0));
+
+      expect(await ledger.isSuppressed(mail.to, at(bounceKeptSeconds - 1))).toBe(true);
+      expect(await ledger.claim(mail, at(bounceKeptSeconds - 1))).toBe("suppressed");
+      expect(await ledger.isSuppressed(mail.to, at(bounceKeptSeconds))).toBe(false);
+      expect(await ledger.claim(mail, at(bounceKeptSeconds))).toBeUndefined();
+
+      await ledger.suppress(mail.to, "bounce", at(bounceKeptSeconds));
+      expect(await ledger.isSuppressed(mail.to, at(bounceKeptSeconds + 1))).toBe(true);
+    });
+
+    it("after a complaint of a plus address sends nothing more to the mailbox, whatever bounces", async () => {
+      const { ledger } = open();
+      const mail = claimed();
+      const plus = withPlus(mail.to);
+      await ledger.suppress(plus, "complaint", at(0));
+
+      await ledger.suppress(mail.to, "bounce", at(1));
+      await ledger.suppress(plus, "bounce", at(1));
+
+      for (const to of [mail.to, plus]) {
+        expect(await ledger.isSuppressed(to, at(2 * bounceKeptSeconds))).toBe(true);
+        expect(await ledger.claim({ ...mail, to }, at(2 * bounceKeptSeconds))).toBe("suppressed");
+      }
     });
 
     it("lets one more go on the same day when the last one did not arrive, and counts it", async () => {
@@ -593,6 +676,73 @@ describe.for(Object.entries(engines))("on %s", ([, start]) => {
 
       expect(await proofs.take(pending.id, "this-browser", at(1))).toEqual(pending);
     });
+  });
+
+  describe("the ledger", () => {
+    const put = async (item: Record<string, unknown>) => {
+      const { client } = openLossy();
+      await client.send(new PutItemCommand({ TableName: tableName, Item: marshall(item) }));
+    };
+
+    it("tells the limit of all from the others", async () => {
+      const { ledger } = openLossy();
+      // On a day that no other test counts on.
+      const now = at(-7 * 24 * 3600);
+      await put({
+        ...counterKey("all", now.toISOString().slice(0, 10)),
+        count: mailLimits.all - 1,
+      });
+      const claim = () =>
+        ledger.claim({ to: newAddress(), requester: newUser(), organisation: newTenant() }, now);
+
+      expect(await claim()).toBeUndefined();
+      expect(await claim()).toBe("exhausted");
+    });
+
+    it("keeps to a bounce that an earlier version noted of a mailbox, for ever", async () => {
+      const { ledger } = openLossy();
+      const to = newAddress();
+      const since = began.getTime() / 1000;
+      await put({ ...recipientKey(mailboxOf(to), "suppression"), reason: "bounce", since });
+
+      expect(await ledger.isSuppressed(to, at(2 * bounceKeptSeconds))).toBe(true);
+    });
+
+    it("has a bounce removed by TTL, and a complaint kept", async () => {
+      const { ledger, client } = openLossy();
+      const [bounced, complained] = [newAddress(), newAddress()];
+      await ledger.suppress(bounced, "bounce", at(0));
+      await ledger.suppress(complained, "complaint", at(0));
+
+      const { Items = [] } = await client.send(new ScanCommand({ TableName: tableName }));
+
+      const items = Items.map((each) => unmarshall(each));
+      expect(items).toContainEqual({
+        ...recipientKey(bounced, "bounce"),
+        reason: "bounce",
+        since: began.getTime() / 1000,
+        deleteAt: at(bounceKeptSeconds).getTime() / 1000,
+      });
+      expect(items).toContainEqual({
+        ...recipientKey(complained, "suppression"),
+        reason: "complaint",
+        since: began.getTime() / 1000,
+      });
+    });
+  });
+
+  it("notices that a former app registration left behind keep none of ours from being found", async () => {
+    const former = openLossy({ clientId: randomUUID() });
+    for (let index = 0; index < 12; index += 1) {
+      await former.consents.record(newTenant(), verified, at(index));
+    }
+    const { consents } = openLossy({ clientId: randomUUID() });
+    const organisation = newTenant();
+    await consents.record(organisation, verified, at(100));
+
+    const due = async () => (await consents.noticesDue(2)).map((each) => each.organisation);
+
+    await expect.poll(due).toEqual([organisation]);
   });
 
   it("a new client id or another set of permissions starts its own approvals", async () => {

@@ -147,10 +147,10 @@ describe("a mail that SES refuses", () => {
     },
   );
 
-  it("because it cannot read the address is not delivered, and nobody is woken", async () => {
+  it("because it cannot read the address is told apart, and nobody is woken", async () => {
     const { outcome, reported, requests } = await sentTo(refusal(400, "BadRequestException"));
 
-    expect(outcome).toBe("refused");
+    expect(outcome).toBe("unreadable");
     expect(requests).toHaveLength(1);
     expect(reported).toEqual([]);
   });
