@@ -105,13 +105,19 @@ const choosePorts = async (microsoft: MicrosoftChoice): Promise<LocalPorts> => {
   for (const [name, port] of Object.entries(defaultPorts)) {
     const free = await isFree(port);
     if (!free && name === "api" && microsoft.kind === "real") {
-      throw new Error(`Port ${port} is taken, and the redirect URI at Microsoft names it.`);
+      throw new Error(`Port ${port} is taken, and the redirect URIs at Microsoft name it.`);
     }
     if (!free) console.log(`Port ${port} is taken; another one stands in for it.`);
     chosen[name] = free ? port : 0;
   }
   return chosen;
 };
+
+const redirectUrisOf = (api: string): string => `
+  Redirect URIs to register at Microsoft (platform Web):
+    ${api}/callback
+    ${api}/admin-consent-callback
+`;
 
 const run = async () => {
   const options = readOptions();
@@ -141,7 +147,7 @@ const run = async () => {
   Lambda                 ${origins.lambda}
   DynamoDB               ${origins.dynamoDb}
   Secrets Manager        ${origins.secretsManager}
-${microsoft.kind === "real" ? `\n  Redirect URI to register at Microsoft (platform Web): ${origins.api}/callback\n` : ""}
+${microsoft.kind === "real" ? redirectUrisOf(origins.api) : ""}
   Ctrl-C stops everything.
 `);
 

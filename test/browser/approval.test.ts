@@ -1,4 +1,4 @@
-import type { Page } from "playwright-core";
+import type { Page, Request } from "playwright-core";
 import { expect, it } from "vitest";
 import { mailsTo } from "../../infra/local/administrator-client.ts";
 import { accept, decline, signInAtMicrosoft } from "./microsoft-pages.ts";
@@ -76,6 +76,35 @@ stories("an organisation in which only an administrator may approve", (scene) =>
     const microsoft = await opensMicrosoft(colleague, "Connect Outlook");
     await signInAtMicrosoft(microsoft, oona);
     await sees(card(colleague, oona).getByText("Connected", { exact: true }).first());
+  });
+
+  it("is approved only once: a person who said not now stays, though the page had asked again", async () => {
+    const context = await scene.newBrowser();
+    await context.clock.install();
+    const page = await scene.signIn("user_niall", context);
+    await turnedAway(page, niall);
+    await sees(page.getByLabel("Send this link to your administrator"));
+    const saidNotNow = Promise.withResolvers<void>();
+    await page.route("**/admin-consent-requests", async (route) => {
+      const response = await route.fetch();
+      if (route.request().method() === "GET") await saidNotNow.promise;
+      await route.fulfill({ response, json: { status: "verified" } });
+    });
+    const isWatching = (request: Request) =>
+      request.method() === "GET" && request.url().endsWith("/admin-consent-requests");
+    const watching = page.waitForRequest(isWatching);
+    await context.clock.runFor(4_000);
+
+    const request = await watching;
+    await askByMail(page);
+    await sees(page.getByRole("heading", { name: "Approved" }));
+    await page.getByRole("button", { name: "Not now" }).click();
+    saidNotNow.resolve();
+    await (await request.response())?.finished();
+    // Longer than the page would count down.
+    for (let seconds = 0; seconds < 10; seconds += 1) await context.clock.runFor(1_000);
+
+    await sees(page.getByText("Connect whenever you like."));
   });
 
   it("says so also to a person who closes Microsoft's page, and to the next one beforehand", async () => {

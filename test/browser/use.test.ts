@@ -114,6 +114,25 @@ stories("a connected mailbox", (scene) => {
     await sees(card(page, ben).getByText(newest));
   });
 
+  it("asks for its owner already while its last token is still good for a workflow", async () => {
+    const page = await scene.connected("user_ines", ben);
+    scene.microsoft.revokeSessions({ username: ben });
+    scene.stack.clock.advance(2 * 3600);
+    // When a token is renewed is left to chance, so the last one is put in here.
+    await page.route("**/workflows/run", async (route) => {
+      await route.fetch();
+      const token = { expiresAt: scene.stack.clock.now().toISOString(), degraded: true };
+      await route.fulfill({ json: { status: "succeeded", mails: [], token } });
+    });
+
+    await card(page, ben).getByRole("button", { name: "Run workflow" }).click();
+
+    await sees(card(page, ben).getByText("Sign-in needed"));
+    const result = card(page, ben).getByRole("region", { name: "Newest mail" });
+    await sees(result.getByText("It could not be renewed just now."));
+    await scene.inspect(page, "connections-workflow-last-token");
+  });
+
   it("is reconnected without choosing an account again", async () => {
     const page = await scene.connected("user_ines", ben);
     const authorize = page

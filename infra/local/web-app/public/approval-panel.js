@@ -66,6 +66,7 @@ export const approvalPanel = (options) => {
     signal,
   } = options;
   const domain = email.slice(email.lastIndexOf("@") + 1);
+  const waiting = new AbortController();
   const said = element("p", { class: "muted", role: "status" });
   const body = element("div", { class: "stack" });
   const panel = element(
@@ -106,7 +107,10 @@ export const approvalPanel = (options) => {
       button("I am an administrator: approve now", "quiet", approveNow),
     );
 
+  /** Either the mail or the watching may learn of the approval, and the other may be under way. */
   const showApproved = () => {
+    if (waiting.signal.aborted) return;
+    waiting.abort();
     if ("connectionId" in what) return worksAgain();
     let left = countdownSeconds;
     const countdown = element("p", { class: "muted" });
@@ -250,7 +254,7 @@ export const approvalPanel = (options) => {
     showStatus(asked.value);
     outlook.watchApproval({
       ...("connectionId" in what && { connectionId: what.connectionId }),
-      signal,
+      signal: AbortSignal.any([signal, waiting.signal]),
       onChange: (approval) => {
         if (approval.status === "verified") showApproved();
         else showStatus(approval);

@@ -226,13 +226,14 @@ export const createConnectOutlook = ({ apiUrl, getAccessToken, returnTo }) => {
 
   /**
    * @param {Attempt} attempt
-   * @returns {Promise<Outcome | undefined>} `undefined` while it has not ended
+   * @returns {Promise<Outcome | undefined>} `undefined` while it has not ended, or what it connected cannot be read
    */
   const outcomeOf = async (attempt) => {
     switch (attempt.status) {
       case "completed": {
         const got = await get(attempt.connectionId ?? "");
-        return got.ok ? { status: "connected", connection: got.value } : failed(got.problem);
+        if (got.ok) return { status: "connected", connection: got.value };
+        return isPassing(got.problem) ? undefined : failed(got.problem);
       }
       case "failed":
       case "expired":
@@ -367,12 +368,11 @@ export const createConnectOutlook = ({ apiUrl, getAccessToken, returnTo }) => {
       if (!asked.ok) return failed(asked.problem);
       const outcome = await outcomeOf(asked.value);
       if (outcome) return outcome;
-      // Another page, or a request whose answer was lost, may be about to complete it.
-      const timeoutMs = asked.value.status === "completing" ? completingTimeoutMs : 5_000;
-      if (performance.now() - startedAt > timeoutMs) {
-        return failed(
-          localProblem(asked.value.status === "completing" ? "no_answer" : "not_finished"),
-        );
+      // Another page, or a request whose answer was lost, may be about to complete it. Or it is completed, and what
+      // it connected cannot be read just now.
+      const isTaken = asked.value.status === "completing" || asked.value.status === "completed";
+      if (performance.now() - startedAt > (isTaken ? completingTimeoutMs : 5_000)) {
+        return failed(localProblem(isTaken ? "no_answer" : "not_finished"));
       }
       await pause(Math.min(1_000 * asking, 4_000));
     }

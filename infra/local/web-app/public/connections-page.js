@@ -318,10 +318,10 @@ const cardActions = {
       announce("");
 
       showRun(connection.id, run);
-      // A run may also be the first to learn that all is well again.
-      if (run.status === "failed" || connection.status !== "connected") {
-        await refreshCard(connection, run);
-      }
+      // A token may be served although its connection has ended; and a run may also be the first to learn that
+      // all is well again.
+      const isAllWell = run.status === "succeeded" && !run.token.degraded;
+      if (!isAllWell || connection.status !== "connected") await refreshCard(connection, run);
     }),
 
   reconnect: ({ id, account }) =>

@@ -56,5 +56,5 @@ const tokenLine = ({ expiresAt, degraded }) =>
     "p",
     { class: "muted" },
     `Read with a token that is valid until ${timeInWords(expiresAt)}. `,
-    degraded ? "Microsoft could not renew it just now; we try again at the next run." : "",
+    degraded ? "It could not be renewed just now." : "",
   );

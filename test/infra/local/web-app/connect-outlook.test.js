@@ -211,6 +211,41 @@ describe("the return from Microsoft", () => {
     },
   );
 
+  it("is not given up when the new connection cannot be read for a moment", async () => {
+    location.hash = `#attemptId=${attemptId}`;
+    answers[`GET /attempts/${attemptId}`] = [
+      answer({ attemptId, status: "completed", connectionId: "conn_1" }),
+    ];
+    answers["GET /connections/conn_1"] = [
+      () => Promise.reject(new TypeError("Failed to fetch")),
+      answer({ message: "gateway" }, 503),
+      answer({ message: "gateway" }, 429),
+      answer(connection),
+    ];
+
+    const outcome = await whenTimePasses(handleReturn());
+
+    expect(outcome).toEqual({ status: "connected", connection });
+  });
+
+  it.each([
+    [503, "no_answer"],
+    [404, "not_found"],
+  ])(
+    "does not call a completed attempt unfinished when its connection stays %i",
+    async (status, code) => {
+      location.hash = `#attemptId=${attemptId}`;
+      answers[`GET /attempts/${attemptId}`] = [
+        answer({ attemptId, status: "completed", connectionId: "conn_1" }),
+      ];
+      answers["GET /connections/conn_1"] = [answer({ message: "gateway" }, status)];
+
+      const outcome = await whenTimePasses(handleReturn());
+
+      expect(outcome).toMatchObject({ status: "failed", problem: { code } });
+    },
+  );
+
   it("without a completion value shows how the attempt ended", async () => {
     location.hash = `#attemptId=${attemptId}`;
     const problem = { code: "access_declined", actor: "user", message: "You turned back." };
@@ -521,7 +556,11 @@ describe("a window for Microsoft", () => {
       answer({ message: "gateway" }, 503),
       answer({ attemptId, status: "completed", connectionId: "conn_1" }),
     ];
-    answers["GET /connections/conn_1"] = [answer(connection)];
+    answers["GET /connections/conn_1"] = [
+      () => Promise.reject(new TypeError("Failed to fetch")),
+      answer({ message: "gateway" }, 503),
+      answer(connection),
+    ];
 
     const outcome = await whenTimePasses(outlook().connect({ mode: "popup" }));
 
