@@ -42,6 +42,7 @@ export const productClaimsEnv = {
 /** Claims of the product's JWT that say how a person is reached and called; only the address is needed. */
 export const productPersonEnv = {
   EMAIL_CLAIM: name,
+  EMAIL_VERIFIED_CLAIM: z.optional(name),
   NAME_CLAIM: name,
   WORKSPACE_NAME_CLAIM: name,
 };

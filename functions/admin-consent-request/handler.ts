@@ -86,7 +86,7 @@ export const adminConsentRequestHandler = (
     if (!email) {
       return problem(
         "mail_not_allowed",
-        "Your account at Appse AI has no e-mail address, so your organisation is not known.",
+        "Your account at Appse AI has no confirmed e-mail address, so your organisation is not known.",
       );
     }
     const from: AskedFrom =

@@ -97,6 +97,9 @@ export class ServiceStack extends Stack {
     const productPerson = {
       ...productClaims,
       EMAIL_CLAIM: product.claims.email,
+      ...(product.claims.emailVerified && {
+        EMAIL_VERIFIED_CLAIM: product.claims.emailVerified,
+      }),
       NAME_CLAIM: product.claims.name,
       WORKSPACE_NAME_CLAIM: product.claims.workspaceName,
     };
@@ -361,6 +364,9 @@ export class ServiceStack extends Stack {
         ...support,
         ...tenantConsents,
       } satisfies AdminConsentEnv,
+      ...(reservedConcurrency.adminConsent && {
+        reservedConcurrency: reservedConcurrency.adminConsent,
+      }),
     });
     api.publicRoute(
       HttpMethod.GET,
@@ -385,6 +391,9 @@ export class ServiceStack extends Stack {
         ...tenantConsents,
         ...vaultKeys,
       } satisfies AdminConsentCallbackEnv,
+      ...(reservedConcurrency.adminConsentCallback && {
+        reservedConcurrency: reservedConcurrency.adminConsentCallback,
+      }),
     });
     for (const method of [HttpMethod.GET, HttpMethod.POST]) {
       api.publicRoute(

@@ -40,6 +40,13 @@ const stageSchema = z.strictObject({
       user: text,
       workspace: text,
       email: text,
+      /**
+       * The address counts only where this claim is true, such as `email_verified` (OpenID Connect Core §5.1): mails go
+       * out in its name, and it tells the organisation.
+       *
+       * @default the identity provider verifies every address before it issues a token with it
+       */
+      emailVerified: z.optional(text),
       name: text,
       workspaceName: text,
     }),
@@ -104,6 +111,9 @@ const stageSchema = z.strictObject({
     callback: z.optional(requests),
     complete: z.optional(requests),
     tokenFetch: z.optional(requests),
+    /** What anybody may call: a flood there takes no more than this, and nothing from the rest. */
+    adminConsent: z.optional(requests),
+    adminConsentCallback: z.optional(requests),
     /** One is enough: a second run would find the same connections. */
     keepAlive: z.optional(requests),
   }),
@@ -204,6 +214,7 @@ const productClaims = {
   user: "sub",
   workspace: "workspace_id",
   email: "email",
+  emailVerified: "email_verified",
   name: "name",
   workspaceName: "workspace_name",
 };
@@ -264,7 +275,14 @@ export const stages = {
     throttling: { all: { rate: 500, burst: 1000 }, callback: { rate: 500, burst: 1000 } },
     tokenVault: "secrets-manager",
     tableCeiling: { reads: 8000, writes: 2000 },
-    reservedConcurrency: { callback: 25, complete: 50, tokenFetch: 200, keepAlive: 1 },
+    reservedConcurrency: {
+      callback: 25,
+      complete: 50,
+      tokenFetch: 200,
+      adminConsent: 25,
+      adminConsentCallback: 25,
+      keepAlive: 1,
+    },
     logRetentionDays: 365,
     alarmEmail: "operations@appse.example",
     removalProtection: true,

@@ -23,6 +23,7 @@ export const localStage = ({
       user: "sub",
       workspace: "workspace_id",
       email: "email",
+      emailVerified: "email_verified",
       name: "name",
       workspaceName: "workspace_name",
     },

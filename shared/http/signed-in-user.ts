@@ -10,6 +10,7 @@ export interface ClaimNames {
 
 export interface PersonClaimNames extends ClaimNames {
   readonly EMAIL_CLAIM: string;
+  readonly EMAIL_VERIFIED_CLAIM?: string | undefined;
   readonly NAME_CLAIM: string;
   readonly WORKSPACE_NAME_CLAIM: string;
 }
@@ -39,12 +40,18 @@ export const signedInUser = (
 
 const textOf = (value: unknown) => (typeof value === "string" ? value : undefined);
 
+/** HTTP APIs hand claims over as text. */
+const isTrue = (value: unknown) => value === true || value === "true";
+
 /** @throws as {@link signedInUser}; a person without a usable address or name is one all the same */
 export const signedInPerson = (request: HttpRequest, names: PersonClaimNames): SignedInPerson => {
   const { claims } = request;
+  const { EMAIL_VERIFIED_CLAIM: verified } = names;
+  // One that they have only written down could be anybody's.
+  const isTheirs = verified === undefined || isTrue(claims[verified]);
   return {
     user: signedInUser(request, names),
-    email: mailAddress(textOf(claims[names.EMAIL_CLAIM]) ?? ""),
+    email: isTheirs ? mailAddress(textOf(claims[names.EMAIL_CLAIM]) ?? "") : undefined,
     name: textOf(claims[names.NAME_CLAIM]),
     workspaceName: textOf(claims[names.WORKSPACE_NAME_CLAIM]),
   };

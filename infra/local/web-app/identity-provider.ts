@@ -51,6 +51,7 @@ export const createIdentityProvider = async ({
         workspace_id: workspace.id,
         workspace_name: workspace.name,
         email,
+        email_verified: true,
         name,
       })
         .setProtectedHeader({ alg, kid, typ: "JWT" })

@@ -103,7 +103,13 @@ describe("the service", () => {
             ReservedConcurrentExecutions,
           ]),
         ),
-      ).toMatchObject({ CallbackFunction: 25, CompleteFunction: 50, TokenFetchFunction: 200 });
+      ).toMatchObject({
+        CallbackFunction: 25,
+        CompleteFunction: 50,
+        TokenFetchFunction: 200,
+        AdminConsentFunction: 25,
+        AdminConsentCallbackFunction: 25,
+      });
     });
 
     it("hold names of secrets in their environment, never a secret", () => {
