@@ -31,6 +31,9 @@ const keptState = z.object({
     ]),
   ),
   accessTokens: z.array(z.tuple([z.string(), z.object({ ...holder, expiresAt: instant })])),
+  /** How often the sessions of an account were revoked, and its tenant began to ask for a second factor. */
+  sessionEpochs: z._default(z.array(z.tuple([z.string(), z.number()])), []),
+  mfaEpochs: z._default(z.array(z.tuple([z.string(), z.number()])), []),
 });
 
 const fileIn = (folder: string) => join(folder, "granted.json");
@@ -43,16 +46,18 @@ const namesOf = ({ principal, scopes }: { principal: Principal; scopes: readonly
 
 /**
  * Keeps what Microsoft has granted, so that connections outlive a restart of the simulator: consents and
- * tokens, and nothing that a test ordered.
+ * tokens with what ends them, and nothing else that a test ordered.
  */
-export const keepState = ({ state }: Simulation, folder: string): void => {
+export const keepState = ({ state, now }: Simulation, folder: string): void => {
+  const lives = ([, { expiresAt }]: readonly [string, { readonly expiresAt: Date }]) =>
+    expiresAt > now();
   const kept = {
     tenantConsents: [...state.tenantConsents].map(([tenantId, { scopes, effectiveAt }]) => [
       tenantId,
       { scopes: [...scopes], effectiveAt },
     ]),
     userConsents: [...state.userConsents].map(([user, scopes]) => [user, [...scopes]]),
-    refreshTokens: [...state.refreshTokens].map(([token, grant]) => [
+    refreshTokens: [...state.refreshTokens].filter(lives).map(([token, grant]) => [
       token,
       {
         ...namesOf(grant),
@@ -63,10 +68,11 @@ export const keepState = ({ state }: Simulation, folder: string): void => {
         expiresAt: grant.expiresAt,
       },
     ]),
-    accessTokens: [...state.accessTokens].map(([token, grant]) => [
-      token,
-      { ...namesOf(grant), expiresAt: grant.expiresAt },
-    ]),
+    accessTokens: [...state.accessTokens]
+      .filter(lives)
+      .map(([token, grant]) => [token, { ...namesOf(grant), expiresAt: grant.expiresAt }]),
+    sessionEpochs: [...state.accounts].map(([name, { sessionEpoch }]) => [name, sessionEpoch]),
+    mfaEpochs: [...state.tenants].map(([id, { mfaEpoch }]) => [id, mfaEpoch]),
   };
   mkdirSync(folder, { recursive: true });
   const file = fileIn(folder);
@@ -82,10 +88,17 @@ export const restoreState = (simulation: Simulation, folder: string): void => {
   } catch {
     return;
   }
-  const { tenantConsents, userConsents, refreshTokens, accessTokens } = keptState.parse(
-    JSON.parse(text),
-  );
+  const kept = keptState.parse(JSON.parse(text));
+  const { tenantConsents, userConsents, refreshTokens, accessTokens } = kept;
   const { state } = simulation;
+  for (const [name, sessionEpoch] of kept.sessionEpochs) {
+    const account = state.accounts.get(name);
+    if (account) account.sessionEpoch = sessionEpoch;
+  }
+  for (const [id, mfaEpoch] of kept.mfaEpochs) {
+    const tenant = state.tenants.get(id);
+    if (tenant) tenant.mfaEpoch = mfaEpoch;
+  }
   const principalOf = ({ username, tenantId }: { username: string; tenantId: string }) => {
     const account = state.accounts.get(username.toLowerCase());
     const authority =

@@ -53,7 +53,10 @@ const verifier = randomBytes(32).toString("base64url");
 
 /** An app at the simulator, as far as a test needs one. */
 export const startSimulatedApp = async (
-  special: Pick<SimulatorOptions, "clientCertificates" | "federatedCredentials" | "appName"> = {},
+  special: Pick<
+    SimulatorOptions,
+    "clientCertificates" | "federatedCredentials" | "appName" | "folder"
+  > = {},
 ) => {
   const clock = new Clock();
   const simulator = await startMicrosoftSimulator({
