@@ -66,8 +66,10 @@ export interface LogFields {
   readonly sweptVault?: { readonly seen: number; readonly erased: number; readonly left: number };
   /** Refresh tokens by their age in days; metrics read them. */
   readonly refreshTokenAges?: Readonly<Record<string, number>>;
-  /** Of the oldest refresh token; an alarm watches it. */
+  /** Of the oldest refresh token. */
   readonly oldestDays?: number;
+  /** Since when the connection is due that has waited longest for its renewal; an alarm watches it. */
+  readonly overdueDays?: number;
   /** Which kind of the app's credentials is meant: the one that works, or the one that is measured. */
   readonly credential?: AppCredentialKind;
   /** The better one that did not work. */

@@ -36,7 +36,7 @@ export const keepAliveHandler =
       });
     };
     try {
-      const { ages, oldestDays, ...keptAlive } = await keepAlive({
+      const { ages, oldestDays, overdueDays, ...keptAlive } = await keepAlive({
         ...ports,
         refresh: (connection) => refresh(connection, context.awsRequestId),
         report,
@@ -45,6 +45,7 @@ export const keepAliveHandler =
         keptAlive,
         refreshTokenAges: named(ages),
         oldestDays,
+        overdueDays,
       });
     } catch (error) {
       // The next run finds everything as it is.

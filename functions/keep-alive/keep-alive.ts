@@ -71,6 +71,11 @@ export interface KeepAliveRun {
   /** How many refresh tokens are younger than each of {@link ageBuckets}, and older than the one before; then the rest. */
   readonly ages: readonly number[];
   readonly oldestDays: number;
+  /**
+   * For how many whole days the one has been due that has waited longest. Whoever was tried and refused is not: it is due
+   * again the next day.
+   */
+  readonly overdueDays: number;
 }
 
 /** So many at once: far below what Secrets Manager stores in a second, and below what workers need. */
@@ -187,14 +192,17 @@ export const keepAlive = async (ports: KeepAlivePorts): Promise<KeepAliveRun> =>
 const agesOf = async (queue: KeepAliveQueue, now: Date) => {
   const ages = Array.from({ length: ageBuckets.length + 1 }, () => 0);
   let oldest = now.getTime();
+  let firstDue = now.getTime();
   for (const shard of keepAliveShards) {
-    for await (const { refreshTokenStoredAt } of queue.all(shard)) {
+    for await (const { refreshTokenStoredAt, keepAliveAt } of queue.all(shard)) {
       const days = (now.getTime() - refreshTokenStoredAt.getTime()) / dayMilliseconds;
       const bucket = ageBuckets.findIndex((limit) => days < limit);
       const index = bucket < 0 ? ageBuckets.length : bucket;
       ages[index] = (ages[index] ?? 0) + 1;
       oldest = Math.min(oldest, refreshTokenStoredAt.getTime());
+      firstDue = Math.min(firstDue, keepAliveAt.getTime());
     }
   }
-  return { ages, oldestDays: Math.floor((now.getTime() - oldest) / dayMilliseconds) };
+  const daysSince = (instant: number) => Math.floor((now.getTime() - instant) / dayMilliseconds);
+  return { ages, oldestDays: daysSince(oldest), overdueDays: daysSince(firstDue) };
 };

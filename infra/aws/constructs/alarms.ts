@@ -199,11 +199,12 @@ export class Alarms extends Construct {
       read(`refresh_tokens_${age}_days`, `$.refreshTokenAges.${age}`);
     }
     const oldest = read("refresh_token_oldest_days", "$.oldestDays");
+    const overdue = read("keep_alive_overdue_days", "$.overdueDays");
     this.#define("keep-alive-behind", {
       alarmDescription:
-        "A refresh token was not used for sixty days; Microsoft forgets it at ninety. Connections of an organisation without approval are in this, too.",
-      metric: oldest.metric({ statistic: "Maximum", period: Duration.hours(1) }),
-      threshold: 60,
+        "A connection waits for its renewal since a week; Microsoft forgets a refresh token that nobody uses for ninety days.",
+      metric: overdue.metric({ statistic: "Maximum", period: Duration.hours(1) }),
+      threshold: 7,
       comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       evaluationPeriods: 3,
       datapointsToAlarm: 1,

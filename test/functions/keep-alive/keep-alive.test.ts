@@ -274,6 +274,16 @@ describe("a run", () => {
     expect(await run()).toMatchObject({ ages: [2, 2, 2, 2, 2, 2], oldestDays: 89 });
   });
 
+  it("says how long the one is due that has waited longest, whatever the age of others", async () => {
+    const old = { refreshTokenStoredAt: secondsAfter(noon, -80 * day) };
+    const tomorrow = queued({ ...old, keepAliveAt: secondsAfter(noon, day) });
+    const late = queued({ keepAliveAt: secondsAfter(noon, -9.5 * day) });
+    const throttled = () => refusal("throttled", "nobody");
+
+    expect(await scene([tomorrow], throttled).run()).toMatchObject({ overdueDays: 0 });
+    expect(await scene([tomorrow, late], throttled).run()).toMatchObject({ overdueDays: 9 });
+  });
+
   it("has nothing to say of a table without connections", async () => {
     const nothing: KeepAliveRun = {
       kept: 0,
@@ -282,6 +292,7 @@ describe("a run", () => {
       left: 0,
       ages: [0, 0, 0, 0, 0, 0],
       oldestDays: 0,
+      overdueDays: 0,
     };
 
     expect(await scene([], () => kept).run()).toEqual(nothing);
@@ -336,6 +347,7 @@ describe("the function", () => {
       keptAlive: { kept: 1, ended: 0, refused: 0, left: 0 },
       refreshTokenAges: { "0_7": 0, "7_14": 0, "14_30": 1, "30_60": 0, "60_80": 0, "80_up": 0 },
       oldestDays: 20,
+      overdueDays: expect.any(Number),
     });
   });
 

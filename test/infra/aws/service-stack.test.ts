@@ -558,7 +558,7 @@ describe("the service", () => {
       expect(JSON.stringify(rule?.Properties.Targets)).toContain("KeepAlive");
     });
 
-    it("raise an alarm at sixty days, and when nobody looked for a day", () => {
+    it("raise an alarm when one is due since a week, and when nobody looked for a day", () => {
       const alarms = prod
         .resources("AWS::CloudWatch::Alarm")
         .map(({ Properties }) => Properties)
@@ -567,9 +567,9 @@ describe("the service", () => {
       expect(alarms).toEqual([
         expect.objectContaining({
           AlarmName: "outlook-connect-prod-keep-alive-behind",
-          MetricName: "refresh_token_oldest_days",
+          MetricName: "keep_alive_overdue_days",
           Statistic: "Maximum",
-          Threshold: 60,
+          Threshold: 7,
           ComparisonOperator: "GreaterThanOrEqualToThreshold",
         }),
         expect.objectContaining({
@@ -598,6 +598,7 @@ describe("the service", () => {
           (age) => `$.refreshTokenAges.${age}`,
         ),
         "$.oldestDays",
+        "$.overdueDays",
       ]) {
         expect(counted).toContain(`{ ${field} = "*" }`);
       }
