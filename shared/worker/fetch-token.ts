@@ -164,6 +164,23 @@ const answerForLambda = (error: unknown): TokenAnswer | undefined => {
   };
 };
 
+/**
+ * Functions answer their failures as values. One that breaks has not got so far: it did not start, as for moments while a
+ * new version of it is deployed, or it ran out of time.
+ */
+const answerOfBroken: TokenAnswer = {
+  ok: false,
+  error: {
+    code: "temporarily_unavailable",
+    actor: "operator",
+    retryable: true,
+    retryAfterSeconds: 5,
+    message:
+      "The token service is out of order just now. Whoever runs it is told, and it is tried again shortly.",
+    traceId: "none",
+  },
+};
+
 /** The parser's own message quotes what it cannot read, which may be the beginning of a token. */
 const parseJson = (text: string): unknown => {
   try {
@@ -194,10 +211,10 @@ const defaultPatienceSeconds = 60;
  * Gets an access token for one mailbox. Ask anew for every step, and keep nothing: the function answers
  * from memory when it can, and a kept token would outlive a disconnect.
  *
- * What may pass by itself, be it that Lambda has no room, is asked for again when the service says so, while that is
+ * What may pass by itself, be it that Lambda has no room or the function is being replaced, is asked for again when the service says so, while that is
  * within `patienceSeconds`; then it is returned like any other failure.
  *
- * @throws if the function cannot be reached, or breaks, or `signal` ends it. The step may be tried again: asking twice
+ * @throws if the function cannot be reached, or its answer not be read, or `signal` ends it. The step may be tried again: asking twice
  *   for a token changes nothing.
  */
 export const fetchToken = async (
@@ -242,7 +259,7 @@ const invoke = async (
     signal && { abortSignal: signal },
   );
   // The payload of a broken function is a stack trace: it goes into no message and no log.
-  if (FunctionError !== undefined) throw new Error(`token-fetch broke (${FunctionError})`);
+  if (FunctionError !== undefined) return answerOfBroken;
   if (Payload === undefined) throw new Error("token-fetch answered nothing");
   return answerOfFunction.parse(parseJson(new TextDecoder().decode(Payload)));
 };

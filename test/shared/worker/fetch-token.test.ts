@@ -111,7 +111,10 @@ describe("what passes by itself", () => {
       },
     });
 
-  const answeringInTurn = (...payloads: readonly (string | Error)[]) => {
+  /** With what Lambda says of a function that broke. */
+  const broken = { FunctionError: "Unhandled", payload: '{"trace":["planted-token"]}' };
+
+  const answeringInTurn = (...payloads: readonly (string | Error | typeof broken)[]) => {
     let asked = 0;
     const tokens: TokenFunction = {
       functionName: "token-fetch",
@@ -120,7 +123,9 @@ describe("what passes by itself", () => {
           const payload = payloads[asked] ?? payloads.at(-1) ?? "";
           asked += 1;
           if (payload instanceof Error) throw payload;
-          return { Payload: new TextEncoder().encode(payload) };
+          if (typeof payload === "string") return { Payload: new TextEncoder().encode(payload) };
+          const { FunctionError } = payload;
+          return { FunctionError, Payload: new TextEncoder().encode(payload.payload) };
         },
       },
     };
@@ -143,6 +148,27 @@ describe("what passes by itself", () => {
       expect(milliseconds).toBeGreaterThanOrEqual(5_000);
       expect(milliseconds).toBeLessThanOrEqual(6_000);
     }
+  });
+
+  it("is a function that breaks, too, as while it is replaced: it is asked again", async () => {
+    const { tokens, asked } = answeringInTurn(broken, broken, JSON.stringify(token));
+
+    const answer = await fetchToken(request, tokens);
+
+    expect(answer.ok).toBe(true);
+    expect(asked()).toBe(3);
+  });
+
+  it("is named if the function goes on breaking, without what it printed", async () => {
+    const { tokens } = answeringInTurn(broken);
+
+    const answer = await fetchToken(request, tokens, { patienceSeconds: 0 });
+
+    expect(answer).toMatchObject({
+      ok: false,
+      error: { code: "temporarily_unavailable", actor: "operator", retryable: true },
+    });
+    expect(JSON.stringify(answer)).not.toContain("planted");
   });
 
   it("is waited for no longer than there is patience, in all", async () => {
