@@ -115,8 +115,11 @@ export const proveAdministrator = async (
   } as const;
   const tenant = { kind: "tenant", tenantId } as const;
   await recordEvent({ organisation: tenant, email: requester.email }, verified, ports);
-  const mayBeOthers = organisation.kind === "domain" && owner === "unavailable";
-  if (organisationKey(organisation) !== organisationKey(tenant) && !mayBeOthers) {
+  if (organisation.kind === "domain" && owner === "unavailable") {
+    // Those who wait under the domain may be another tenant's people. The link says what is left to do.
+    return fail({ kind: "not_signed_in", why: undefined });
+  }
+  if (organisationKey(organisation) !== organisationKey(tenant)) {
     // Asked while Microsoft knew no tenant for the person's address: that is who waits.
     await recordEvent({ organisation, email: undefined }, verified, ports);
   }

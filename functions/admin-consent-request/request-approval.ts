@@ -192,7 +192,7 @@ const mailAdministrator = async (
     expiresAt,
     reference: tokenHash,
   });
-  if (sent === "refused" || sent === "unreadable") {
+  if (sent === "refused" || sent === "undeliverable") {
     const mail = await note("not_delivered");
     // Nobody joins a mail that is not there.
     await ledger.release(to, organisation);

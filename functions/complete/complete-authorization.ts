@@ -274,7 +274,7 @@ const whatItMeans = async (
   ports: CompleteAuthorizationPorts,
 ): Promise<NotConnected> => {
   if (grant) {
-    const proof = await learn(ports, () => noteGrant(grant, attempt, email, ports));
+    const proof = await learn(ports, () => noteGrant(grant, attempt, email, false, ports));
     const hasApproved = proof?.kind === "administrator";
     return hasApproved && isOfMailbox(failure) ? { ...failure, hasApproved } : failure;
   }
@@ -324,7 +324,7 @@ export const completeAuthorization = async (
       return fail(failure);
     }
     await end({ status: "completed", connectionId: connected.value.connection.id });
-    if (grant) await learn(ports, () => noteGrant(grant, attempt, request.email, ports));
+    if (grant) await learn(ports, () => noteGrant(grant, attempt, request.email, true, ports));
     return connected;
   } catch (error) {
     // The code may be spent, so there is no second try: the page is told to start again.

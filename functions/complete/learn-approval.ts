@@ -77,6 +77,7 @@ export const noteGrant = async (
   grant: Grant,
   attempt: TakenAttempt,
   email: MailAddress | undefined,
+  isConnected: boolean,
   ports: ApprovalPorts,
 ): Promise<ConsentProof | undefined> => {
   const proof = proofIn(grant, attempt);
@@ -88,8 +89,8 @@ export const noteGrant = async (
   const { status } = await ports.consents.find(own);
   const { before } = await recordEvent({ organisation: tenant, email: undefined }, event, ports);
   // Whoever waits has asked, and so is known. Notices begin a minute after the approval.
-  if (before !== "unknown") await needsNoNotice(tenant, attempt.user, ports);
-  if (status !== "unknown") await needsNoNotice(own, attempt.user, ports);
+  if (isConnected && before !== "unknown") await needsNoNotice(tenant, attempt.user, ports);
+  if (isConnected && status !== "unknown") await needsNoNotice(own, attempt.user, ports);
   if (status === "unknown" || status === "verified") return proof;
   // Whose domain it is need only be asked where somebody of that domain was turned away.
   const owner = own.kind === "domain" ? await ports.tenants.ofDomain(own.mailDomain) : undefined;

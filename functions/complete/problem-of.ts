@@ -29,8 +29,8 @@ const problemOfRefusal = (refusal: MicrosoftFailure): ApiProblem => {
       return {
         code: "misconfigured",
         actor: "operator",
-        message:
-          "Connecting mailboxes is interrupted on our side. We have been alerted; please try again later.",
+        // What comes through the browser alerts nobody by itself.
+        message: `Connecting mailboxes is interrupted on our side. ${refusal.byRedirect ? "Please try again later; if it goes on, tell the support of Appse AI." : "We have been alerted; please try again later."}`,
       };
     default:
       return kind satisfies never;

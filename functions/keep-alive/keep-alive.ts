@@ -13,9 +13,7 @@ export type KeptAlive =
   | "ended"
   /** Its organisation must act, or Microsoft refused it alone: it is tried again another day. */
   | "refused"
-  /** Microsoft asks its tenant to wait. */
-  | "tenant_rests"
-  /** Microsoft cannot serve it now: it alone, or all of its tenant. */
+  /** Microsoft cannot serve it now, or asks to wait: it alone, or all of its tenant. */
   | "unavailable"
   /** The fault is ours: with this one, or with all. */
   | "faulty";
@@ -42,7 +40,7 @@ export const keptAliveOf = (answer: TokenServiceAnswer): KeptAlive => {
     case "tenant_blocked":
       return "refused";
     case "throttled":
-      return "tenant_rests";
+      return "unavailable";
     case "temporarily_unavailable":
       return actor === "nobody" ? "unavailable" : "faulty";
     default:
@@ -89,7 +87,7 @@ const unansweredAtMost = 3;
  */
 const faultsBeforeGivingUp = 100;
 const answersLookedAt = 20;
-/** So many connections of one tenant that Microsoft cannot serve are more than a locked account: all of it rests. */
+/** So many connections of one tenant that Microsoft does not serve are more than a locked account: all of it rests. */
 const tenantIsUnavailableFrom = 3;
 /** Leaves time for the ages, and for the refreshes under way. */
 const runMilliseconds = 4 * 60 * 1000;
@@ -131,15 +129,12 @@ export const keepAlive = async (ports: KeepAlivePorts): Promise<KeepAliveRun> =>
       lastAnswers.filter((isOurs) => isOurs).length > answersLookedAt / 2) ||
     now().getTime() - startedAt.getTime() > runMilliseconds;
 
-  const rest = ({ tenantId }: QueuedConnection, outcome: "tenant_rests" | "unavailable") => {
+  const note = ({ tenantId }: QueuedConnection) => {
     // Private mailboxes share nothing but the name of their tenant.
     if (tenantId === personalAccountsTenant) return;
-    if (outcome === "unavailable") {
-      const count = (unavailable.get(tenantId) ?? 0) + 1;
-      unavailable.set(tenantId, count);
-      if (count < tenantIsUnavailableFrom) return;
-    }
-    resting.add(tenantId);
+    const count = (unavailable.get(tenantId) ?? 0) + 1;
+    unavailable.set(tenantId, count);
+    if (count >= tenantIsUnavailableFrom) resting.add(tenantId);
   };
 
   /** @returns `undefined` if the token service did not get to answer */
@@ -168,9 +163,9 @@ export const keepAlive = async (ports: KeepAlivePorts): Promise<KeepAliveRun> =>
     if (outcome === "faulty") faults += 1;
     lastAnswers.push(outcome === "faulty");
     if (lastAnswers.length > answersLookedAt) lastAnswers.shift();
-    if (outcome === "tenant_rests" || outcome === "unavailable") {
+    if (outcome === "unavailable") {
       counts.left += 1;
-      rest(connection, outcome);
+      note(connection);
       return;
     }
     counts[outcome === "faulty" ? "refused" : outcome] += 1;

@@ -15,7 +15,7 @@ const settlingSeconds = 60;
 
 export const organisationsPerRun = 20;
 export const mailsPerRun = 200;
-/** When so many mails of a run fail on our side, the next ones will as well, and each costs a person theirs. */
+/** When so many mails of a run fail for good, the next ones will as well, and each costs a person theirs. */
 export const failuresPerRun = 3;
 /** Below the function's own limit, with room for the person who is being told. */
 const runMilliseconds = 40_000;
@@ -92,7 +92,7 @@ const resumeOrganisation = async (
       if (await tell(request, allowance, ports)) told += 1;
       if (allowance.isRefused) isDone = false;
     } catch (error) {
-      // Not claimed, as far as is known.
+      // Who is not claimed has the next run.
       report(error);
       isDone = false;
     }
@@ -109,17 +109,18 @@ const tell = async (
 ): Promise<boolean> => {
   // Before the claim: a read that fails must cost nobody their mail.
   const isSuppressed = await ledger.isSuppressed(request.requester.email, now());
-  const isOurs = await requests.claimNotice(request, now());
-  if (!isOurs || isSuppressed) return false;
+  const claim = await requests.claimNotice(request, now());
+  if (claim === undefined || isSuppressed) return false;
   allowance.mails -= 1;
   const sent = await sendMail(request).catch((error: unknown) => {
     report(error);
     return "failed" as const;
   });
-  if (sent === "failed") allowance.failures -= 1;
+  if (sent === "failed" || sent === "undeliverable") allowance.failures -= 1;
   if (sent === "refused") {
     allowance.isRefused = true;
-    await requests.releaseNotice(request, now());
+    const release = () => requests.releaseNotice(request, claim, now());
+    await release().catch(release);
   }
   await pause();
   return sent === "sent" || sent === "unknown";

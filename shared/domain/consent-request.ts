@@ -74,11 +74,11 @@ export interface ConsentRequests {
   /** Those who wait and were not yet told, oldest first; expired ones too: they are told as well. */
   waiting(organisation: Organisation): Promise<readonly ConsentRequest[]>;
 
-  /** @returns whether it is this call that tells them: it happens once for each request. */
-  claimNotice(request: ConsentRequest, now: Date): Promise<boolean>;
+  /** @returns a claim if it is this call that tells them: it happens once for each request. */
+  claimNotice(request: ConsentRequest, now: Date): Promise<string | undefined>;
 
-  /** Takes a claim back after which nobody was told, so that somebody is later. Repeating it is fine. */
-  releaseNotice(request: ConsentRequest, now: Date): Promise<void>;
+  /** Takes the claim back, after which nobody was told, so that somebody is later. Repeating it is fine. */
+  releaseNotice(request: ConsentRequest, claim: string, now: Date): Promise<void>;
 
   /**
    * Notes what became of the mail. Does nothing if the request was replaced meanwhile, nor says `sent` or
@@ -150,10 +150,10 @@ export interface Mailer {
   /**
    * Sends once, and never again by itself: the service has no way to tell a repeated mail.
    *
-   * @returns `refused` if no mail of ours is taken just now, `unreadable` if there can be no such address, and `unknown`
-   *   if nobody can tell whether it was sent
+   * @returns `refused` if no mail of ours is taken just now, `undeliverable` if this one is not, and `unknown` if nobody
+   *   can tell whether it was sent
    */
-  send(mail: Mail): Promise<"sent" | "refused" | "unreadable" | "unknown">;
+  send(mail: Mail): Promise<"sent" | "refused" | "undeliverable" | "unknown">;
 }
 
 const longestName = 60;

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { ConsentRequest, ConsentRequests } from "../../shared/domain/consent-request.ts";
 import { ownerKeyOf, type ProductUser } from "../../shared/domain/ids.ts";
 import { type Organisation, organisationKey } from "../../shared/domain/tenant-consent.ts";
@@ -6,6 +7,7 @@ import { type Organisation, organisationKey } from "../../shared/domain/tenant-c
 export const memoryConsentRequests = (): ConsentRequests => {
   const requests = new Map<string, ConsentRequest>();
   const links = new Map<string, string>();
+  const claims = new Map<string, string>();
 
   const keyOf = (organisation: Organisation, user: ProductUser) =>
     `${organisationKey(organisation)} ${ownerKeyOf(user)}`;
@@ -45,14 +47,19 @@ export const memoryConsentRequests = (): ConsentRequests => {
 
     claimNotice: async (request, now) => {
       const stands = standing(request);
-      if (!stands || stands.notifiedAt) return false;
+      if (!stands || stands.notifiedAt) return undefined;
       requests.set(keyOfRequest(request), { ...stands, notifiedAt: now });
-      return true;
+      const claim = randomUUID();
+      claims.set(keyOfRequest(request), claim);
+      return claim;
     },
 
-    releaseNotice: async (request) => {
+    releaseNotice: async (request, claim) => {
       const stands = standing(request);
-      if (stands) requests.set(keyOfRequest(request), { ...stands, notifiedAt: undefined });
+      if (stands && claims.get(keyOfRequest(request)) === claim) {
+        claims.delete(keyOfRequest(request));
+        requests.set(keyOfRequest(request), { ...stands, notifiedAt: undefined });
+      }
     },
 
     noteMail: async (request, mail) => {

@@ -81,11 +81,25 @@ export class Alarms extends Construct {
   }
 
   /** What API Gateway answers by itself, of which no function has a log line. */
-  watchApi({ api, accessLog, node }: PublicApi): void {
+  watchApi({ accessLog, node }: PublicApi): void {
+    const broken = new MetricFilter(this, `api_server_errors-${node.id}`, {
+      logGroup: accessLog,
+      // What functions answer, also that Microsoft is unwell, is no error of the gateway: those fields are a dash then.
+      filterPattern: FilterPattern.all(
+        FilterPattern.stringValue("$.status", "=", "5*"),
+        FilterPattern.any(
+          FilterPattern.stringValue("$.gatewayError", "!=", "-"),
+          FilterPattern.stringValue("$.integrationError", "!=", "-"),
+        ),
+      ),
+      metricNamespace: `OutlookConnect/${this.#stage.name}`,
+      metricName: "api_server_errors",
+      metricValue: "1",
+    });
     this.#alarm(
       "api-server-errors",
-      "The API answers 5xx: a function broke, took too long or may not be invoked, or what it needs is unwell. The access log names the route and, in integrationError, the cause.",
-      api.metricServerError({ statistic: "Sum", period: fiveMinutes }),
+      "The API answers 5xx by itself: a function broke, took too long or may not be invoked. The access log names the route and, in integrationError, the cause.",
+      broken.metric({ statistic: "Sum", period: fiveMinutes }),
       5,
     );
     const refused = new MetricFilter(this, `api_unauthorized-${node.id}`, {

@@ -250,12 +250,12 @@ export const dynamoDbConsentRequests = (
           }),
         ),
       );
-      return (
-        claimed !== undefined || (await read(organisation, requester.user))?.notifiedBy === claim
-      );
+      const isOurs =
+        claimed !== undefined || (await read(organisation, requester.user))?.notifiedBy === claim;
+      return isOurs ? claim : undefined;
     },
 
-    async releaseNotice({ organisation, requester, tokenHash, expiresAt }, now) {
+    async releaseNotice({ organisation, requester, expiresAt }, claim, now) {
       const keptUntil = Math.max(
         secondsOf(expiresAt) + keptAfterExpirySeconds,
         secondsOf(now) + keptAfterNoticeSeconds,
@@ -266,11 +266,8 @@ export const dynamoDbConsentRequests = (
             TableName: tableName,
             Key: marshall(keys.request(organisation, requester.user)),
             UpdateExpression: "SET deleteAt = :keptUntil REMOVE notifiedAt, notifiedBy",
-            ConditionExpression: "tokenHash = :tokenHash",
-            ExpressionAttributeValues: marshall({
-              ":keptUntil": keptUntil,
-              ":tokenHash": tokenHash,
-            }),
+            ConditionExpression: "notifiedBy = :claim",
+            ExpressionAttributeValues: marshall({ ":keptUntil": keptUntil, ":claim": claim }),
           }),
         ),
       );

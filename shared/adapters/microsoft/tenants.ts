@@ -8,7 +8,7 @@ const lookUpMilliseconds = 3_000;
 const largestAnswerBytes = 64 * 1024;
 
 /** A domain changes its tenant once in years, if ever; what is not known is asked for again sooner. */
-const rememberedSeconds = { known: 3600, unknown: 60 };
+const rememberedSeconds = { known: 3600, none: 60, unavailable: 5 };
 const rememberedDomains = 1_000;
 
 type Known = Awaited<ReturnType<Tenants["ofDomain"]>>;
@@ -78,8 +78,9 @@ export const microsoftTenants = (
       const known = remembered.get(domain);
       if (known && known.until > now().getTime()) return known.tenant;
       const tenant = await lookUp(domain);
-      const isKnown = tenant !== undefined && tenant !== "unavailable";
-      const seconds = isKnown ? rememberedSeconds.known : rememberedSeconds.unknown;
+      const isAnswered = tenant !== "unavailable";
+      const answer = tenant === undefined ? "none" : "known";
+      const seconds = rememberedSeconds[isAnswered ? answer : "unavailable"];
       // The oldest goes first: a Map keeps the order in which its keys came.
       remembered.delete(domain);
       remembered.set(domain, { tenant, until: now().getTime() + seconds * 1000 });

@@ -68,9 +68,10 @@ export const sesMailer = (
         report("unknown", error);
         return "unknown";
       }
-      if (error.name === "BadRequestException") return "unreadable";
+      if (error.name === "BadRequestException") return "undeliverable";
       report("refused", error);
-      return "refused";
+      // Of this mail or address, as each one in the sandbox that nobody has verified.
+      return error.name === "MessageRejected" ? "undeliverable" : "refused";
     }
   },
 });

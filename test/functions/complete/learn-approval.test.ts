@@ -171,6 +171,18 @@ describe("a grant", () => {
     expect(service.notices.map(({ requester }) => requester.user)).toEqual([mallory]);
   });
 
+  it("is told by mail to a person who waited and could not connect all the same", async () => {
+    const service = serviceInMemory({ probe: async () => fail({ kind: "mailbox_unreachable" }) });
+    const { attemptId } = await service.begin(alice);
+    await service.askAdministrator(alice, { attemptId });
+
+    await service.connect(alice);
+    service.clock.pass(120);
+    await service.resume();
+
+    expect(service.notices.map(({ requester }) => requester.user)).toEqual([alice]);
+  });
+
   it("without all permissions proves nothing", async () => {
     const service = serviceInMemory(granting({ scopes: ["User.Read"] }));
 

@@ -25,6 +25,15 @@ it.for(["throttled", "temporarily_unavailable"] as const)(
   },
 );
 
+it("claims that somebody was alerted only where that is so: what a browser brings alerts nobody", () => {
+  const messageOf = (byRedirect: boolean) =>
+    problemOf({ kind: "refused", refusal: microsoftFailure("misconfigured", { byRedirect }) })
+      .message;
+
+  expect(messageOf(false)).toContain("alerted");
+  expect(messageOf(true)).not.toContain("alerted");
+});
+
 it("shows an earlier end as it was stored", () => {
   const problem = { code: "account_disabled", actor: "tenant_admin", message: "Off." } as const;
 

@@ -258,6 +258,21 @@ describe("one run", () => {
     expect(await due()).toEqual([organisationKey(north)]);
   });
 
+  it("goes on past people to whom no mail can be delivered, a few in each run", async () => {
+    const names = ["ann", "ben", "cleo", "dan", "eve"];
+    const { run, mails, due } = await settled(
+      { send: async (to) => (/^(ann|ben|cleo|dan)/.test(to) ? "undeliverable" : "sent") },
+      names,
+    );
+
+    await run();
+    expect(mails).toHaveLength(failuresPerRun);
+    await run();
+
+    expect(mails).toEqual(names.map((name) => `${name}@north.example`));
+    expect(await due()).toEqual([]);
+  });
+
   it("ends at the first mail that the service does not take, and costs nobody theirs", async () => {
     let isPaused = true;
     const { run, mails, resumed, due } = await settled({
@@ -282,7 +297,7 @@ describe("one run", () => {
 describe("a mail", () => {
   it("that can have no address, or whose fate is not known, keeps nobody else from being told", async () => {
     const { run, mails, resumed, due } = await settled({
-      send: async (to) => (to.startsWith("ann") ? "unreadable" : "unknown"),
+      send: async (to) => (to.startsWith("ann") ? "undeliverable" : "unknown"),
     });
 
     await run();
