@@ -354,16 +354,16 @@ describe("a workflow's run", () => {
     });
   });
 
-  it("shows and logs nothing of a function that broke", async () => {
+  it.for([
+    ["a function that broke", "temporarily_unavailable", { "x-amz-function-error": "Unhandled" }],
+    ["an answer that it cannot read", "step_broke", {}],
+  ] as const)("shows and logs nothing of %s: %s", async ([, code, headers]) => {
     const logged = vi.spyOn(console, "error").mockReturnValue(undefined);
-    cloud.answer = () => ({
-      headers: { "x-amz-function-error": "Unhandled" },
-      body: { errorMessage: "secret detail", trace: [] },
-    });
+    cloud.answer = () => ({ headers, body: { errorMessage: "secret detail", trace: [] } });
 
     const answer = await (await run()).text();
 
-    expect(JSON.parse(answer).failure).toMatchObject({ code: "step_broke", actor: "operator" });
+    expect(JSON.parse(answer).failure).toMatchObject({ code, actor: "operator" });
     expect(answer).not.toContain("secret detail");
     expect(JSON.stringify(logged.mock.calls)).not.toContain("secret detail");
     logged.mockRestore();
