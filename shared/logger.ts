@@ -68,7 +68,7 @@ export interface LogFields {
   readonly refreshTokenAges?: Readonly<Record<string, number>>;
   /** Of the oldest refresh token. */
   readonly oldestDays?: number;
-  /** Since when the connection is due that has waited longest for its renewal; an alarm watches it. */
+  /** How long the connection has been due that has waited longest for its renewal; an alarm watches it. */
   readonly overdueDays?: number;
   /** Which kind of the app's credentials is meant: the one that works, or the one that is measured. */
   readonly credential?: AppCredentialKind;

@@ -265,7 +265,10 @@ const mailboxFailures: ReadonlySet<string> = new Set<MailboxFailure["kind"]>([
 const isOfMailbox = (failure: NotConnected): failure is MailboxFailure =>
   mailboxFailures.has(failure.kind);
 
-/** To be turned away while an approval is being applied means to wait. */
+/**
+ * The failure as the person is told of it: to be turned away while an approval is being applied means to wait, and who has
+ * approved without a mailbox has approved.
+ */
 const whatItMeans = async (
   failure: NotConnected,
   grant: Grant | undefined,

@@ -211,11 +211,11 @@ const defaultPatienceSeconds = 60;
  * Gets an access token for one mailbox. Ask anew for every step, and keep nothing: the function answers
  * from memory when it can, and a kept token would outlive a disconnect.
  *
- * What may pass by itself, be it that Lambda has no room or the function is being replaced, is asked for again when the service says so, while that is
- * within `patienceSeconds`; then it is returned like any other failure.
+ * What may pass by itself, be it that Lambda has no room or the function is being replaced, is asked for again when the
+ * service says so, while that is within `patienceSeconds`; then it is returned like any other failure.
  *
- * @throws if the function cannot be reached, or its answer not be read, or `signal` ends it. The step may be tried again: asking twice
- *   for a token changes nothing.
+ * @throws if the function cannot be reached, or its answer not be read, or `signal` ends it. The step may be tried
+ *   again: asking twice for a token changes nothing.
  */
 export const fetchToken = async (
   request: TokenRequest,

@@ -82,34 +82,28 @@ export class Alarms extends Construct {
 
   /** What API Gateway answers by itself, of which no function has a log line. */
   watchApi({ accessLog, node }: PublicApi): void {
-    const broken = new MetricFilter(this, `api_server_errors-${node.id}`, {
-      logGroup: accessLog,
+    const of = { logs: accessLog, node };
+    const broken = this.#counted(
+      of,
+      "api_server_errors",
       // What functions answer, also that Microsoft is unwell, is no error of the gateway: those fields are a dash then.
-      filterPattern: FilterPattern.all(
+      FilterPattern.all(
         FilterPattern.stringValue("$.status", "=", "5*"),
         FilterPattern.any(
           FilterPattern.stringValue("$.gatewayError", "!=", "-"),
           FilterPattern.stringValue("$.integrationError", "!=", "-"),
         ),
       ),
-      metricNamespace: `OutlookConnect/${this.#stage.name}`,
-      metricName: "api_server_errors",
-      metricValue: "1",
-    });
+    );
     this.#alarm(
       "api-server-errors",
       "The API answers 5xx by itself: a function broke, took too long or may not be invoked. The access log names the route and, in integrationError, the cause.",
       broken.metric({ statistic: "Sum", period: fiveMinutes }),
       5,
     );
-    const refused = new MetricFilter(this, `api_unauthorized-${node.id}`, {
-      logGroup: accessLog,
-      // The access log writes every value as text.
-      filterPattern: FilterPattern.stringValue("$.status", "=", "401"),
-      metricNamespace: `OutlookConnect/${this.#stage.name}`,
-      metricName: "api_unauthorized",
-      metricValue: "1",
-    });
+    // The access log writes every value as text.
+    const unauthorized = FilterPattern.stringValue("$.status", "=", "401");
+    const refused = this.#counted(of, "api_unauthorized", unauthorized);
     this.#define("api-unauthorized", {
       alarmDescription:
         "Many sign-ins of the product are refused: its identity provider or its keys have changed, the stage names another issuer or audience, or somebody tries tokens. The access log says why in authorizerError.",
@@ -129,15 +123,11 @@ export class Alarms extends Construct {
     description: string,
     { of, atLeast }: { readonly of: readonly RequestFunction[]; readonly atLeast: number },
   ): void {
-    const metricNamespace = `OutlookConnect/${this.#stage.name}`;
     const [metric] = of.map((each) =>
-      new MetricFilter(this, `${failure}-${each.node.id}`, {
-        logGroup: each.logs,
-        filterPattern: FilterPattern.stringValue("$.failure", "=", failure),
-        metricNamespace,
-        metricName: failure,
-        metricValue: "1",
-      }).metric({ statistic: "Sum", period: fiveMinutes }),
+      this.#counted(each, failure, FilterPattern.stringValue("$.failure", "=", failure)).metric({
+        statistic: "Sum",
+        period: fiveMinutes,
+      }),
     );
     if (metric) this.#alarm(failure.replaceAll("_", "-"), description, metric, atLeast);
   }
@@ -148,24 +138,14 @@ export class Alarms extends Construct {
    *
    * @param every how often it is measured
    */
-  watchCredential({ logs, node }: RequestFunction, every: Duration): void {
-    const metricNamespace = `OutlookConnect/${this.#stage.name}`;
-    const read = (metricName: string, metricValue: string, filterPattern: IFilterPattern) =>
-      new MetricFilter(this, `${metricName}-${node.id}`, {
-        logGroup: logs,
-        filterPattern,
-        metricNamespace,
-        metricName,
-        metricValue,
-      });
-    const daysLeft = read(
-      "app_credential_days_left",
-      "$.credentialDaysLeft",
-      FilterPattern.exists("$.credentialDaysLeft"),
-    ).metric({ statistic: "Minimum", period: every });
-    const ends = read(
+  watchCredential(of: RequestFunction, every: Duration): void {
+    const daysLeft = this.#read(of, "app_credential_days_left", "$.credentialDaysLeft").metric({
+      statistic: "Minimum",
+      period: every,
+    });
+    const ends = this.#counted(
+      of,
       "app_credential_end_told",
-      "1",
       FilterPattern.exists("$.credentialEnd"),
     ).metric({ statistic: "Sum", period: every });
     for (const days of [60, 30, 14, 7]) {
@@ -196,27 +176,18 @@ export class Alarms extends Construct {
    * Connections that nobody uses: that they are not refreshed is an alarm long before Microsoft forgets them, and so is
    * that nobody looks.
    */
-  watchKeepAlive({ logs, node }: RequestFunction): void {
-    const metricNamespace = `OutlookConnect/${this.#stage.name}`;
-    const read = (metricName: string, field: string) =>
-      new MetricFilter(this, `${metricName}-${node.id}`, {
-        logGroup: logs,
-        filterPattern: FilterPattern.exists(field),
-        metricNamespace,
-        metricName,
-        metricValue: field,
-      });
+  watchKeepAlive(of: RequestFunction): void {
     for (const outcome of ["kept", "ended", "refused", "left"]) {
-      read(`keep_alive_${outcome}`, `$.keptAlive.${outcome}`);
+      this.#read(of, `keep_alive_${outcome}`, `$.keptAlive.${outcome}`);
     }
     for (const age of refreshTokenAges) {
-      read(`refresh_tokens_${age}_days`, `$.refreshTokenAges.${age}`);
+      this.#read(of, `refresh_tokens_${age}_days`, `$.refreshTokenAges.${age}`);
     }
-    const oldest = read("refresh_token_oldest_days", "$.oldestDays");
-    const overdue = read("keep_alive_overdue_days", "$.overdueDays");
+    const oldest = this.#read(of, "refresh_token_oldest_days", "$.oldestDays");
+    const overdue = this.#read(of, "keep_alive_overdue_days", "$.overdueDays");
     this.#define("keep-alive-behind", {
       alarmDescription:
-        "A connection waits for its renewal since a week; Microsoft forgets a refresh token that nobody uses for ninety days.",
+        "A connection has waited for its renewal for a week; Microsoft forgets a refresh token that nobody uses for ninety days.",
       metric: overdue.metric({ statistic: "Maximum", period: Duration.hours(1) }),
       threshold: 7,
       comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
@@ -237,14 +208,8 @@ export class Alarms extends Construct {
   }
 
   /** Those who wait for an approval are looked for each minute; that nobody looks is told after half an hour. */
-  watchNotices({ logs, node }: RequestFunction): void {
-    const told = new MetricFilter(this, `notices_people_told-${node.id}`, {
-      logGroup: logs,
-      filterPattern: FilterPattern.exists("$.peopleTold"),
-      metricNamespace: `OutlookConnect/${this.#stage.name}`,
-      metricName: "notices_people_told",
-      metricValue: "$.peopleTold",
-    });
+  watchNotices(of: RequestFunction): void {
+    const told = this.#read(of, "notices_people_told", "$.peopleTold");
     this.#define("notices-missing", {
       alarmDescription:
         "Those who wait for an approval were not looked for in half an hour, so nobody is told of one: the function breaks, or is not invoked.",
@@ -258,19 +223,10 @@ export class Alarms extends Construct {
   }
 
   /** What is swept is counted; that nobody sweeps is told after a day, in which each part has its turn. */
-  watchSweep({ logs, node }: RequestFunction): void {
-    const metricNamespace = `OutlookConnect/${this.#stage.name}`;
-    const read = (metricName: string, field: string) =>
-      new MetricFilter(this, `${metricName}-${node.id}`, {
-        logGroup: logs,
-        filterPattern: FilterPattern.exists(field),
-        metricNamespace,
-        metricName,
-        metricValue: field,
-      });
-    const seen = read("vault_entries_seen", "$.sweptVault.seen");
-    read("vault_entries_erased", "$.sweptVault.erased");
-    read("vault_entries_left", "$.sweptVault.left");
+  watchSweep(of: RequestFunction): void {
+    const seen = this.#read(of, "vault_entries_seen", "$.sweptVault.seen");
+    this.#read(of, "vault_entries_erased", "$.sweptVault.erased");
+    this.#read(of, "vault_entries_left", "$.sweptVault.left");
     this.#define("sweep-missing", {
       alarmDescription:
         "Refresh tokens that no connection names were not looked for since a day: the function breaks, or is not invoked.",
@@ -303,6 +259,27 @@ export class Alarms extends Construct {
       reason:
         "One notice to people, which EventBridge tries to deliver for a day; nothing waits for it.",
     });
+  }
+
+  /** Lines of a log, counted or summed up as a metric. */
+  #counted(
+    { logs, node }: Pick<RequestFunction, "logs" | "node">,
+    metricName: string,
+    filterPattern: IFilterPattern,
+    metricValue = "1",
+  ): MetricFilter {
+    return new MetricFilter(this, `${metricName}-${node.id}`, {
+      logGroup: logs,
+      filterPattern,
+      metricNamespace: `OutlookConnect/${this.#stage.name}`,
+      metricName,
+      metricValue,
+    });
+  }
+
+  /** A number that stands in lines of a log. */
+  #read(of: RequestFunction, metricName: string, field: string): MetricFilter {
+    return this.#counted(of, metricName, FilterPattern.exists(field), field);
   }
 
   #alarm(name: string, alarmDescription: string, metric: IMetric, threshold: number) {

@@ -3,7 +3,6 @@ import {
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
-  QueryCommand,
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
@@ -28,6 +27,7 @@ import { keepAliveAt, shardOf } from "../../domain/keep-alive.ts";
 import { unlessRefused } from "./conditional.ts";
 import { fromIso, fromSeconds, secondsOf } from "./instant.ts";
 import { pauseItem, problemItem } from "./problem.ts";
+import { queried } from "./query.ts";
 
 /** How long a tombstone tells a late writer that the connection is gone, then TTL removes it. */
 const tombstoneKeptSeconds = 120 * 24 * 3600;
@@ -276,24 +276,16 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
     async listOwned(owner) {
       const connections: Connection[] = [];
       let leftOut = 0;
-      let from: Record<string, unknown> | undefined;
-      do {
-        const page = await client.send(
-          new QueryCommand({
-            TableName: tableName,
-            IndexName: "byOwner",
-            KeyConditionExpression: "ownerKey = :owner",
-            ExpressionAttributeValues: marshall({ ":owner": ownerKeyOf(owner) }),
-            ...(from && { ExclusiveStartKey: marshall(from) }),
-          }),
-        );
-        for (const each of page.Items ?? []) {
-          const item = unmarshall(each);
-          if (laterItem.safeParse(item).success) leftOut += 1;
-          else connections.push(connectionOf(liveItem.parse(item)));
-        }
-        from = page.LastEvaluatedKey && unmarshall(page.LastEvaluatedKey);
-      } while (from);
+      const items = queried(client, {
+        TableName: tableName,
+        IndexName: "byOwner",
+        KeyConditionExpression: "ownerKey = :owner",
+        ExpressionAttributeValues: marshall({ ":owner": ownerKeyOf(owner) }),
+      });
+      for await (const item of items) {
+        if (laterItem.safeParse(item).success) leftOut += 1;
+        else connections.push(connectionOf(liveItem.parse(item)));
+      }
       return { connections, leftOut };
     },
 

@@ -3,7 +3,6 @@ import {
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
-  QueryCommand,
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
@@ -20,6 +19,7 @@ import { type ApprovalSubject, approvalKeys, requestPrefix } from "./approval-ke
 import { unlessRefused } from "./conditional.ts";
 import { fromSeconds, secondsOf } from "./instant.ts";
 import { organisationItem } from "./organisation.ts";
+import { queried } from "./query.ts";
 
 /** How long an old link can still say why it leads nowhere. Then TTL removes what is known of its person. */
 const keptAfterExpirySeconds = 30 * 24 * 3600;
@@ -209,26 +209,17 @@ export const dynamoDbConsentRequests = (
 
     async waiting(organisation) {
       const found: ConsentRequest[] = [];
-      let from: Record<string, unknown> | undefined;
-      do {
-        const page = await client.send(
-          new QueryCommand({
-            TableName: tableName,
-            KeyConditionExpression: "pk = :pk AND begins_with(sk, :request)",
-            FilterExpression: "attribute_not_exists(notifiedAt)",
-            ExpressionAttributeValues: marshall({
-              ":pk": keys.partition(organisation),
-              ":request": requestPrefix,
-            }),
-            ConsistentRead: true,
-            ...(from && { ExclusiveStartKey: marshall(from) }),
-          }),
-        );
-        for (const item of page.Items ?? []) {
-          found.push(requestOf(requestItem.parse(unmarshall(item))));
-        }
-        from = page.LastEvaluatedKey && unmarshall(page.LastEvaluatedKey);
-      } while (from);
+      const items = queried(client, {
+        TableName: tableName,
+        KeyConditionExpression: "pk = :pk AND begins_with(sk, :request)",
+        FilterExpression: "attribute_not_exists(notifiedAt)",
+        ExpressionAttributeValues: marshall({
+          ":pk": keys.partition(organisation),
+          ":request": requestPrefix,
+        }),
+        ConsistentRead: true,
+      });
+      for await (const item of items) found.push(requestOf(requestItem.parse(item)));
       return found.toSorted((left, right) => left.createdAt.getTime() - right.createdAt.getTime());
     },
 

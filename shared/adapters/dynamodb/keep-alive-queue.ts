@@ -1,9 +1,10 @@
-import { type DynamoDBClient, QueryCommand } from "@aws-sdk/client-dynamodb";
-import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
+import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { marshall } from "@aws-sdk/util-dynamodb";
 import * as z from "zod/mini";
 import { connectionId, tenantId, workspaceId } from "../../domain/ids.ts";
 import type { KeepAliveQueue, QueuedConnection } from "../../domain/keep-alive.ts";
 import { fromIso, fromSeconds } from "./instant.ts";
+import { queried } from "./query.ts";
 
 /** Sparse: a connection that has ended is not in it. */
 export const keepAliveIndex = "byKeepAlive";
@@ -25,20 +26,13 @@ export const dynamoDbKeepAliveQueue = (
     condition: string,
     values: Record<string, string>,
   ): AsyncIterable<QueuedConnection> {
-    let from: Record<string, unknown> | undefined;
-    do {
-      const page = await client.send(
-        new QueryCommand({
-          TableName: tableName,
-          IndexName: keepAliveIndex,
-          KeyConditionExpression: condition,
-          ExpressionAttributeValues: marshall(values),
-          ...(from && { ExclusiveStartKey: marshall(from) }),
-        }),
-      );
-      for (const item of page.Items ?? []) yield queuedItem.parse(unmarshall(item));
-      from = page.LastEvaluatedKey && unmarshall(page.LastEvaluatedKey);
-    } while (from);
+    const items = queried(client, {
+      TableName: tableName,
+      IndexName: keepAliveIndex,
+      KeyConditionExpression: condition,
+      ExpressionAttributeValues: marshall(values),
+    });
+    for await (const item of items) yield queuedItem.parse(item);
   }
 
   return {

@@ -3,7 +3,6 @@ import {
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
-  QueryCommand,
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
@@ -21,6 +20,7 @@ import { type ApprovalSubject, approvalKeys } from "./approval-keys.ts";
 import { unlessRefused } from "./conditional.ts";
 import { fromSeconds, secondsOf } from "./instant.ts";
 import { organisationItem } from "./organisation.ts";
+import { queried } from "./query.ts";
 
 /** Sparse: holds only organisations whose waiting people have not all been told. */
 export const noticesIndex = "byNotice";
@@ -198,28 +198,23 @@ export const dynamoDbTenantConsents = (
 
     async noticesDue(limit) {
       const due: TenantConsent[] = [];
-      let from: Record<string, unknown> | undefined;
-      do {
-        const page = await client.send(
-          new QueryCommand({
-            TableName: tableName,
-            IndexName: noticesIndex,
-            KeyConditionExpression: "noticesDue = :due",
-            // Those of another app registration or permission set are told by its own functions. They may stay for
-            // good and fill whole pages.
-            FilterExpression: "begins_with(pk, :subject)",
-            ExpressionAttributeValues: marshall({
-              ":due": "due",
-              ":subject": `${subject.clientId}/${subject.scopeSet}/`,
-            }),
-            ...(from && { ExclusiveStartKey: marshall(from) }),
-          }),
-        );
-        const items = page.Items ?? [];
-        due.push(...items.map((item) => consentOf(consentItem.parse(unmarshall(item)))));
-        from = page.LastEvaluatedKey && unmarshall(page.LastEvaluatedKey);
-      } while (from && due.length < limit);
-      return due.slice(0, limit);
+      const items = queried(client, {
+        TableName: tableName,
+        IndexName: noticesIndex,
+        KeyConditionExpression: "noticesDue = :due",
+        // Those of another app registration or permission set are told by its own functions. They may stay for good and
+        // fill whole pages.
+        FilterExpression: "begins_with(pk, :subject)",
+        ExpressionAttributeValues: marshall({
+          ":due": "due",
+          ":subject": `${subject.clientId}/${subject.scopeSet}/`,
+        }),
+      });
+      for await (const item of items) {
+        if (due.length === limit) break;
+        due.push(consentOf(consentItem.parse(item)));
+      }
+      return due;
     },
 
     async noticesDone({ organisation, times }) {

@@ -142,7 +142,7 @@ const managedDevice: FailureClass = {
   message:
     "Your organisation asks for a managed device. Please reconnect the mailbox from one; if that fails, ask your administrator.",
 };
-const noExchange: FailureClass = {
+const unknownResource: FailureClass = {
   kind: "misconfigured",
   message:
     "Microsoft does not know the service or permission that was asked for. We are looking into it.",
@@ -200,7 +200,7 @@ const byNumber: ReadonlyMap<number, FailureClass> = new Map([
   ...each(appDisabled, 7000112, 70001, 1000031),
   ...each(misconfigured, 50194, 90124, 90130, 9002332, 9001023),
   ...each(noSubscription, 650052),
-  ...each(noExchange, 500011, 650054, 65005, 650056, 650057, 50001),
+  ...each(unknownResource, 500011, 650054, 65005, 650056, 650057, 50001),
   ...each(otherAccount, 50020, 50034, 51004, 16000, 50014, 90072, 500208, 50136),
   ...each(blockedByPolicy, 500021, 500022, 500212, 500213),
   ...each(extraVerification, 50076, 50079, 50072, 50074, 50078, 50158),

@@ -8,10 +8,13 @@ const lookUpMilliseconds = 3_000;
 const largestAnswerBytes = 64 * 1024;
 
 /** A domain changes its tenant once in years, if ever; what is not known is asked for again sooner. */
-const rememberedSeconds = { known: 3600, none: 60, unavailable: 5 };
+const rememberedSeconds = (found: Found): number => {
+  if (found === "unavailable") return 5;
+  return found === undefined ? 60 : 3600;
+};
 const rememberedDomains = 1_000;
 
-type Known = Awaited<ReturnType<Tenants["ofDomain"]>>;
+type Found = Awaited<ReturnType<Tenants["ofDomain"]>>;
 
 export interface TenantsSettings {
   /** Origin of the cloud's authority, in every issuer. */
@@ -39,7 +42,7 @@ export const microsoftTenants = (
   { authority, loginEndpoint }: TenantsSettings,
   now: () => Date,
 ): Tenants => {
-  const remembered = new Map<MailDomain, { tenant: Known; until: number }>();
+  const remembered = new Map<MailDomain, { tenant: Found; until: number }>();
 
   const tenantOf = (issuer: string): TenantId | undefined => {
     const named = URL.canParse(issuer) ? new URL(issuer) : undefined;
@@ -49,7 +52,7 @@ export const microsoftTenants = (
     return tenantId(guid) === personalAccountsTenant ? undefined : tenantId(guid);
   };
 
-  const lookUp = async (domain: MailDomain): Promise<Known> => {
+  const lookUp = async (domain: MailDomain): Promise<Found> => {
     try {
       const { status, body } = await boundedRequest(
         {
@@ -78,12 +81,9 @@ export const microsoftTenants = (
       const known = remembered.get(domain);
       if (known && known.until > now().getTime()) return known.tenant;
       const tenant = await lookUp(domain);
-      const isAnswered = tenant !== "unavailable";
-      const answer = tenant === undefined ? "none" : "known";
-      const seconds = rememberedSeconds[isAnswered ? answer : "unavailable"];
       // The oldest goes first: a Map keeps the order in which its keys came.
       remembered.delete(domain);
-      remembered.set(domain, { tenant, until: now().getTime() + seconds * 1000 });
+      remembered.set(domain, { tenant, until: now().getTime() + rememberedSeconds(tenant) * 1000 });
       const [oldest] = remembered.keys();
       if (remembered.size > rememberedDomains && oldest) remembered.delete(oldest);
       return tenant;

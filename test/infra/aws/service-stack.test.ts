@@ -112,6 +112,15 @@ describe("the service", () => {
       });
     });
 
+    it("count an address only where the product's identity provider says that it is verified", () => {
+      const reached = functions().filter(({ Environment }) => Environment.Variables.EMAIL_CLAIM);
+
+      expect(reached.length).toBeGreaterThan(0);
+      for (const { Environment } of reached) {
+        expect(Environment.Variables.EMAIL_VERIFIED_CLAIM).toBe("email_verified");
+      }
+    });
+
     it("hold names of secrets in their environment, never a secret", () => {
       for (const { Environment } of functions()) {
         for (const [name, value] of Object.entries(Environment.Variables)) {
@@ -564,7 +573,7 @@ describe("the service", () => {
       expect(JSON.stringify(rule?.Properties.Targets)).toContain("KeepAlive");
     });
 
-    it("raise an alarm when one is due since a week, and when nobody looked for a day", () => {
+    it("raise an alarm when one has been due for a week, and when nobody looked for a day", () => {
       const alarms = prod
         .resources("AWS::CloudWatch::Alarm")
         .map(({ Properties }) => Properties)
