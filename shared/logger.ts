@@ -74,6 +74,8 @@ export interface LogFields {
   readonly credential?: AppCredentialKind;
   /** The better one that did not work. */
   readonly insteadOf?: AppCredentialKind;
+  /** Whole days since the vault keys were rotated; an alarm watches it. */
+  readonly vaultKeyAgeDays?: number;
   /** Whole days until the app's credential ends; alarms watch it. */
   readonly credentialDaysLeft?: number;
   /** What is known of the end of the app's credential; an alarm misses it. */

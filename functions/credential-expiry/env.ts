@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { clientCredentialEnv } from "../../shared/config.ts";
+import { clientCredentialEnv, vaultKeysEnv } from "../../shared/config.ts";
 
-export const credentialExpiryEnv = z.object({ ...clientCredentialEnv });
+export const credentialExpiryEnv = z.object({ ...clientCredentialEnv, ...vaultKeysEnv });
 export type CredentialExpiryEnv = z.input<typeof credentialExpiryEnv>;

@@ -39,18 +39,36 @@ const tell = (end: CredentialEnd): void => {
   }
 };
 
+const dayMilliseconds = 24 * 3600 * 1000;
+
+export interface CredentialExpiryPorts extends MeasureCredentialPorts {
+  /** Of the newest vault key. */
+  readonly vaultKeyRotatedAt: () => Promise<Date>;
+}
+
+/** Neither measurement keeps the other from being told. */
+const measured = async (what: string, measure: () => Promise<void>): Promise<void> => {
+  try {
+    await measure();
+  } catch (error) {
+    logger.error(`${what} could not be read`, {
+      failure: "internal_error",
+      error: errorFields(error),
+    });
+  }
+};
+
 /** Invoked twice a day; what it is invoked with says nothing. */
 export const credentialExpiryHandler =
-  (ports: MeasureCredentialPorts) =>
+  (ports: CredentialExpiryPorts) =>
   async (_event: unknown, context: Context): Promise<void> => {
     logger.powertools.resetKeys();
     logger.powertools.addContext(context);
-    try {
-      tell(await measureCredential(ports));
-    } catch (error) {
-      logger.error("the app's credential could not be read", {
-        failure: "internal_error",
-        error: errorFields(error),
+    await measured("the app's credential", async () => tell(await measureCredential(ports)));
+    await measured("the age of the vault key", async () => {
+      const age = ports.now().getTime() - (await ports.vaultKeyRotatedAt()).getTime();
+      logger.info("the newest vault key has an age", {
+        vaultKeyAgeDays: Math.max(Math.floor(age / dayMilliseconds), 0),
       });
-    }
+    });
   };

@@ -1,5 +1,7 @@
+import { openSecretsManager } from "../../shared/adapters/secrets-manager/client.ts";
 import { secretsManagerClientCredential } from "../../shared/adapters/secrets-manager/client-credential.ts";
 import { openSecretReader } from "../../shared/adapters/secrets-manager/read-secret.ts";
+import { secretsManagerRotatedAt } from "../../shared/adapters/secrets-manager/rotated-at.ts";
 import { readEnv } from "../../shared/config.ts";
 import { credentialExpiryEnv } from "./env.ts";
 import { credentialExpiryHandler } from "./handler.ts";
@@ -10,5 +12,6 @@ const now = () => new Date();
 export const handler = credentialExpiryHandler({
   stored: secretsManagerClientCredential(openSecretReader(), env.CLIENT_CREDENTIAL_SECRET_ARN, now),
   isFederated: env.FEDERATED_CREDENTIAL === "used",
+  vaultKeyRotatedAt: secretsManagerRotatedAt(openSecretsManager(), env.VAULT_KEYS_SECRET_ARN),
   now,
 });

@@ -108,6 +108,14 @@ export class DataStack extends Stack {
       readers: refreshTokenReaders,
     });
 
+    new CfnOutput(this, "DataKeyArn", {
+      description: "Encrypts tables and secrets: nothing can be read without it",
+      value: key.keyArn,
+    });
+    new CfnOutput(this, "VaultKeysSecretArn", {
+      description: "Holds the keys that tokens are sealed with",
+      value: this.vaultKeys.arn,
+    });
     new CfnOutput(this, "ClientCredentialSecretArn", {
       description: "Put the app's client secrets or certificates in here",
       value: this.clientCredential.arn,

@@ -501,13 +501,16 @@ export class ServiceStack extends Stack {
 
     const credentialExpiry = define("CredentialExpiry", {
       name: "credential-expiry",
-      description: "Twice a day: tells how long the app's credential at Microsoft will last",
+      description:
+        "Twice a day: tells how long the app's credential at Microsoft will last, and how old the vault key is",
       timeoutSeconds: 20,
-      environment: { ...clientCredential } satisfies CredentialExpiryEnv,
+      environment: { ...clientCredential, ...vaultKeys } satisfies CredentialExpiryEnv,
     });
     data.clientCredential.grantRead(credentialExpiry);
+    data.vaultKeys.grantDescribe(credentialExpiry);
     this.#invoke("TwiceADay", credentialExpiry, {
-      description: "Measures how long the app's credential at Microsoft will last.",
+      description:
+        "Measures how long the app's credential at Microsoft will last, and how old the vault key is.",
       schedule: Schedule.rate(credentialMeasured),
     });
 
@@ -615,6 +618,7 @@ export class ServiceStack extends Stack {
       { of: [sweepVault], atLeast: 1 },
     );
     alarms.watchCredential(credentialExpiry, credentialMeasured);
+    alarms.watchRotation(credentialExpiry, credentialMeasured);
     alarms.watchFailure(
       "sealed_token_unreadable",
       "A stored token does not open: a vault key is gone, or somebody has changed the table.",

@@ -60,6 +60,8 @@ export const synthesize = async (
   const service = new ServiceStack(app, "Service", stage, {
     ...props,
     stackName: `outlook-connect-${name}-service`,
+    // Its logs have names of their own and stay: a second stack beside them could not be made.
+    terminationProtection: stage.removalProtection,
     data,
     bundles,
   });

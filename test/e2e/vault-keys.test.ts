@@ -83,6 +83,12 @@ it("rotate by themselves each month, and a mailbox that nobody uses lives throug
     }
   }
 
+  const ages = scene.stack.logs.flatMap(({ line }) => {
+    const [, days] = /"vaultKeyAgeDays":(\d+)/.exec(line) ?? [];
+    return days === undefined ? [] : [Number(days)];
+  });
+  expect(Math.max(...ages)).toBeGreaterThanOrEqual(29);
+  expect(Math.max(...ages)).toBeLessThan(45);
   const { VersionIdsToStages = {}, LastRotatedDate } = await vaultKeys();
   expect(Object.keys(VersionIdsToStages)).not.toContain(first);
   expect(Object.values(VersionIdsToStages).flat().length).toBeLessThanOrEqual(15);

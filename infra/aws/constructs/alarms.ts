@@ -101,6 +101,26 @@ export class Alarms extends Construct {
       broken.metric({ statistic: "Sum", period: fiveMinutes }),
       5,
     );
+    const throttled = this.#counted(
+      of,
+      "api_throttled",
+      // Functions have limits of their own, for one person or one organisation; that field is a dash then.
+      FilterPattern.all(
+        FilterPattern.stringValue("$.status", "=", "429"),
+        FilterPattern.stringValue("$.gatewayError", "!=", "-"),
+      ),
+    );
+    this.#define("api-throttled", {
+      alarmDescription:
+        "The API turns requests away because there are too many: somebody floods it, or the throttling of the stage is too low for so many people. The access log names the route.",
+      metric: throttled.metric({ statistic: "Sum", period: fiveMinutes }),
+      threshold: 20,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      // One burst, of a page that polls too eagerly, is not told.
+      evaluationPeriods: 2,
+      datapointsToAlarm: 2,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
     // The access log writes every value as text.
     const unauthorized = FilterPattern.stringValue("$.status", "=", "401");
     const refused = this.#counted(of, "api_unauthorized", unauthorized);
@@ -173,6 +193,26 @@ export class Alarms extends Construct {
   }
 
   /**
+   * That the vault keys are not rotated, whether it fails or is never tried.
+   *
+   * @param every how often it is measured
+   */
+  watchRotation(of: RequestFunction, every: Duration): void {
+    const age = this.#read(of, "vault_key_age_days", "$.vaultKeyAgeDays");
+    this.#define("vault-keys-not-rotated", {
+      alarmDescription:
+        "The vault keys were not rotated for six weeks, though it is due each month: Secrets Manager does not invoke rotate-vault-keys, or that fails.",
+      metric: age.metric({ statistic: "Maximum", period: every }),
+      threshold: 45,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      // One measurement may fall between two periods.
+      evaluationPeriods: 2,
+      datapointsToAlarm: 1,
+      treatMissingData: TreatMissingData.MISSING,
+    });
+  }
+
+  /**
    * Connections that nobody uses: that they are not refreshed is an alarm long before Microsoft forgets them, and so is
    * that nobody looks.
    */
@@ -239,7 +279,12 @@ export class Alarms extends Construct {
     });
   }
 
-  /** A key without which nothing can be read: told at once, as there are thirty days to take it back. */
+  /**
+   * A key without which nothing can be read, from the moment that it is disabled: told at once. DynamoDB gives a table
+   * whose key it cannot use seven days.
+   *
+   * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+   */
   watchKey(key: IKey): void {
     const rule = new Rule(this, "KeyInDanger", {
       description: "The key of tables and secrets was disabled or is to be deleted.",

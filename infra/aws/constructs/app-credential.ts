@@ -13,7 +13,7 @@ const tokensForMicrosoft = {
 
 /** How functions prove to Microsoft that they are the app: by what AWS says of their role, or by what is stored. */
 export class AppCredential {
-  readonly environment: CredentialExpiryEnv;
+  readonly environment: Omit<CredentialExpiryEnv, "VAULT_KEYS_SECRET_ARN">;
   readonly #secret: KeptSecret;
   readonly #subjects: string[] = [];
 

@@ -80,6 +80,16 @@ export class KeptSecret extends Construct {
     this.#key.grantThrough("secretsmanager", grantee, "kms:GenerateDataKey");
   }
 
+  /** When it was rotated, and which versions there are; never a value. */
+  grantDescribe(grantee: RequestFunction): void {
+    grantee.grantPrincipal.addToPrincipalPolicy(
+      new PolicyStatement({
+        actions: ["secretsmanager:DescribeSecret"],
+        resources: [this.arn],
+      }),
+    );
+  }
+
   grantRead(grantee: RequestFunction): void {
     this.#readers.require(grantee, this.node.id);
     grantee.grantPrincipal.addToPrincipalPolicy(

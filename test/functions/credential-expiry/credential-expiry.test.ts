@@ -22,6 +22,7 @@ const lifetime = (kind: AppCredentialKind, days?: number): CredentialLifetime =>
 const ports = (lifetimes: readonly CredentialLifetime[], isFederated = false) => ({
   stored: { lifetimes: async () => lifetimes },
   isFederated,
+  vaultKeyRotatedAt: async () => inDays(-31.5),
   now: () => now,
 });
 
@@ -82,12 +83,14 @@ describe("what is left of the app's credential", () => {
   });
 });
 
-describe("each measurement writes one line", () => {
+describe("each measurement of the credential writes one line", () => {
   const { lines } = captureLog();
   const context = { functionName: "credential-expiry" } as Context;
   const told = async (given: Parameters<typeof credentialExpiryHandler>[0]) => {
     await credentialExpiryHandler(given)({}, context);
-    return lines().map((line) => JSON.parse(line));
+    return lines()
+      .map((line) => JSON.parse(line))
+      .filter((line) => !("vaultKeyAgeDays" in line));
   };
 
   it("with the days that metrics read", async () => {
@@ -131,5 +134,49 @@ describe("each measurement writes one line", () => {
     expect(line).not.toHaveProperty("credentialEnd");
     expect(line).not.toHaveProperty("credentialDaysLeft");
     expect(JSON.stringify(line)).not.toContain("planted-secret");
+  });
+});
+
+describe("the age of the newest vault key", () => {
+  const { lines } = captureLog();
+  const context = { functionName: "credential-expiry" } as Context;
+  const ages = () =>
+    lines()
+      .map((line) => JSON.parse(line))
+      .flatMap(({ vaultKeyAgeDays }) => (vaultKeyAgeDays === undefined ? [] : [vaultKeyAgeDays]));
+
+  it("is told in whole days", async () => {
+    await credentialExpiryHandler(ports([]))({}, context);
+
+    expect(ages()).toEqual([31]);
+  });
+
+  it("is told when the credential cannot be read", async () => {
+    const unreadable = {
+      lifetimes: async () => {
+        throw new Error("planted-secret");
+      },
+    };
+
+    await credentialExpiryHandler({ ...ports([]), stored: unreadable })({}, context);
+
+    expect(ages()).toEqual([31]);
+  });
+
+  it("keeps nobody from being told of the credential when it cannot be read", async () => {
+    const vaultKeyRotatedAt = async () => {
+      throw new Error("planted-secret");
+    };
+
+    await credentialExpiryHandler({
+      ...ports([lifetime("certificate", 45)]),
+      vaultKeyRotatedAt,
+    })({}, context);
+
+    const [credential, failed, ...others] = lines().map((line) => JSON.parse(line));
+    expect(others).toEqual([]);
+    expect(credential).toMatchObject({ credentialDaysLeft: 45 });
+    expect(failed).toMatchObject({ level: "ERROR", failure: "internal_error" });
+    expect(JSON.stringify(failed)).not.toContain("planted-secret");
   });
 });

@@ -162,6 +162,7 @@ const allowed = {
   },
   CredentialExpiry: {
     ClientCredential: ["secretsmanager:GetSecretValue"],
+    VaultKeys: ["secretsmanager:DescribeSecret"],
     [viaSecrets]: ["kms:Decrypt"],
   },
 };

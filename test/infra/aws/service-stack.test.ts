@@ -157,6 +157,16 @@ describe("the service", () => {
       }
     });
 
+    it("stand in stacks that nobody deletes by mistake, and that can be deleted where nothing is protected", async () => {
+      const dev = await synthesized(stages.dev);
+
+      expect(prod.protectedStacks.toSorted()).toEqual([
+        "outlook-connect-prod-data",
+        "outlook-connect-prod-service",
+      ]);
+      expect(dev.protectedStacks).toEqual([]);
+    });
+
     it("leave no logs behind in a stage that is not protected", async () => {
       const dev = await synthesized(stages.dev);
       const logs = dev.resources("AWS::Logs::LogGroup");
@@ -367,6 +377,49 @@ describe("the service", () => {
         Threshold: 50,
         ComparisonOperator: "GreaterThanOrEqualToThreshold",
         TreatMissingData: "notBreaching",
+      });
+    });
+
+    it("go off when API Gateway turns requests away for ten minutes, and not for limits of ours", () => {
+      const alarm = prod
+        .resources("AWS::CloudWatch::Alarm")
+        .find(({ Properties }) => String(Properties.AlarmName).endsWith("-api-throttled"));
+
+      expect(ofAccessLog("api_throttled")).toMatchObject({
+        FilterPattern: '{ ($.status = "429") && ($.gatewayError != "-") }',
+      });
+      expect(alarm?.Properties).toMatchObject({
+        Namespace: "OutlookConnect/prod",
+        MetricName: "api_throttled",
+        Statistic: "Sum",
+        Period: 300,
+        EvaluationPeriods: 2,
+        DatapointsToAlarm: 2,
+        Threshold: 20,
+        ComparisonOperator: "GreaterThanOrEqualToThreshold",
+        TreatMissingData: "notBreaching",
+      });
+    });
+
+    it("go off when the vault keys have not been rotated for six weeks, tried or not", () => {
+      const filter = prod
+        .resources("AWS::Logs::MetricFilter")
+        .find(({ Properties }) => /vaultKeyAgeDays/.test(String(Properties.FilterPattern)));
+      const alarm = prod
+        .resources("AWS::CloudWatch::Alarm")
+        .find(({ Properties }) => String(Properties.AlarmName).endsWith("-vault-keys-not-rotated"));
+
+      expect(prod.readable(filter?.Properties.LogGroupName)).toBe("CredentialExpiryLogs");
+      expect(filter?.Properties.MetricTransformations).toMatchObject([
+        { MetricName: "vault_key_age_days", MetricValue: "$.vaultKeyAgeDays" },
+      ]);
+      expect(alarm?.Properties).toMatchObject({
+        MetricName: "vault_key_age_days",
+        Statistic: "Maximum",
+        Period: 43_200,
+        Threshold: 45,
+        ComparisonOperator: "GreaterThanOrEqualToThreshold",
+        DatapointsToAlarm: 1,
       });
     });
 

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod/mini";
@@ -59,8 +59,11 @@ export class SynthesizedStage {
   readonly texts: Readonly<Record<"Data" | "Service", string>>;
   readonly data: Template;
   readonly service: Template;
+  /** Names of the stacks that CloudFormation does not delete. */
+  readonly protectedStacks: readonly string[];
 
-  constructor(data: unknown, service: unknown) {
+  constructor(data: unknown, service: unknown, protectedStacks: readonly string[]) {
+    this.protectedStacks = protectedStacks;
     this.texts = { Data: JSON.stringify(data), Service: JSON.stringify(service) };
     this.data = templateSchema.parse(data);
     this.service = templateSchema.parse(service);
@@ -110,6 +113,28 @@ export class SynthesizedStage {
   }
 }
 
+const manifestSchema = z.object({
+  artifacts: z.record(
+    z.string(),
+    z.object({
+      type: z.string(),
+      properties: z.optional(
+        z.object({
+          stackName: z.optional(z.string()),
+          terminationProtection: z.optional(z.boolean()),
+        }),
+      ),
+    }),
+  ),
+});
+
+const readProtectedStacks = (assembly: string): readonly string[] => {
+  const manifest = JSON.parse(readFileSync(join(assembly, "manifest.json"), "utf8"));
+  return Object.values(manifestSchema.parse(manifest).artifacts).flatMap(({ properties }) =>
+    properties?.terminationProtection && properties.stackName ? [properties.stackName] : [],
+  );
+};
+
 const synthesizedOnce = new Map<Stage, Promise<SynthesizedStage>>();
 
 /** The stage's templates, around functions without content, held against all checks. */
@@ -131,7 +156,7 @@ const synthesizeAnew = async (stage: Stage): Promise<SynthesizedStage> => {
     }
     const assembly = join(folder, "cdk.out");
     const { data, service } = await synthesize(stage, assembly, { bundles, checks: true });
-    return new SynthesizedStage(data, service);
+    return new SynthesizedStage(data, service, readProtectedStacks(assembly));
   } finally {
     rmSync(folder, { recursive: true });
   }
