@@ -1,5 +1,9 @@
 import type { Connections } from "../../shared/domain/connection.ts";
-import type { ConsentRequests, RequestMail } from "../../shared/domain/consent-request.ts";
+import {
+  type ConsentRequests,
+  isAnsweredBy,
+  type RequestMail,
+} from "../../shared/domain/consent-request.ts";
 import type { ConnectionId, ProductUser } from "../../shared/domain/ids.ts";
 import type { MailAddress } from "../../shared/domain/mail-address.ts";
 import { fail, type Result, succeed } from "../../shared/domain/result.ts";
@@ -28,6 +32,7 @@ export interface ApprovalStatusPorts extends OrganisationPorts {
   readonly connections: Pick<Connections, "findOwned">;
   readonly consents: Pick<TenantConsents, "find">;
   readonly requests: Pick<ConsentRequests, "find">;
+  readonly now: () => Date;
 }
 
 /** How the approval of a person's organisation stands, for a page that waits for it. Changes nothing. */
@@ -43,9 +48,15 @@ export const approvalStatus = async (
     if (!connection) return fail({ kind: "connection_unknown" });
     organisation = { kind: "tenant", tenantId: connection.account.tenantId };
   }
-  const [{ status }, request] = await Promise.all([
+  const [consent, request] = await Promise.all([
     ports.consents.find(organisation),
     ports.requests.find(organisation, user),
   ]);
-  return succeed({ status, mail: request?.mail });
+  const { status } = consent;
+  // In spite of an approval that does not help them, the person waits for an administrator.
+  const waits = request && request.expiresAt > ports.now() && !isAnsweredBy(request, consent);
+  return succeed({
+    status: status === "verified" && waits ? "requested" : status,
+    mail: request?.mail,
+  });
 };

@@ -14,9 +14,10 @@ import {
   recordEvent,
   type TenantConsents,
 } from "../../shared/domain/tenant-consent.ts";
+import { recordTurnedAway } from "../../shared/domain/turned-away.ts";
 
 export interface ApprovalPorts extends Omit<RecordPorts, "consents"> {
-  readonly consents: Pick<TenantConsents, "find" | "record">;
+  readonly consents: Pick<TenantConsents, "find" | "record" | "count">;
   readonly requests: Pick<ConsentRequests, "find" | "claimNotice">;
 }
 
@@ -33,13 +34,16 @@ export const noteBlock = async (
   ports: ApprovalPorts,
 ): Promise<"spreading" | "blocked"> => {
   if (reconnect?.account.tenantId === personalAccountsTenant) return "blocked";
-  const organisation: Organisation = reconnect
-    ? { kind: "tenant", tenantId: reconnect.account.tenantId }
+  const account = reconnect?.account;
+  const organisation: Organisation = account
+    ? { kind: "tenant", tenantId: account.tenantId }
     : await organisationOf({ user, email }, ports);
   // By their own word they approved minutes ago, in this very sign-in.
   if (approvedOnTheWay) return "spreading";
-  if (isSpreading(await ports.consents.find(organisation), ports.now())) return "spreading";
-  await recordEvent({ organisation, email }, { kind: "blocked", certain }, ports);
+  const consent = await ports.consents.find(organisation);
+  if (isSpreading(consent, ports.now())) return "spreading";
+  const person = { organisation, email, objectId: account?.objectId };
+  await recordTurnedAway(person, certain, consent, ports);
   return "blocked";
 };
 

@@ -1,16 +1,16 @@
 import type { StoredConnection } from "../../shared/domain/connection.ts";
 import { personalAccountsTenant } from "../../shared/domain/ids.ts";
 import {
-  lossThreshold,
   lostSince,
   type NoteStep,
   organisationKey,
   type TenantConsents,
+  tallies,
 } from "../../shared/domain/tenant-consent.ts";
 import type { RefreshConnectionPorts } from "./refresh-connection.ts";
 
 export interface TenantApprovalPorts {
-  readonly consents: Pick<TenantConsents, "countLoss" | "find" | "record">;
+  readonly consents: Pick<TenantConsents, "count" | "find" | "record">;
   readonly noteStep: NoteStep;
   /** Told once when a tenant loses its approval. */
   readonly onLost: (connection: StoredConnection) => void;
@@ -31,9 +31,9 @@ export const tenantApproval = ({
     const { id, account } = connection;
     const { tenantId } = account;
     if (tenantId === personalAccountsTenant) return;
-    const refused = await consents.countLoss(tenantId, id, now());
-    if (refused < lossThreshold.connections) return;
     const organisation = { kind: "tenant", tenantId } as const;
+    const refused = await consents.count(organisation, "lost", id, now());
+    if (refused < tallies.lost.atLeast) return;
     const { moved } = await consents.record(organisation, { kind: "lost" }, now());
     if (!moved) return;
     noteStep({ step: "lost", organisation: organisationKey(organisation) });
