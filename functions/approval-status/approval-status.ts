@@ -9,6 +9,7 @@ import type { MailAddress } from "../../shared/domain/mail-address.ts";
 import { fail, type Result, succeed } from "../../shared/domain/result.ts";
 import {
   type ConsentStatus,
+  isStale,
   type Organisation,
   type OrganisationPorts,
   organisationOf,
@@ -53,10 +54,10 @@ export const approvalStatus = async (
     ports.requests.find(organisation, user),
   ]);
   const { status } = consent;
-  // In spite of an approval that does not help them, the person waits for an administrator.
-  const waits = request && request.expiresAt > ports.now() && !isAnsweredBy(request, consent);
-  return succeed({
-    status: status === "verified" && waits ? "requested" : status,
-    mail: request?.mail,
-  });
+  // For an administrator, in spite of a proof that does not help them or a report that may never have been true.
+  const waits =
+    status === "verified"
+      ? request && request.expiresAt > ports.now() && !isAnsweredBy(request, consent)
+      : isStale(consent, ports.now());
+  return succeed({ status: waits ? "requested" : status, mail: request?.mail });
 };

@@ -64,7 +64,10 @@ export type ConsentEvent =
 export interface TenantConsent {
   readonly organisation: Organisation;
   readonly status: ConsentStatus;
-  /** Every step's last time; a step that was never taken has none. */
+  /**
+   * Every step's last time; a step that was never taken has none. Of reports within a day that nobody has proved it is the
+   * first one's.
+   */
   readonly times: Readonly<Partial<Record<Exclude<ConsentStatus, "unknown">, Date>>>;
   readonly proof: ConsentProof | undefined;
   /** `false` while everybody who was turned away was turned away without a reason. */
@@ -89,6 +92,21 @@ const leadsFrom: Readonly<Record<ConsentEvent["kind"], readonly ConsentStatus[]>
   lost: ["unknown", "verified"],
 };
 
+/** A browser that says it again and again does not have people wait the longer. */
+const reportRestsSeconds = 24 * 3600;
+
+const timeOf = ({ times }: TenantConsent, event: ConsentEvent, now: Date): Date => {
+  const { reported, verified } = times;
+  if (event.kind !== "reported" || !reported) return now;
+  const isRepeated = now.getTime() - reported.getTime() < reportRestsSeconds * 1000;
+  const wasProved = verified !== undefined && verified >= reported;
+  return isRepeated && !wasProved ? reported : now;
+};
+
+/** A report that nothing came of for so long may never have been true. */
+export const isStale = (consent: TenantConsent, now: Date): boolean =>
+  consent.status === "reported" && !isSpreading(consent, now);
+
 /**
  * What an event makes of a consent.
  *
@@ -99,8 +117,6 @@ export const afterEvent = (
   event: ConsentEvent,
   now: Date,
 ): TenantConsent | undefined => {
-  // A report that nothing came of for so long may never have been true.
-  const isStale = consent.status === "reported" && !isSpreading(consent, now);
   const hadItsTime = consent.status === "verified" && !isSpreading(consent, now);
   const isContradicted = hadItsTime && event.kind === "blocked" && event.bySeveral === true;
   // Given once more, for somebody who asked in spite of the first time.
@@ -110,14 +126,14 @@ export const afterEvent = (
     leadsFrom[event.kind].includes(consent.status) ||
     isContradicted ||
     isGivenAnew ||
-    (isStale && (event.kind === "blocked" || event.kind === "requested"));
+    (isStale(consent, now) && (event.kind === "blocked" || event.kind === "requested"));
   const becomesCertain = event.kind === "blocked" && event.certain && !consent.blockIsCertain;
   if (!moves && !becomesCertain) return undefined;
   const isVerified = moves && event.kind === "verified";
   return {
     ...consent,
     status: moves ? event.kind : consent.status,
-    times: moves ? { ...consent.times, [event.kind]: now } : consent.times,
+    times: moves ? { ...consent.times, [event.kind]: timeOf(consent, event, now) } : consent.times,
     proof: isVerified ? event.proof : consent.proof,
     blockIsCertain: isVerified ? false : consent.blockIsCertain || becomesCertain,
   };

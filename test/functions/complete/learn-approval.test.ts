@@ -218,6 +218,83 @@ describe("somebody who is turned away for the want of an approval", () => {
     });
   });
 
+  describe("while browsers report an approval that nobody proves", () => {
+    const day = 24 * 3600;
+    const reporting = async () => {
+      const service = serviceInMemory();
+      const { attemptId } = await service.begin(mallory);
+      const { body } = await service.askAdministrator(mallory, { attemptId });
+      const state = new URL(JSON.parse(body).approvalUrl).pathname.split("/").at(-1) ?? "";
+      const report = () =>
+        service.approvalAnswered({ admin_consent: "True", tenant: account.tenantId, state });
+      const told = async () => problemIn(await turnAway(service, certainRefusal)).code;
+      const shown = async () => JSON.parse((await service.approval(alice)).body).status;
+      return { service, report, told, shown };
+    };
+
+    it("is told to wait for the first ten minutes, and no longer however often it is repeated", async () => {
+      const { service, report, told, shown } = await reporting();
+      await report();
+      service.clock.pass(599);
+      expect(await told()).toBe("approval_spreading");
+      expect(await shown()).toBe("reported");
+
+      for (let tries = 0; tries < 5; tries += 1) {
+        await report();
+        service.clock.pass(300);
+        expect(await told()).toBe("admin_approval_required");
+        await report();
+        expect(await shown()).toBe("requested");
+      }
+    });
+
+    it("is given a link to pass on, as if nobody had reported", async () => {
+      const { service, report, told } = await reporting();
+      await report();
+      service.clock.pass(600);
+      await told();
+      await report();
+
+      const { attemptId } = await service.begin(alice);
+      const { body } = await service.askAdministrator(alice, { attemptId });
+
+      expect(JSON.parse(body)).toMatchObject({
+        status: "requested",
+        approvalUrl: expect.any(String),
+      });
+    });
+
+    it("is told to wait again on another day", async () => {
+      const { service, report, told } = await reporting();
+      await report();
+      service.clock.pass(day - 1);
+      await told();
+      await report();
+      expect(await told()).toBe("admin_approval_required");
+      service.clock.pass(1);
+      await report();
+
+      expect(await told()).toBe("approval_spreading");
+    });
+
+    it("is told to wait again after an approval that was proved meanwhile, and withdrawn", async () => {
+      const { service, report, told } = await reporting();
+      await report();
+      const now = () => service.clock.now();
+      await service.consents.record(tenant, { kind: "verified", proof }, now());
+      service.clock.pass(601);
+      await service.consents.record(
+        tenant,
+        { kind: "blocked", certain: true, bySeveral: true },
+        now(),
+      );
+
+      await report();
+
+      expect(await told()).toBe("approval_spreading");
+    });
+  });
+
   it("is answered all the same when it cannot be remembered", async () => {
     const service = serviceInMemory({
       intercept: (name, call) =>
