@@ -18,7 +18,7 @@ export interface TenantApprovalPorts {
 }
 
 /**
- * What refreshes tell of a tenant: several of its connections that are refused within minutes for the want of its
+ * What refreshes tell of a tenant: several of its accounts that are refused within minutes for the want of its
  * approval mean that the approval is gone, and one that is renewed again means that it is back.
  */
 export const tenantApproval = ({
@@ -28,11 +28,10 @@ export const tenantApproval = ({
   now,
 }: TenantApprovalPorts): RefreshConnectionPorts["approval"] => ({
   async lost(connection) {
-    const { id, account } = connection;
-    const { tenantId } = account;
+    const { tenantId, objectId } = connection.account;
     if (tenantId === personalAccountsTenant) return;
     const organisation = { kind: "tenant", tenantId } as const;
-    const refused = await consents.count(organisation, "lost", id, now());
+    const refused = await consents.count(organisation, "lost", objectId, now());
     if (refused < tallies.lost.atLeast) return;
     const { moved } = await consents.record(organisation, { kind: "lost" }, now());
     if (!moved) return;

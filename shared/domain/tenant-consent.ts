@@ -31,7 +31,7 @@ export const organisationKey = (organisation: Organisation): string => {
  * - `requested`: an administrator was asked
  * - `reported`: a browser said that an administrator approved, which any browser can say
  * - `verified`: an administrator of the tenant has proved who they are, or an ordinary user was granted all
- * - `lost`: it was there, and refreshes of several connections say that it is gone
+ * - `lost`: it was there, and refreshes of several accounts say that it is gone
  */
 export const consentStatuses = [
   "unknown",
