@@ -1,7 +1,7 @@
 import type { TakenAttempt } from "../../shared/domain/attempt.ts";
 import type { ConsentRequests } from "../../shared/domain/consent-request.ts";
-import { type ProductUser, personalAccountsTenant } from "../../shared/domain/ids.ts";
-import type { MailAddress } from "../../shared/domain/mail-address.ts";
+import { hashOf, type ProductUser, personalAccountsTenant } from "../../shared/domain/ids.ts";
+import { type MailAddress, mailboxOf } from "../../shared/domain/mail-address.ts";
 import { approvingRoles, type Grant } from "../../shared/domain/microsoft.ts";
 import { missingScopes } from "../../shared/domain/permissions.ts";
 import {
@@ -13,6 +13,7 @@ import {
   type RecordPorts,
   recordEvent,
   type TenantConsents,
+  tallies,
 } from "../../shared/domain/tenant-consent.ts";
 import { recordTurnedAway } from "../../shared/domain/turned-away.ts";
 
@@ -71,6 +72,17 @@ const needsNoNotice = async (
   if (request && !request.notifiedAt) await requests.claimNotice(request, now());
 };
 
+/** One person of a domain may have been let in to a tenant that has nothing to do with it. */
+const isTheirsToTell = async (
+  own: Organisation,
+  email: MailAddress | undefined,
+  { consents, now }: ApprovalPorts,
+): Promise<boolean> => {
+  if (own.kind === "person" || !email) return true;
+  const letIn = await consents.count(own, "letIn", hashOf("let_in", mailboxOf(email)), now());
+  return letIn >= tallies.letIn.atLeast;
+};
+
 /**
  * Remembers what a successful sign-in proves: of its tenant, and of those who were turned away under the person's
  * address. A domain of another tenant is left to the people of that one.
@@ -101,6 +113,8 @@ export const noteGrant = async (
   if (owner === tenantId) await ports.consents.record(own, event, ports.now());
   // Asked while Microsoft knew no tenant for the person's address: that is who waits. Where it cannot be asked, the
   // domain may be another tenant's.
-  if (owner === undefined) await recordEvent({ organisation: own, email: undefined }, event, ports);
+  if (owner === undefined && (await isTheirsToTell(own, email, ports))) {
+    await recordEvent({ organisation: own, email: undefined }, event, ports);
+  }
   return proof;
 };

@@ -169,6 +169,8 @@ export const tallies = {
   lost: { atLeast: 2, withinSeconds: 600 },
   /** People who are turned away in spite of a proof: a browser can say so, and asking does. */
   turnedAway: { atLeast: 3, withinSeconds: 24 * 3600 },
+  /** People of a mail domain of no known tenant who are let in, each to whatever tenant. */
+  letIn: { atLeast: 2, withinSeconds: 7 * 24 * 3600 },
 } as const;
 export type Tally = keyof typeof tallies;
 

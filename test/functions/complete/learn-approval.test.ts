@@ -453,13 +453,16 @@ describe("a grant", () => {
     expect(await statusOf(service, domain)).toBe("blocked");
   });
 
-  it("is believed by those of a domain that Microsoft knows no tenant for, who are not warned any more", async () => {
+  it("of two people is believed by those of a domain that Microsoft knows no tenant for, who are not warned any more", async () => {
     const service = serviceInMemory({ tenantsByDomain: {} });
     await turnAway(service, certainRefusal);
     const warning = async () => JSON.parse((await service.start(mallory)).body).adminApproval;
     expect(await warning()).toEqual({ status: "blocked" });
 
-    await service.connect(mallory);
+    for (let times = 0; times < 3; times += 1) await service.connect(mallory);
+    expect(await statusOf(service, domain)).toBe("blocked");
+    service.clock.pass(7 * 24 * 3600 - 1);
+    await service.connect(carl);
 
     expect(await statusOf(service, domain)).toBe("verified");
     expect(await warning()).toBeUndefined();
@@ -468,6 +471,20 @@ describe("a grant", () => {
       `verified tenant/${account.tenantId}`,
       "verified domain/north.example",
     ]);
+  });
+
+  it("of one person answers their own request under such a domain, and no one else's", async () => {
+    const service = serviceInMemory({ tenantsByDomain: {} });
+    for (const who of [alice, mallory]) {
+      const { attemptId } = await service.begin(who);
+      await service.askAdministrator(who, { attemptId });
+    }
+
+    await service.connect(mallory);
+
+    expect(await statusOf(service, domain)).toBe("requested");
+    const waiting = await service.requests.waiting(domain);
+    expect(waiting.map(({ requester }) => requester.user)).toEqual([alice]);
   });
 
   it("is believed of the person alone whose address anybody may have, and who waits", async () => {
