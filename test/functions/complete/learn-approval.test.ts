@@ -166,6 +166,14 @@ describe("somebody who is turned away for the want of an approval", () => {
       expect(await statusOf(service)).toBe("verified");
     });
 
+    it("without a word counts against no proof, however many they are", async () => {
+      const service = await approvedLongAgo();
+
+      for (const who of [alice, mallory, carl]) await turnAway(service, bareCancel, who);
+
+      expect(await statusOf(service)).toBe("verified");
+    });
+
     it("warns under the mail domain, too, where the tenant has lost it", async () => {
       const service = await approvedLongAgo();
       await service.consents.record(domain, { kind: "verified", proof }, service.clock.now());
