@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import type { AdminConsentAnswer } from "../../shared/domain/admin-consent-answer.ts";
 import type { AuthorizationAttempts, Refusal } from "../../shared/domain/attempt.ts";
 import { type ConsentProofs, proofLifetimeSeconds } from "../../shared/domain/consent-proof.ts";
-import type { ConsentRequests } from "../../shared/domain/consent-request.ts";
+import { type ConsentRequests, isAnsweredBy } from "../../shared/domain/consent-request.ts";
 import { attemptIdOf, hashOf } from "../../shared/domain/ids.ts";
 import type { AuthorizationRequest, MicrosoftFailure } from "../../shared/domain/microsoft.ts";
 import { type ParkAnswerPorts, parkAnswer, type Return } from "../../shared/domain/park-answer.ts";
@@ -67,7 +67,8 @@ export const recordAnswer = async (
 
   const { request, isCurrent } = linked;
   const { organisation, requester } = request;
-  if ((await consents.find(organisation)).status === "verified") return fail({ kind: "approved" });
+  const isAnswered = isAnsweredBy(request, await consents.find(organisation));
+  if (isAnswered) return fail({ kind: "approved" });
   if (!isCurrent || request.notifiedAt) return fail({ kind: "replaced" });
   if (request.expiresAt <= now()) return fail({ kind: "expired" });
   if (outcome.kind === "refusal") {

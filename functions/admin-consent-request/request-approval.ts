@@ -6,6 +6,7 @@ import {
   approvalLinkDays,
   type ConsentRequest,
   type ConsentRequests,
+  isAnsweredBy,
   type Mailer,
   type MailLedger,
   type Requester,
@@ -15,6 +16,7 @@ import {
   type AttemptId,
   type ConnectionId,
   hashOf,
+  type ObjectId,
   ownerKeyOf,
   type ProductUser,
   personalAccountsTenant,
@@ -35,6 +37,7 @@ import {
   type TenantConsent,
   type TenantConsents,
 } from "../../shared/domain/tenant-consent.ts";
+import { recordTurnedAway } from "../../shared/domain/turned-away.ts";
 
 /** What the person was doing when Microsoft turned them away. */
 export type AskedFrom =
@@ -86,7 +89,7 @@ export interface ApprovalMail {
 export interface RequestApprovalPorts extends Omit<RecordPorts, "consents"> {
   readonly attempts: Pick<AuthorizationAttempts, "find">;
   readonly connections: Pick<Connections, "findOwned">;
-  readonly consents: Pick<TenantConsents, "find" | "record">;
+  readonly consents: Pick<TenantConsents, "find" | "record" | "count">;
   readonly requests: Pick<ConsentRequests, "open" | "waiting" | "claimNotice" | "noteMail">;
   readonly ledger: Pick<MailLedger, "claim" | "release">;
   readonly sendMail: (mail: ApprovalMail) => ReturnType<Mailer["send"]>;
@@ -96,6 +99,8 @@ export interface RequestApprovalPorts extends Omit<RecordPorts, "consents"> {
 
 interface Origin {
   readonly organisation: Organisation;
+  /** Their account there, if they have connected one. */
+  readonly objectId: ObjectId | undefined;
   readonly returnTo: string;
   /** Microsoft has turned them away: an approval from before that is no help. */
   readonly wasTurnedAway: boolean;
@@ -113,11 +118,11 @@ const originOf = async (
   if (from.kind === "connection") {
     const connection = await ports.connections.findOwned(from.connectionId, user);
     if (!connection) return fail({ kind: "connection_unknown" });
-    const { tenantId } = connection.account;
+    const { tenantId, objectId } = connection.account;
     if (tenantId === personalAccountsTenant) return fail({ kind: "personal_account" });
     const wasTurnedAway = connection.status === "admin_approval_required";
     const organisation = { kind: "tenant", tenantId } as const;
-    return succeed({ organisation, returnTo, wasTurnedAway, mayBeWarnedOnly: false });
+    return succeed({ organisation, objectId, returnTo, wasTurnedAway, mayBeWarnedOnly: false });
   }
   const attempt = await ports.attempts.find(from.attemptId);
   if (!attempt || !isTheirs(attempt.user, user)) return fail({ kind: "attempt_unknown" });
@@ -129,6 +134,7 @@ const originOf = async (
     organisation: tenantId
       ? { kind: "tenant", tenantId }
       : await organisationOf({ user, email }, ports),
+    objectId: attempt.reconnect?.account.objectId,
     returnTo: attempt.returnTo,
     wasTurnedAway: status === "failed" || status === "pending" || status === "expired",
     mayBeWarnedOnly: status === "pending" && tenantId === undefined,
@@ -217,7 +223,7 @@ export const requestApproval = async (
   }
   const origin = await originOf(asked, ports);
   if (!origin.ok) return origin;
-  const { organisation, returnTo, wasTurnedAway, mayBeWarnedOnly } = origin.value;
+  const { organisation, objectId, returnTo, wasTurnedAway, mayBeWarnedOnly } = origin.value;
   const consent = await consents.find(organisation);
   if (isApproved(consent, wasTurnedAway, now())) return succeed({ status: "verified" });
 
@@ -232,8 +238,8 @@ export const requestApproval = async (
       await recordEvent(who, { kind: "verified", proof }, ports);
       return succeed({ status: "verified" });
     }
-    // They say so themselves, and would otherwise be sent in circles.
-    await recordEvent(who, { kind: "blocked", certain: true }, ports);
+    // They say so themselves: alone, they would be sent in circles without a request, and several are believed.
+    await recordTurnedAway({ ...who, objectId }, true, consent, ports);
   }
   const binding = { purpose: "approval_link", requester: ownerKeyOf(requester.user) } as const;
   const token = new Secret(randomBytes(32).toString("base64url"));
@@ -248,8 +254,7 @@ export const requestApproval = async (
     expiresAt: new Date(createdAt.getTime() + approvalLinkDays * 24 * 3600 * 1000),
   });
   const recorded = await recordEvent(who, { kind: "requested" }, ports);
-  const { status } = recorded.consent;
-  if (status === "verified" || status === "unknown") {
+  if (isAnsweredBy(request, recorded.consent)) {
     // Verified in between: there is nothing to wait for, and nothing to be told by mail.
     await requests.claimNotice(request, now());
     return succeed({ status: "verified" });
@@ -260,5 +265,11 @@ export const requestApproval = async (
     ? await mailAdministrator(adminEmail, request, approvalUrl, ports)
     : succeed(request.mail);
   if (!mailed.ok) return mailed;
-  return succeed({ status, approvalUrl, expiresAt: request.expiresAt, mail: mailed.value });
+  const { status } = recorded.consent;
+  return succeed({
+    status: status === "verified" || status === "unknown" ? "requested" : status,
+    approvalUrl,
+    expiresAt: request.expiresAt,
+    mail: mailed.value,
+  });
 };

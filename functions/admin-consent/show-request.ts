@@ -1,4 +1,8 @@
-import type { ConsentRequest, ConsentRequests } from "../../shared/domain/consent-request.ts";
+import {
+  type ConsentRequest,
+  type ConsentRequests,
+  isAnsweredBy,
+} from "../../shared/domain/consent-request.ts";
 import { hashOf, ownerKeyOf } from "../../shared/domain/ids.ts";
 import type { AdminConsentUrlRequest } from "../../shared/domain/microsoft.ts";
 import type { Secret } from "../../shared/domain/secret.ts";
@@ -64,9 +68,9 @@ export const showRequest = async (
   const { request, isCurrent } = linked;
   const { organisation, requester } = request;
   noteStep({ step: "opened", organisation: organisationKey(organisation) });
-  const { status } = await consents.find(organisation);
+  const consent = await consents.find(organisation);
   const signInFrequencySeconds = await knownFrequency(organisation, { frequencies, now });
-  if (status === "verified") return { kind: "approved", signInFrequencySeconds };
+  if (isAnsweredBy(request, consent)) return { kind: "approved", signInFrequencySeconds };
   if (!isCurrent || request.notifiedAt) return { kind: "replaced" };
   if (request.expiresAt <= now()) return { kind: "expired" };
 
@@ -76,7 +80,7 @@ export const showRequest = async (
     kind: "open",
     request,
     others: waiting.filter((each) => ownerKeyOf(each.requester.user) !== self).length,
-    isReported: status === "reported",
+    isReported: consent.status === "reported",
     signInFrequencySeconds,
     consentUrl: adminConsentUrl({
       tenant: organisation.kind === "tenant" ? organisation.tenantId : undefined,

@@ -1,10 +1,15 @@
 import type { Connections } from "../../shared/domain/connection.ts";
-import type { ConsentRequests, RequestMail } from "../../shared/domain/consent-request.ts";
+import {
+  type ConsentRequests,
+  isAnsweredBy,
+  type RequestMail,
+} from "../../shared/domain/consent-request.ts";
 import type { ConnectionId, ProductUser } from "../../shared/domain/ids.ts";
 import type { MailAddress } from "../../shared/domain/mail-address.ts";
 import { fail, type Result, succeed } from "../../shared/domain/result.ts";
 import {
   type ConsentStatus,
+  isStale,
   type Organisation,
   type OrganisationPorts,
   organisationOf,
@@ -28,6 +33,7 @@ export interface ApprovalStatusPorts extends OrganisationPorts {
   readonly connections: Pick<Connections, "findOwned">;
   readonly consents: Pick<TenantConsents, "find">;
   readonly requests: Pick<ConsentRequests, "find">;
+  readonly now: () => Date;
 }
 
 /** How the approval of a person's organisation stands, for a page that waits for it. Changes nothing. */
@@ -43,9 +49,15 @@ export const approvalStatus = async (
     if (!connection) return fail({ kind: "connection_unknown" });
     organisation = { kind: "tenant", tenantId: connection.account.tenantId };
   }
-  const [{ status }, request] = await Promise.all([
+  const [consent, request] = await Promise.all([
     ports.consents.find(organisation),
     ports.requests.find(organisation, user),
   ]);
-  return succeed({ status, mail: request?.mail });
+  const { status } = consent;
+  // For an administrator, in spite of a proof that does not help them or a report that may never have been true.
+  const waits =
+    status === "verified"
+      ? request && request.expiresAt > ports.now() && !isAnsweredBy(request, consent)
+      : isStale(consent, ports.now());
+  return succeed({ status: waits ? "requested" : status, mail: request?.mail });
 };

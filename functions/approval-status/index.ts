@@ -10,6 +10,7 @@ import { approvalStatusEnv } from "./env.ts";
 import { approvalStatusHandler } from "./handler.ts";
 
 const env = readEnv(approvalStatusEnv);
+const now = () => new Date();
 const dynamoDb = openDynamoDb();
 const approval = { clientId: env.MICROSOFT_CLIENT_ID, scopeSet: requestedScopeSet };
 
@@ -19,7 +20,8 @@ export const handler = approvalStatusHandler(env, {
   requests: dynamoDbConsentRequests(dynamoDb, env.TENANT_CONSENTS_TABLE, approval),
   tenants: microsoftTenants(
     { authority: env.MICROSOFT_AUTHORITY, loginEndpoint: env.MICROSOFT_LOGIN_ENDPOINT },
-    () => new Date(),
+    now,
   ),
   isFreeMailDomain,
+  now,
 });

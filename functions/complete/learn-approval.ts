@@ -1,7 +1,7 @@
 import type { TakenAttempt } from "../../shared/domain/attempt.ts";
 import type { ConsentRequests } from "../../shared/domain/consent-request.ts";
-import { type ProductUser, personalAccountsTenant } from "../../shared/domain/ids.ts";
-import type { MailAddress } from "../../shared/domain/mail-address.ts";
+import { hashOf, type ProductUser, personalAccountsTenant } from "../../shared/domain/ids.ts";
+import { type MailAddress, mailboxOf } from "../../shared/domain/mail-address.ts";
 import { approvingRoles, type Grant } from "../../shared/domain/microsoft.ts";
 import { missingScopes } from "../../shared/domain/permissions.ts";
 import {
@@ -13,10 +13,12 @@ import {
   type RecordPorts,
   recordEvent,
   type TenantConsents,
+  tallies,
 } from "../../shared/domain/tenant-consent.ts";
+import { recordTurnedAway } from "../../shared/domain/turned-away.ts";
 
 export interface ApprovalPorts extends Omit<RecordPorts, "consents"> {
-  readonly consents: Pick<TenantConsents, "find" | "record">;
+  readonly consents: Pick<TenantConsents, "find" | "record" | "count">;
   readonly requests: Pick<ConsentRequests, "find" | "claimNotice">;
 }
 
@@ -33,13 +35,16 @@ export const noteBlock = async (
   ports: ApprovalPorts,
 ): Promise<"spreading" | "blocked"> => {
   if (reconnect?.account.tenantId === personalAccountsTenant) return "blocked";
-  const organisation: Organisation = reconnect
-    ? { kind: "tenant", tenantId: reconnect.account.tenantId }
+  const account = reconnect?.account;
+  const organisation: Organisation = account
+    ? { kind: "tenant", tenantId: account.tenantId }
     : await organisationOf({ user, email }, ports);
   // By their own word they approved minutes ago, in this very sign-in.
   if (approvedOnTheWay) return "spreading";
-  if (isSpreading(await ports.consents.find(organisation), ports.now())) return "spreading";
-  await recordEvent({ organisation, email }, { kind: "blocked", certain }, ports);
+  const consent = await ports.consents.find(organisation);
+  if (isSpreading(consent, ports.now())) return "spreading";
+  const person = { organisation, email, objectId: account?.objectId };
+  await recordTurnedAway(person, certain, consent, ports);
   return "blocked";
 };
 
@@ -65,6 +70,17 @@ const needsNoNotice = async (
 ) => {
   const request = await requests.find(organisation, user);
   if (request && !request.notifiedAt) await requests.claimNotice(request, now());
+};
+
+/** One person of a domain may have been let in to a tenant that has nothing to do with it. */
+const isTheirsToTell = async (
+  own: Organisation,
+  email: MailAddress | undefined,
+  { consents, now }: ApprovalPorts,
+): Promise<boolean> => {
+  if (own.kind === "person" || !email) return true;
+  const letIn = await consents.count(own, "letIn", hashOf("let_in", mailboxOf(email)), now());
+  return letIn >= tallies.letIn.atLeast;
 };
 
 /**
@@ -97,6 +113,8 @@ export const noteGrant = async (
   if (owner === tenantId) await ports.consents.record(own, event, ports.now());
   // Asked while Microsoft knew no tenant for the person's address: that is who waits. Where it cannot be asked, the
   // domain may be another tenant's.
-  if (owner === undefined) await recordEvent({ organisation: own, email: undefined }, event, ports);
+  if (owner === undefined && (await isTheirsToTell(own, email, ports))) {
+    await recordEvent({ organisation: own, email: undefined }, event, ports);
+  }
   return proof;
 };

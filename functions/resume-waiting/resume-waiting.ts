@@ -1,8 +1,9 @@
-import type {
-  ConsentRequest,
-  ConsentRequests,
-  Mailer,
-  MailLedger,
+import {
+  type ConsentRequest,
+  type ConsentRequests,
+  isAnsweredBy,
+  type Mailer,
+  type MailLedger,
 } from "../../shared/domain/consent-request.ts";
 import {
   organisationKey,
@@ -76,14 +77,16 @@ export const resumeWaiting = async (ports: ResumeWaitingPorts): Promise<void> =>
 
 /** @returns whether nobody of the organisation is left to be told */
 const resumeOrganisation = async (
-  { organisation }: TenantConsent,
+  consent: TenantConsent,
   allowance: Allowance,
   ports: ResumeWaitingPorts,
 ): Promise<boolean> => {
   const { requests, now, onResumed, report } = ports;
+  const { organisation } = consent;
   let told = 0;
   let isDone = true;
-  for (const request of await requests.waiting(organisation)) {
+  const waiting = await requests.waiting(organisation);
+  for (const request of waiting.filter((each) => isAnsweredBy(each, consent))) {
     if (isUsedUp(allowance, now())) {
       isDone = false;
       break;

@@ -1,16 +1,16 @@
 import type { StoredConnection } from "../../shared/domain/connection.ts";
 import { personalAccountsTenant } from "../../shared/domain/ids.ts";
 import {
-  lossThreshold,
   lostSince,
   type NoteStep,
   organisationKey,
   type TenantConsents,
+  tallies,
 } from "../../shared/domain/tenant-consent.ts";
 import type { RefreshConnectionPorts } from "./refresh-connection.ts";
 
 export interface TenantApprovalPorts {
-  readonly consents: Pick<TenantConsents, "countLoss" | "find" | "record">;
+  readonly consents: Pick<TenantConsents, "count" | "find" | "record">;
   readonly noteStep: NoteStep;
   /** Told once when a tenant loses its approval. */
   readonly onLost: (connection: StoredConnection) => void;
@@ -18,7 +18,7 @@ export interface TenantApprovalPorts {
 }
 
 /**
- * What refreshes tell of a tenant: several of its connections that are refused within minutes for the want of its
+ * What refreshes tell of a tenant: several of its accounts that are refused within minutes for the want of its
  * approval mean that the approval is gone, and one that is renewed again means that it is back.
  */
 export const tenantApproval = ({
@@ -28,12 +28,11 @@ export const tenantApproval = ({
   now,
 }: TenantApprovalPorts): RefreshConnectionPorts["approval"] => ({
   async lost(connection) {
-    const { id, account } = connection;
-    const { tenantId } = account;
+    const { tenantId, objectId } = connection.account;
     if (tenantId === personalAccountsTenant) return;
-    const refused = await consents.countLoss(tenantId, id, now());
-    if (refused < lossThreshold.connections) return;
     const organisation = { kind: "tenant", tenantId } as const;
+    const refused = await consents.count(organisation, "lost", objectId, now());
+    if (refused < tallies.lost.atLeast) return;
     const { moved } = await consents.record(organisation, { kind: "lost" }, now());
     if (!moved) return;
     noteStep({ step: "lost", organisation: organisationKey(organisation) });

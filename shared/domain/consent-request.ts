@@ -1,6 +1,6 @@
 import type { ProductUser } from "./ids.ts";
 import type { MailAddress } from "./mail-address.ts";
-import type { Organisation } from "./tenant-consent.ts";
+import { isSpreading, type Organisation, type TenantConsent } from "./tenant-consent.ts";
 
 /** How long an approval link leads anywhere. OWASP ASVS 6.5.5 allows less for codes; it carries no power. */
 export const approvalLinkDays = 7;
@@ -49,6 +49,19 @@ export interface ConsentRequest {
 }
 
 export type NewConsentRequest = Omit<ConsentRequest, "mail" | "notifiedAt">;
+
+/**
+ * Whether there is nothing more to ask an administrator for. A proof that had its time when the person asked, because
+ * Microsoft turned them away all the same, does not answer them.
+ */
+export const isAnsweredBy = (
+  { createdAt, notifiedAt }: Pick<ConsentRequest, "createdAt" | "notifiedAt">,
+  consent: TenantConsent,
+): boolean => {
+  const { verified = createdAt } = consent.times;
+  const wasAskedInSpite = verified < createdAt && !isSpreading(consent, createdAt);
+  return consent.status === "verified" && (notifiedAt !== undefined || !wasAskedInSpite);
+};
 
 /** What an approval link leads to. */
 export interface LinkedRequest {

@@ -1,4 +1,4 @@
-import { type ConnectionId, ownerKeyOf, type ProductUser, type TenantId } from "./ids.ts";
+import { ownerKeyOf, type ProductUser, type TenantId } from "./ids.ts";
 import { domainOf, type MailAddress, type MailDomain } from "./mail-address.ts";
 
 /**
@@ -31,7 +31,7 @@ export const organisationKey = (organisation: Organisation): string => {
  * - `requested`: an administrator was asked
  * - `reported`: a browser said that an administrator approved, which any browser can say
  * - `verified`: an administrator of the tenant has proved who they are, or an ordinary user was granted all
- * - `lost`: it was there, and refreshes of several connections say that it is gone
+ * - `lost`: it was there, and refreshes of several accounts say that it is gone
  */
 export const consentStatuses = [
   "unknown",
@@ -51,8 +51,11 @@ export type ConsentProof =
   | { readonly kind: "user_grant" };
 
 export type ConsentEvent =
-  /** `certain` unless Microsoft gave no reason, or no answer at all. */
-  | { readonly kind: "blocked"; readonly certain: boolean }
+  /**
+   * `certain` unless Microsoft gave no reason, or no answer at all. `bySeveral`: as many people were turned away as it takes
+   * against a proof.
+   */
+  | { readonly kind: "blocked"; readonly certain: boolean; readonly bySeveral?: boolean }
   | { readonly kind: "requested" }
   | { readonly kind: "reported" }
   | { readonly kind: "verified"; readonly proof: ConsentProof }
@@ -61,7 +64,10 @@ export type ConsentEvent =
 export interface TenantConsent {
   readonly organisation: Organisation;
   readonly status: ConsentStatus;
-  /** Every step's last time; a step that was never taken has none. */
+  /**
+   * Every step's last time; a step that was never taken has none. Of reports within a day that nobody has proved it is the
+   * first one's.
+   */
   readonly times: Readonly<Partial<Record<Exclude<ConsentStatus, "unknown">, Date>>>;
   readonly proof: ConsentProof | undefined;
   /** `false` while everybody who was turned away was turned away without a reason. */
@@ -86,6 +92,21 @@ const leadsFrom: Readonly<Record<ConsentEvent["kind"], readonly ConsentStatus[]>
   lost: ["unknown", "verified"],
 };
 
+/** A browser that says it again and again does not have people wait the longer. */
+const reportRestsSeconds = 24 * 3600;
+
+const timeOf = ({ times }: TenantConsent, event: ConsentEvent, now: Date): Date => {
+  const { reported, verified } = times;
+  if (event.kind !== "reported" || !reported) return now;
+  const isRepeated = now.getTime() - reported.getTime() < reportRestsSeconds * 1000;
+  const wasProved = verified !== undefined && verified >= reported;
+  return isRepeated && !wasProved ? reported : now;
+};
+
+/** A report that nothing came of for so long may never have been true. */
+export const isStale = (consent: TenantConsent, now: Date): boolean =>
+  consent.status === "reported" && !isSpreading(consent, now);
+
 /**
  * What an event makes of a consent.
  *
@@ -96,25 +117,23 @@ export const afterEvent = (
   event: ConsentEvent,
   now: Date,
 ): TenantConsent | undefined => {
-  // A report that nothing came of for so long may never have been true.
-  const isStale = consent.status === "reported" && !isSpreading(consent, now);
-  // An approval that has had its time, and yet Microsoft turns somebody away for the want of it.
-  const isContradicted =
-    consent.status === "verified" &&
-    event.kind === "blocked" &&
-    event.certain &&
-    !isSpreading(consent, now);
+  const hadItsTime = consent.status === "verified" && !isSpreading(consent, now);
+  const isContradicted = hadItsTime && event.kind === "blocked" && event.bySeveral === true;
+  // Given once more, for somebody who asked in spite of the first time.
+  const isGivenAnew =
+    hadItsTime && event.kind === "verified" && event.proof.kind === "administrator";
   const moves =
     leadsFrom[event.kind].includes(consent.status) ||
     isContradicted ||
-    (isStale && (event.kind === "blocked" || event.kind === "requested"));
+    isGivenAnew ||
+    (isStale(consent, now) && (event.kind === "blocked" || event.kind === "requested"));
   const becomesCertain = event.kind === "blocked" && event.certain && !consent.blockIsCertain;
   if (!moves && !becomesCertain) return undefined;
   const isVerified = moves && event.kind === "verified";
   return {
     ...consent,
     status: moves ? event.kind : consent.status,
-    times: moves ? { ...consent.times, [event.kind]: now } : consent.times,
+    times: moves ? { ...consent.times, [event.kind]: timeOf(consent, event, now) } : consent.times,
     proof: isVerified ? event.proof : consent.proof,
     blockIsCertain: isVerified ? false : consent.blockIsCertain || becomesCertain,
   };
@@ -141,11 +160,22 @@ export const isSpreading = ({ times }: TenantConsent, now: Date): boolean =>
     (since) => since !== undefined && now.getTime() - since.getTime() < spreadingSeconds * 1000,
   );
 
-/** Refreshes of so many connections of a tenant, within so long, say that its approval is gone. */
-export const lossThreshold = { connections: 2, withinSeconds: 600 } as const;
+/**
+ * What one person or account can say, and is believed for the whole organisation when so many different ones do, within so
+ * long of the first.
+ */
+export const tallies = {
+  /** Accounts whose refreshes are refused for the want of the approval. */
+  lost: { atLeast: 2, withinSeconds: 600 },
+  /** People who are turned away in spite of a proof: a browser can say so, and asking does. */
+  turnedAway: { atLeast: 3, withinSeconds: 24 * 3600 },
+  /** People of a mail domain of no known tenant who are let in, each to whatever tenant. */
+  letIn: { atLeast: 2, withinSeconds: 7 * 24 * 3600 },
+} as const;
+export type Tally = keyof typeof tallies;
 
 export interface RecordedEvent {
-  /** Whether this call moved the consent to another status. */
+  /** Whether this call moved the consent to another status, or gave an approval anew. */
   readonly moved: boolean;
   readonly before: ConsentStatus;
   readonly consent: TenantConsent;
@@ -165,11 +195,18 @@ export interface TenantConsents {
   record(organisation: Organisation, event: ConsentEvent, now: Date): Promise<RecordedEvent>;
 
   /**
-   * Notes that a connection of the tenant met a lost approval.
+   * Notes who said something of an organisation; `who` names no person.
    *
-   * @returns how many different ones did within {@link lossThreshold}`.withinSeconds`
+   * @param after what was said before then, together with the first of those counted, does not count any more
+   * @returns how many different ones did within the tally's time; of very many, a number that is as good as theirs
    */
-  countLoss(tenant: TenantId, connection: ConnectionId, now: Date): Promise<number>;
+  count(
+    organisation: Organisation,
+    tally: Tally,
+    who: string,
+    now: Date,
+    after?: Date,
+  ): Promise<number>;
 
   /** Verified organisations whose waiting people have not all been told; oldest first, at most `limit`. May lag a second. */
   noticesDue(limit: number): Promise<readonly TenantConsent[]>;
@@ -275,10 +312,19 @@ export const recordEvent = async (
 ): Promise<RecordedEvent> => {
   const recorded = await consents.record(organisation, event, now());
   noteMove(recorded, event, noteStep, now());
+  // What has not shaken the proof of a tenant warns nobody of its domains either.
+  const isOutweighed = recorded.consent.status === "verified" && event.kind !== "verified";
   const mailDomain = email && domainOf(email);
-  if (organisation.kind === "tenant" && mailDomain && !isFreeMailDomain(mailDomain)) {
+  if (
+    organisation.kind === "tenant" &&
+    mailDomain &&
+    !isFreeMailDomain(mailDomain) &&
+    !isOutweighed
+  ) {
     const isTheirs = (await tenants.ofDomain(mailDomain)) === organisation.tenantId;
-    if (isTheirs) await consents.record({ kind: "domain", mailDomain }, event, now());
+    // A tenant that is not approved has no domain that is.
+    const followed = event.kind === "blocked" ? { ...event, bySeveral: true } : event;
+    if (isTheirs) await consents.record({ kind: "domain", mailDomain }, followed, now());
   }
   return recorded;
 };

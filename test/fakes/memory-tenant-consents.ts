@@ -1,10 +1,9 @@
-import type { ConnectionId, TenantId } from "../../shared/domain/ids.ts";
 import {
   afterEvent,
-  lossThreshold,
   organisationKey,
   type TenantConsent,
   type TenantConsents,
+  tallies,
   unknownConsent,
 } from "../../shared/domain/tenant-consent.ts";
 
@@ -12,7 +11,7 @@ import {
 export const memoryTenantConsents = (): TenantConsents => {
   const consents = new Map<string, TenantConsent>();
   const due = new Set<string>();
-  const losses = new Map<TenantId, { since: Date; connections: Set<ConnectionId> }>();
+  const counted = new Map<string, { since: Date; who: Set<string> }>();
 
   return {
     find: async (organisation) =>
@@ -24,20 +23,23 @@ export const memoryTenantConsents = (): TenantConsents => {
       const after = afterEvent(before, event, now);
       if (!after) return { moved: false, before: before.status, consent: before };
       consents.set(key, after);
-      const moved = after.status !== before.status;
+      const moved = after.times !== before.times;
       if (moved && after.status === "verified") due.add(key);
       if (moved && after.status !== "verified") due.delete(key);
       return { moved, before: before.status, consent: after };
     },
 
-    countLoss: async (tenant, connection, now) => {
-      const known = losses.get(tenant);
+    count: async (organisation, tally, who, now, after) => {
+      const key = `${organisationKey(organisation)} ${tally}`;
+      const known = counted.get(key);
       const isFresh =
-        known && now.getTime() - known.since.getTime() < lossThreshold.withinSeconds * 1000;
-      const loss = isFresh ? known : { since: now, connections: new Set<ConnectionId>() };
-      loss.connections.add(connection);
-      losses.set(tenant, loss);
-      return loss.connections.size;
+        known &&
+        now.getTime() - known.since.getTime() < tallies[tally].withinSeconds * 1000 &&
+        (after === undefined || known.since > after);
+      const standing = isFresh ? known : { since: now, who: new Set<string>() };
+      standing.who.add(who);
+      counted.set(key, standing);
+      return standing.who.size;
     },
 
     noticesDue: async (limit) =>

@@ -1,6 +1,6 @@
 import type { CircuitScope } from "../../domain/circuit.ts";
 import { hashOf, ownerKeyOf, type ProductUser, type TenantId } from "../../domain/ids.ts";
-import { type Organisation, organisationKey } from "../../domain/tenant-consent.ts";
+import { type Organisation, organisationKey, type Tally } from "../../domain/tenant-consent.ts";
 
 /** Approvals are kept apart by what they are for. */
 export interface ApprovalSubject {
@@ -20,7 +20,10 @@ export const approvalKeys = ({ clientId, scopeSet }: ApprovalSubject) => {
   return {
     partition,
     state: (organisation: Organisation) => ({ pk: partition(organisation), sk: "state" }),
-    losses: (organisation: Organisation) => ({ pk: partition(organisation), sk: "losses" }),
+    tally: (organisation: Organisation, tally: Tally) => ({
+      pk: partition(organisation),
+      sk: `tally/${tally}`,
+    }),
     request: (organisation: Organisation, user: ProductUser) => ({
       pk: partition(organisation),
       sk: `${requestPrefix}${ownerKeyOf(user)}`,

@@ -10,10 +10,11 @@ import * as z from "zod/mini";
 import {
   afterEvent,
   consentStatuses,
-  lossThreshold,
   type Organisation,
+  type Tally,
   type TenantConsent,
   type TenantConsents,
+  tallies,
   unknownConsent,
 } from "../../domain/tenant-consent.ts";
 import { type ApprovalSubject, approvalKeys } from "./approval-keys.ts";
@@ -28,8 +29,8 @@ export const noticesIndex = "byNotice";
 /** How often concurrent events may come first before this one gives up. */
 const recordTries = 8;
 
-/** More different connections than the threshold needs tell nothing new. */
-const countedLosses = 20;
+/** More different ones than a tally needs tell nothing new. */
+const mostCounted = 20;
 
 const proofItem = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("administrator"), roles: z.array(z.string()) }),
@@ -55,10 +56,10 @@ const consentItem = z.object({
   noticesDue: z.optional(z.literal("due")),
 });
 
-const lossItem = z.object({
+const tallyItem = z.object({
   version: z.int(),
   since: fromSeconds,
-  connections: z.array(z.string()),
+  who: z.array(z.string()),
 });
 
 /** Without the steps that were never taken. */
@@ -133,19 +134,24 @@ export const dynamoDbTenantConsents = (
 
   const countOnce = async (
     organisation: Organisation,
-    connection: string,
+    tally: Tally,
+    who: string,
     now: Date,
+    after: Date | undefined,
   ): Promise<number | undefined> => {
-    const key = keys.losses(organisation);
+    const { withinSeconds } = tallies[tally];
+    const key = keys.tally(organisation, tally);
     const { Item } = await client.send(
       new GetItemCommand({ TableName: tableName, Key: marshall(key), ConsistentRead: true }),
     );
-    const stored = Item && lossItem.parse(unmarshall(Item));
+    const stored = Item && tallyItem.parse(unmarshall(Item));
     const isFresh =
-      stored && now.getTime() - stored.since.getTime() < lossThreshold.withinSeconds * 1000;
-    const known = isFresh ? stored.connections : [];
-    if (known.includes(connection) || known.length >= countedLosses) return known.length;
-    const connections = [...known, connection];
+      stored &&
+      now.getTime() - stored.since.getTime() < withinSeconds * 1000 &&
+      (after === undefined || stored.since > after);
+    const known = isFresh ? stored.who : [];
+    if (known.includes(who) || known.length >= mostCounted) return known.length;
+    const counted = [...known, who];
     const written = await unlessRefused(
       client.send(
         new PutItemCommand({
@@ -154,8 +160,8 @@ export const dynamoDbTenantConsents = (
             ...key,
             version: (stored?.version ?? 0) + 1,
             since: isFresh ? secondsOf(stored.since) : secondsOf(now),
-            connections,
-            deleteAt: secondsOf(now) + lossThreshold.withinSeconds,
+            who: counted,
+            deleteAt: secondsOf(now) + withinSeconds,
           }),
           ConditionExpression: "attribute_not_exists(pk) OR version = :version",
           ExpressionAttributeValues: marshall({ ":version": stored?.version ?? 0 }),
@@ -163,7 +169,7 @@ export const dynamoDbTenantConsents = (
       ),
     );
     // A repeated write whose answer was lost is refused, and found done when it is read again.
-    return written && connections.length;
+    return written && counted.length;
   };
 
   return {
@@ -178,7 +184,7 @@ export const dynamoDbTenantConsents = (
         const before = item ? consentOf(item) : unknownConsent(organisation);
         const after = afterEvent(before, event, now);
         if (!after) return { moved: false, before: before.status, consent: before };
-        const moved = after.status !== before.status;
+        const moved = after.times !== before.times;
         const wereDue = item?.noticesDue !== undefined;
         const areDue = moved ? after.status === "verified" : wereDue;
         if (await write(after, item?.version ?? 0, areDue)) {
@@ -188,12 +194,12 @@ export const dynamoDbTenantConsents = (
       throw new Error("other events of the same organisation kept coming first");
     },
 
-    async countLoss(tenantId, connection, now) {
+    async count(organisation, tally, who, now, after) {
       for (let tries = 0; tries < recordTries; tries += 1) {
-        const counted = await countOnce({ kind: "tenant", tenantId }, connection, now);
+        const counted = await countOnce(organisation, tally, who, now, after);
         if (counted !== undefined) return counted;
       }
-      throw new Error("other losses of the same tenant kept coming first");
+      throw new Error("others of the same organisation kept being counted first");
     },
 
     async noticesDue(limit) {

@@ -146,14 +146,112 @@ describe("asking", () => {
     expect(service.mails).toEqual([]);
   });
 
-  it("long after an approval that does not help asks anew, rather than sending anybody in circles", async () => {
-    const { service, ask } = await blocked();
-    await service.connect(mallory);
-    service.clock.pass(599);
-    expect((await answerOf(ask())).status).toBe("verified");
-    service.clock.pass(2);
+  describe("long after an approval that does not help", () => {
+    const carl: ProductUser = { ...alice, userId: userId("carl") };
+    const proof = { kind: "administrator", roles: ["a-role"] } as const;
+    const inSpite = async () => {
+      const { service, ask } = await blocked();
+      await service.connect(mallory);
+      service.clock.pass(601);
+      const statusFor = async (user: ProductUser) =>
+        JSON.parse((await service.approval(user)).body).status;
+      return { service, ask, statusFor };
+    };
 
-    expect((await answerOf(ask())).status).toBe("requested");
+    it("gives the person a link rather than sending them in circles", async () => {
+      const { service, ask } = await blocked();
+      await service.connect(mallory);
+      service.clock.pass(599);
+      expect((await answerOf(ask())).status).toBe("verified");
+      service.clock.pass(2);
+
+      expect(await answerOf(ask({ adminEmail: administrator }))).toMatchObject({
+        status: "requested",
+        approvalUrl: expect.any(String),
+        mail: { status: "sent" },
+      });
+    });
+
+    it("changes nothing for anybody else, however often one person does it", async () => {
+      const { service, ask, statusFor } = await inSpite();
+
+      for (let tries = 0; tries < 5; tries += 1) await ask();
+
+      expect(await statusFor(alice)).toBe("requested");
+      expect(await statusFor(mallory)).toBe("verified");
+      expect((await service.consents.find(tenant)).status).toBe("verified");
+      expect(JSON.parse((await service.start(mallory)).body)).not.toHaveProperty("adminApproval");
+    });
+
+    it("moves the organisation when three people do it within a day", async () => {
+      const { service, ask } = await inSpite();
+      await ask();
+      for (const user of [mallory, carl]) {
+        expect((await service.consents.find(tenant)).status).toBe("verified");
+        const { attemptId } = await service.begin(user);
+        await service.askAdministrator(user, { attemptId });
+      }
+
+      expect((await service.consents.find(tenant)).status).toBe("requested");
+      expect(await service.requests.waiting(tenant)).toHaveLength(3);
+    });
+
+    it("counts one account as one, through whichever connections", async () => {
+      const { service } = await inSpite();
+      const ids = new Map<ProductUser, string>();
+      for (const user of [alice, mallory, carl]) {
+        ids.set(user, JSON.parse((await service.connect(user)).body).id);
+      }
+      for (const [user, connectionId] of ids) {
+        const { attemptId } = await service.begin(user, { connectionId });
+        await service.askAdministrator(user, { attemptId });
+      }
+
+      expect((await service.consents.find(tenant)).status).toBe("verified");
+    });
+
+    it("leads the administrator to the approval, and ends once they have proved it anew", async () => {
+      const { service, ask, statusFor } = await inSpite();
+      const { approvalUrl } = await answerOf(ask());
+      const token = tokenIn(approvalUrl);
+      expect((await service.openLink(token)).body).toContain("/v2.0/adminconsent?");
+      // A mail about the first approval is none about this one.
+      await service.resume();
+      expect(service.notices).toEqual([]);
+
+      const answer = await service.approvalAnswered({
+        admin_consent: "True",
+        tenant: account.tenantId,
+        state: token,
+      });
+      expect(answer.statusCode).toBe(303);
+      expect(await statusFor(alice)).toBe("requested");
+      await service.consents.record(tenant, { kind: "verified", proof }, service.clock.now());
+
+      expect(await statusFor(alice)).toBe("verified");
+      service.clock.pass(60);
+      await service.resume();
+      expect(service.notices.map(({ requester }) => requester.user)).toEqual([alice]);
+      expect((await service.openLink(token)).body).toContain("Already approved");
+    });
+
+    it("ends with the person's own connection", async () => {
+      const { service, ask, statusFor } = await inSpite();
+      const { approvalUrl } = await answerOf(ask());
+
+      await service.connect(alice);
+
+      expect(await statusFor(alice)).toBe("verified");
+      expect((await service.openLink(tokenIn(approvalUrl))).body).toContain("Already approved");
+    });
+
+    it("ends when the link has run out", async () => {
+      const { service, ask, statusFor } = await inSpite();
+      await ask();
+      service.clock.pass(7 * 24 * 3600);
+
+      expect(await statusFor(alice)).toBe("verified");
+    });
   });
 
   it("from a mailbox that is to be renewed asks the tenant of that mailbox", async () => {

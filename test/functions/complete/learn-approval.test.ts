@@ -1,11 +1,25 @@
 import { describe, expect, it } from "vitest";
-import { attemptIdOf, ownerKeyOf, type TenantId, tenantId } from "../../../shared/domain/ids.ts";
+import {
+  attemptIdOf,
+  ownerKeyOf,
+  type ProductUser,
+  type TenantId,
+  tenantId,
+  userId,
+} from "../../../shared/domain/ids.ts";
 import type { Grant } from "../../../shared/domain/microsoft.ts";
 import { fail, succeed } from "../../../shared/domain/result.ts";
 import type { Organisation } from "../../../shared/domain/tenant-consent.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
 import { claimNames, jsonRequest, send } from "../../fakes/http-event.ts";
-import { account, alice, grant, mallory, microsoftFailure } from "../../fakes/samples.ts";
+import {
+  account,
+  alice,
+  grant,
+  mallory,
+  microsoftFailure,
+  strangerAlice,
+} from "../../fakes/samples.ts";
 import {
   broughtBack,
   problemIn,
@@ -18,6 +32,7 @@ captureLog();
 
 const tenant: Organisation = { kind: "tenant", tenantId: account.tenantId };
 const domain = { kind: "domain", mailDomain: "north.example" } as Organisation;
+const carl: ProductUser = { ...alice, userId: userId("carl") };
 const administrator = "62e90394-69f5-4237-9190-012177145e10";
 const proof = { kind: "administrator", roles: [administrator] } as const;
 
@@ -29,9 +44,14 @@ const granting = (changes: Partial<Grant> = {}): ServiceScript => ({
 });
 
 /** A person whose browser comes back with this refusal. */
-const turnAway = async (service: ServiceInMemory, fields: Readonly<Record<string, string>>) => {
-  const { state } = await service.begin(alice);
-  return service.complete(alice, broughtBack(await service.callback({ state, ...fields })));
+const turnAway = async (
+  service: ServiceInMemory,
+  fields: Readonly<Record<string, string>>,
+  who: ProductUser = alice,
+  body: object = {},
+) => {
+  const { state } = await service.begin(who, body);
+  return service.complete(who, broughtBack(await service.callback({ state, ...fields })));
 };
 
 const certainRefusal = {
@@ -95,15 +115,192 @@ describe("somebody who is turned away for the want of an approval", () => {
     expect(await statusOf(service)).toBe("verified");
   });
 
-  it("ten minutes after it is told that an approval is needed, and so is the next one", async () => {
-    const service = serviceInMemory();
-    await service.consents.record(tenant, { kind: "verified", proof }, service.clock.now());
-    service.clock.pass(601);
+  describe("in spite of an approval that was proved", () => {
+    const approvedLongAgo = async (script: ServiceScript = {}) => {
+      const service = serviceInMemory(script);
+      await service.consents.record(tenant, { kind: "verified", proof }, service.clock.now());
+      service.clock.pass(601);
+      return service;
+    };
 
-    const answer = await turnAway(service, certainRefusal);
+    it("is told that an approval is needed, and unsettles nobody else, however often", async () => {
+      const service = await approvedLongAgo();
 
-    expect(problemIn(answer).code).toBe("admin_approval_required");
-    expect(await statusOf(service)).toBe("blocked");
+      for (let tries = 0; tries < 5; tries += 1) {
+        const answer = await turnAway(service, certainRefusal);
+        expect(problemIn(answer).code).toBe("admin_approval_required");
+      }
+
+      expect(await statusOf(service)).toBe("verified");
+      expect(await statusOf(service, domain)).toBe("unknown");
+      expect(JSON.parse((await service.start(mallory)).body)).not.toHaveProperty("adminApproval");
+    });
+
+    it("moves the organisation back when three people are within a day", async () => {
+      const service = await approvedLongAgo();
+      const turnedAway = async (who: ProductUser) => {
+        await turnAway(service, certainRefusal, who);
+        return statusOf(service);
+      };
+
+      expect(await turnedAway(alice)).toBe("verified");
+      expect(await turnedAway(mallory)).toBe("verified");
+      service.clock.pass(24 * 3600 - 1);
+      expect(await turnedAway(carl)).toBe("blocked");
+      expect(await statusOf(service, domain)).toBe("blocked");
+    });
+
+    it("does not when they are on different days, or before the approval was given anew", async () => {
+      const service = await approvedLongAgo();
+      const turnedAway = (who: ProductUser) => turnAway(service, certainRefusal, who);
+      for (const who of [alice, mallory]) await turnedAway(who);
+      service.clock.pass(24 * 3600);
+      for (const who of [carl, mallory]) await turnedAway(who);
+      expect(await statusOf(service)).toBe("verified");
+
+      await service.consents.record(tenant, { kind: "lost" }, service.clock.now());
+      await service.consents.record(tenant, { kind: "verified", proof }, service.clock.now());
+      service.clock.pass(601);
+      await turnedAway(alice);
+
+      expect(await statusOf(service)).toBe("verified");
+    });
+
+    it("without a word counts against no proof, however many they are", async () => {
+      const service = await approvedLongAgo();
+
+      for (const who of [alice, mallory, carl]) await turnAway(service, bareCancel, who);
+
+      expect(await statusOf(service)).toBe("verified");
+    });
+
+    it("warns under the mail domain, too, where the tenant has lost it", async () => {
+      const service = await approvedLongAgo();
+      await service.consents.record(domain, { kind: "verified", proof }, service.clock.now());
+      await service.consents.record(tenant, { kind: "lost" }, service.clock.now());
+      service.clock.pass(601);
+
+      await turnAway(service, certainRefusal);
+
+      expect(await statusOf(service, domain)).toBe("blocked");
+    });
+
+    it("is one person, in however many workspaces and under however many names of a mailbox", async () => {
+      const service = await approvedLongAgo();
+      const end = async (who: ProductUser, email: string) => {
+        const claims = {
+          [claimNames.USER_CLAIM]: who.userId,
+          [claimNames.WORKSPACE_CLAIM]: who.workspaceId,
+          [claimNames.EMAIL_CLAIM]: email,
+        };
+        const { state } = await service.begin(who);
+        const { attemptId, completion } = broughtBack(
+          await service.callback({ state, ...certainRefusal }),
+        );
+        await send(service.handlers.complete, {
+          route: "POST /complete",
+          user: who,
+          claims,
+          ...jsonRequest({ attemptId, completion }),
+        });
+      };
+
+      await end(alice, "alice@north.example");
+      await end(strangerAlice, "Alice@north.example");
+      await end(carl, "alice+1@north.example");
+
+      expect(await statusOf(service)).toBe("verified");
+    });
+
+    it("is one person with the one account that is to be renewed, whose ever the addresses are", async () => {
+      const service = await approvedLongAgo();
+      const ids = new Map<ProductUser, string>();
+      for (const who of [alice, mallory, carl]) {
+        ids.set(who, JSON.parse((await service.connect(who)).body).id);
+      }
+      for (const [who, connectionId] of ids) {
+        await turnAway(service, certainRefusal, who, { connectionId });
+      }
+
+      expect(await statusOf(service)).toBe("verified");
+    });
+  });
+
+  describe("while browsers report an approval that nobody proves", () => {
+    const day = 24 * 3600;
+    const reporting = async () => {
+      const service = serviceInMemory();
+      const { attemptId } = await service.begin(mallory);
+      const { body } = await service.askAdministrator(mallory, { attemptId });
+      const state = new URL(JSON.parse(body).approvalUrl).pathname.split("/").at(-1) ?? "";
+      const report = () =>
+        service.approvalAnswered({ admin_consent: "True", tenant: account.tenantId, state });
+      const told = async () => problemIn(await turnAway(service, certainRefusal)).code;
+      const shown = async () => JSON.parse((await service.approval(alice)).body).status;
+      return { service, report, told, shown };
+    };
+
+    it("is told to wait for the first ten minutes, and no longer however often it is repeated", async () => {
+      const { service, report, told, shown } = await reporting();
+      await report();
+      service.clock.pass(599);
+      expect(await told()).toBe("approval_spreading");
+      expect(await shown()).toBe("reported");
+
+      for (let tries = 0; tries < 5; tries += 1) {
+        await report();
+        service.clock.pass(300);
+        expect(await told()).toBe("admin_approval_required");
+        await report();
+        expect(await shown()).toBe("requested");
+      }
+    });
+
+    it("is given a link to pass on, as if nobody had reported", async () => {
+      const { service, report, told } = await reporting();
+      await report();
+      service.clock.pass(600);
+      await told();
+      await report();
+
+      const { attemptId } = await service.begin(alice);
+      const { body } = await service.askAdministrator(alice, { attemptId });
+
+      expect(JSON.parse(body)).toMatchObject({
+        status: "requested",
+        approvalUrl: expect.any(String),
+      });
+    });
+
+    it("is told to wait again on another day", async () => {
+      const { service, report, told } = await reporting();
+      await report();
+      service.clock.pass(day - 1);
+      await told();
+      await report();
+      expect(await told()).toBe("admin_approval_required");
+      service.clock.pass(1);
+      await report();
+
+      expect(await told()).toBe("approval_spreading");
+    });
+
+    it("is told to wait again after an approval that was proved meanwhile, and withdrawn", async () => {
+      const { service, report, told } = await reporting();
+      await report();
+      const now = () => service.clock.now();
+      await service.consents.record(tenant, { kind: "verified", proof }, now());
+      service.clock.pass(601);
+      await service.consents.record(
+        tenant,
+        { kind: "blocked", certain: true, bySeveral: true },
+        now(),
+      );
+
+      await report();
+
+      expect(await told()).toBe("approval_spreading");
+    });
   });
 
   it("is answered all the same when it cannot be remembered", async () => {
@@ -264,13 +461,16 @@ describe("a grant", () => {
     expect(await statusOf(service, domain)).toBe("blocked");
   });
 
-  it("is believed by those of a domain that Microsoft knows no tenant for, who are not warned any more", async () => {
+  it("of two people is believed by those of a domain that Microsoft knows no tenant for, who are not warned any more", async () => {
     const service = serviceInMemory({ tenantsByDomain: {} });
     await turnAway(service, certainRefusal);
     const warning = async () => JSON.parse((await service.start(mallory)).body).adminApproval;
     expect(await warning()).toEqual({ status: "blocked" });
 
-    await service.connect(mallory);
+    for (let times = 0; times < 3; times += 1) await service.connect(mallory);
+    expect(await statusOf(service, domain)).toBe("blocked");
+    service.clock.pass(7 * 24 * 3600 - 1);
+    await service.connect(carl);
 
     expect(await statusOf(service, domain)).toBe("verified");
     expect(await warning()).toBeUndefined();
@@ -279,6 +479,20 @@ describe("a grant", () => {
       `verified tenant/${account.tenantId}`,
       "verified domain/north.example",
     ]);
+  });
+
+  it("of one person answers their own request under such a domain, and no one else's", async () => {
+    const service = serviceInMemory({ tenantsByDomain: {} });
+    for (const who of [alice, mallory]) {
+      const { attemptId } = await service.begin(who);
+      await service.askAdministrator(who, { attemptId });
+    }
+
+    await service.connect(mallory);
+
+    expect(await statusOf(service, domain)).toBe("requested");
+    const waiting = await service.requests.waiting(domain);
+    expect(waiting.map(({ requester }) => requester.user)).toEqual([alice]);
   });
 
   it("is believed of the person alone whose address anybody may have, and who waits", async () => {

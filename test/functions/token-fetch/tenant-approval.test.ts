@@ -1,7 +1,12 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { tenantApproval } from "../../../functions/token-fetch/tenant-approval.ts";
 import type { StoredConnection } from "../../../shared/domain/connection.ts";
-import { connectionId, personalAccountsTenant, type TenantId } from "../../../shared/domain/ids.ts";
+import {
+  connectionId,
+  objectId,
+  personalAccountsTenant,
+  type TenantId,
+} from "../../../shared/domain/ids.ts";
 import type { ApprovalStep, ConsentStatus } from "../../../shared/domain/tenant-consent.ts";
 import { fakeClock } from "../../fakes/fake-clock.ts";
 import { memoryTenantConsents } from "../../fakes/memory-tenant-consents.ts";
@@ -34,7 +39,7 @@ const connectionOf = (
 ): StoredConnection => ({
   id: connectionId(`conn_${number}`),
   owner: alice,
-  account: { ...account, tenantId },
+  account: { ...account, tenantId, objectId: objectId(`account-${number}`) },
   status: "connected",
   scopes: [],
   createdAt: noon,
@@ -61,7 +66,7 @@ const verified = async () => {
 };
 const status = async (): Promise<ConsentStatus> => (await consents.find(tenant)).status;
 
-it("is lost when two connections of a tenant say so, and somebody is told once, however many follow", async () => {
+it("is lost when two accounts of a tenant say so, and somebody is told once, however many follow", async () => {
   await verified();
 
   await approval.lost(connectionOf(1));
@@ -77,6 +82,17 @@ it("is not lost because one connection says so again and again", async () => {
   await verified();
 
   for (let time = 0; time < 5; time += 1) await approval.lost(connectionOf(1));
+
+  expect(await status()).toBe("verified");
+  expect(lostBy).toEqual([]);
+});
+
+it("is not lost because one account says so, through however many connections", async () => {
+  await verified();
+
+  for (const number of [1, 2, 3]) {
+    await approval.lost(connectionOf(number, account.tenantId, { account }));
+  }
 
   expect(await status()).toBe("verified");
   expect(lostBy).toEqual([]);

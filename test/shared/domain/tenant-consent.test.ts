@@ -39,6 +39,7 @@ const standing = (
 const events = {
   blocked: { kind: "blocked", certain: true },
   "probably blocked": { kind: "blocked", certain: false },
+  "blocked, as several say": { kind: "blocked", certain: true, bySeveral: true },
   requested: { kind: "requested" },
   reported: { kind: "reported" },
   verified: { kind: "verified", proof },
@@ -50,6 +51,7 @@ const table: Record<ConsentStatus, Record<keyof typeof events, ConsentStatus>> =
   unknown: {
     blocked: "blocked",
     "probably blocked": "blocked",
+    "blocked, as several say": "blocked",
     requested: "requested",
     reported: "reported",
     verified: "verified",
@@ -58,6 +60,7 @@ const table: Record<ConsentStatus, Record<keyof typeof events, ConsentStatus>> =
   blocked: {
     blocked: "blocked",
     "probably blocked": "blocked",
+    "blocked, as several say": "blocked",
     requested: "requested",
     reported: "reported",
     verified: "verified",
@@ -66,6 +69,7 @@ const table: Record<ConsentStatus, Record<keyof typeof events, ConsentStatus>> =
   requested: {
     blocked: "requested",
     "probably blocked": "requested",
+    "blocked, as several say": "requested",
     requested: "requested",
     reported: "reported",
     verified: "verified",
@@ -75,15 +79,17 @@ const table: Record<ConsentStatus, Record<keyof typeof events, ConsentStatus>> =
   reported: {
     blocked: "blocked",
     "probably blocked": "blocked",
+    "blocked, as several say": "blocked",
     requested: "requested",
     reported: "reported",
     verified: "verified",
     lost: "reported",
   },
-  // Only Microsoft's own word, and never a browser's, counts against a proof.
+  // Nobody's word alone counts against a proof.
   verified: {
-    blocked: "blocked",
+    blocked: "verified",
     "probably blocked": "verified",
+    "blocked, as several say": "blocked",
     requested: "verified",
     reported: "verified",
     verified: "verified",
@@ -92,6 +98,7 @@ const table: Record<ConsentStatus, Record<keyof typeof events, ConsentStatus>> =
   lost: {
     blocked: "lost",
     "probably blocked": "lost",
+    "blocked, as several say": "lost",
     requested: "requested",
     // Whoever withdrew it cannot have it reported back by an old link.
     reported: "lost",
@@ -124,8 +131,9 @@ describe("an approval", () => {
       const fresh = standing(status, {}, 599);
       const old = standing(status, {}, 600);
 
-      expect(afterEvent(fresh, events.blocked, noon)?.status ?? status).toBe(status);
-      expect(afterEvent(old, events.blocked, noon)?.status).toBe("blocked");
+      const blocked = events["blocked, as several say"];
+      expect(afterEvent(fresh, blocked, noon)?.status ?? status).toBe(status);
+      expect(afterEvent(old, blocked, noon)?.status).toBe("blocked");
       expect(isSpreading(fresh, noon)).toBe(true);
       expect(isSpreading(old, noon)).toBe(false);
     },
@@ -154,6 +162,19 @@ describe("an approval", () => {
     expect(verified && afterEvent(verified, events.lost, noon)).toMatchObject({
       status: "lost",
       proof: administrator,
+    });
+  });
+
+  it("is given anew by an administrator only, once it had its time", () => {
+    const administrator = { kind: "administrator", roles: ["role-id"] } as const;
+    const given = { kind: "verified", proof: administrator } as const;
+
+    expect(afterEvent(standing("verified", {}, 599), given, noon)).toBeUndefined();
+    expect(afterEvent(standing("verified", {}, 600), events.verified, noon)).toBeUndefined();
+    expect(afterEvent(standing("verified", {}, 600), given, noon)).toMatchObject({
+      status: "verified",
+      proof: administrator,
+      times: { verified: noon },
     });
   });
 

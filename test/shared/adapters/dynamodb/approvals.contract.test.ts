@@ -17,7 +17,6 @@ import {
   type NewConsentRequest,
 } from "../../../../shared/domain/consent-request.ts";
 import {
-  connectionId,
   hashOf,
   type ProductUser,
   tenantId,
@@ -30,7 +29,12 @@ import {
   mailAddress,
   mailboxOf,
 } from "../../../../shared/domain/mail-address.ts";
-import type { Organisation, TenantConsents } from "../../../../shared/domain/tenant-consent.ts";
+import {
+  type Organisation,
+  type Tally,
+  type TenantConsents,
+  tallies,
+} from "../../../../shared/domain/tenant-consent.ts";
 import { engines } from "../../../engines/engines.ts";
 import { memoryConsentProofs } from "../../../fakes/memory-consent-proofs.ts";
 import { memoryConsentRequests } from "../../../fakes/memory-consent-requests.ts";
@@ -205,29 +209,64 @@ const contract = (open: () => Stores) => {
         .not.toContainEqual(organisation);
     });
 
-    it("count different connections that met a loss within ten minutes, each once", async () => {
-      const { consents } = open();
-      const tenant = tenantId(randomUUID());
-      const loses = (name: string, seconds: number) =>
-        consents.countLoss(tenant, connectionId(name), at(seconds));
+    it.for(Object.entries(tallies))(
+      "count different ones who say the same (%s), each once, from the first of them on",
+      async ([name, { withinSeconds }]) => {
+        const { consents } = open();
+        const organisation = newTenant();
+        const says = (who: string, seconds: number) =>
+          consents.count(organisation, name as Tally, who, at(seconds));
 
-      expect(await loses("conn_a", 0)).toBe(1);
-      expect(await loses("conn_a", 60)).toBe(1);
-      expect(await loses("conn_b", 599)).toBe(2);
-      expect(await loses("conn_c", 601)).toBe(1);
+        expect(await says("a", 0)).toBe(1);
+        expect(await says("a", 60)).toBe(1);
+        expect(await says("b", withinSeconds - 1)).toBe(2);
+        expect(await says("c", withinSeconds)).toBe(1);
+      },
+    );
+
+    it("count anew what is said after something that made it void", async () => {
+      const { consents } = open();
+      const organisation = newTenant();
+      const says = (who: string, seconds: number) =>
+        consents.count(organisation, "turnedAway", who, at(seconds), at(100));
+
+      expect(await says("a", 100)).toBe(1);
+      expect(await says("b", 101)).toBe(1);
+      expect(await says("c", 102)).toBe(2);
     });
 
-    it("count losses that come at once", async () => {
+    it("keep the tallies of an organisation, and of different ones, apart", async () => {
       const { consents } = open();
-      const tenant = tenantId(randomUUID());
+      const organisation = newTenant();
+      await consents.count(organisation, "lost", "a", at(0));
+
+      expect(await consents.count(organisation, "turnedAway", "b", at(1))).toBe(1);
+      expect(await consents.count(newTenant(), "lost", "b", at(1))).toBe(1);
+    });
+
+    it("count those who come at once", async () => {
+      const { consents } = open();
+      const organisation = newTenant();
 
       const counts = await Promise.all(
-        ["conn_a", "conn_b", "conn_c"].map((name) =>
-          consents.countLoss(tenant, connectionId(name), at(0)),
-        ),
+        ["a", "b", "c"].map((who) => consents.count(organisation, "lost", who, at(0))),
       );
 
       expect(counts.toSorted()).toEqual([1, 2, 3]);
+    });
+
+    it("are due again for notices when an administrator approves anew", async () => {
+      const { consents } = open();
+      const organisation = newTenant();
+      const { consent } = await consents.record(organisation, verified, at(2));
+      await consents.noticesDone(consent);
+
+      const again = await twenty(() => consents.record(organisation, verified, at(1_000)));
+
+      expect(again.filter(({ moved }) => moved)).toHaveLength(1);
+      await expect
+        .poll(async () => (await consents.noticesDue(1_000)).map((each) => each.organisation))
+        .toContainEqual(organisation);
     });
   });
 
@@ -637,13 +676,11 @@ describe.for(Object.entries(engines))("on %s", ([, start]) => {
       });
     });
 
-    it("countLoss counts once", async () => {
+    it("count counts once", async () => {
       const { consents, loseAnswer } = openLossy();
       loseAnswer("PutItemCommand");
 
-      expect(await consents.countLoss(tenantId(randomUUID()), connectionId("conn_a"), at(0))).toBe(
-        1,
-      );
+      expect(await consents.count(newTenant(), "lost", "a", at(0))).toBe(1);
     });
 
     it.for([1, 2])("open knows its own request after %i of them", async (times) => {
@@ -746,6 +783,18 @@ describe.for(Object.entries(engines))("on %s", ([, start]) => {
     const due = async () => (await consents.noticesDue(2)).map((each) => each.organisation);
 
     await expect.poll(due).toEqual([organisation]);
+  });
+
+  it("a tally is removed by TTL", async () => {
+    const { consents, client } = openLossy();
+    const { withinSeconds } = tallies.turnedAway;
+    await consents.count(newTenant(), "turnedAway", "somebody-in-a-tally", at(5));
+
+    const { Items = [] } = await client.send(new ScanCommand({ TableName: tableName }));
+
+    const items = Items.map((each) => unmarshall(each));
+    const [tally] = items.filter((item) => JSON.stringify(item).includes("somebody-in-a-tally"));
+    expect(tally?.deleteAt).toBe(at(5 + withinSeconds).getTime() / 1000);
   });
 
   it("a new client id or another set of permissions starts its own approvals", async () => {

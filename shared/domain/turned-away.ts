@@ -1,0 +1,54 @@
+import { hashOf, type ObjectId } from "./ids.ts";
+import { type MailAddress, mailboxOf } from "./mail-address.ts";
+import {
+  type Organisation,
+  type RecordPorts,
+  recordEvent,
+  type TenantConsent,
+  type TenantConsents,
+  tallies,
+} from "./tenant-consent.ts";
+
+export interface TurnedAway {
+  readonly organisation: Organisation;
+  readonly email: MailAddress | undefined;
+  /** The account of the organisation that they have connected, if they come back to one. */
+  readonly objectId: ObjectId | undefined;
+}
+
+export interface TurnedAwayPorts extends Omit<RecordPorts, "consents"> {
+  readonly consents: Pick<TenantConsents, "record" | "count">;
+}
+
+/** One person, in whichever workspaces. Who is known by neither is not counted. */
+const nameOf = ({ objectId, email }: TurnedAway): string | undefined =>
+  objectId ?? (email && hashOf("turned_away", mailboxOf(email)));
+
+const isSaidBySeveral = async (
+  person: TurnedAway,
+  { times }: TenantConsent,
+  { consents, now }: TurnedAwayPorts,
+): Promise<boolean> => {
+  const name = nameOf(person);
+  if (name === undefined) return false;
+  const { verified } = times;
+  const said = await consents.count(person.organisation, "turnedAway", name, now(), verified);
+  return said >= tallies.turnedAway.atLeast;
+};
+
+/**
+ * Remembers that somebody was turned away for the want of an administrator's approval. Their browser says so, or they
+ * themselves, and so can anybody: it is enough for an organisation of which nothing better is known, while a proof
+ * gives way to several people only.
+ */
+export const recordTurnedAway = async (
+  person: TurnedAway,
+  certain: boolean,
+  consent: TenantConsent,
+  ports: TurnedAwayPorts,
+): Promise<void> => {
+  const isProved = consent.status === "verified";
+  const bySeveral = isProved && certain && (await isSaidBySeveral(person, consent, ports));
+  if (isProved && !bySeveral) return;
+  await recordEvent(person, { kind: "blocked", certain, bySeveral }, ports);
+};
