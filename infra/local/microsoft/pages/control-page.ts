@@ -16,8 +16,8 @@ ${[...state.tenants.values()].map(
 <ul class="permissions">${[...state.accounts.values()]
     .filter(({ tenantId }) => tenantId === tenant.id)
     .map(
-      ({ displayName, username, description }) =>
-        html`<li>${displayName}<br><span class="who">${username}</span><br><span class="muted">${description}</span></li>`,
+      ({ displayName, username, description, assigned }) =>
+        html`<li>${displayName}<br><span class="who">${username}</span><br><span class="muted">${description}${tenant.policy.assignmentRequired && (assigned ? ", assigned to the app" : ", not assigned to the app")}</span></li>`,
     )}</ul>`,
 )}`,
   });
