@@ -28,6 +28,26 @@ export const approvalSpreadingPage = (again: string): Page =>
 <p>If you close this page instead, it is confirmed as soon as the first person of your organisation connects.</p>`,
   ]);
 
+/**
+ * For an administrator whom Microsoft lets approve the app and not sign in to it: AADSTS50105.
+ *
+ * @param again where the proof is tried again, of our own making
+ * @see https://learn.microsoft.com/entra/identity/enterprise-apps/assign-user-or-group-access-portal
+ */
+export const approvalNotAssignedPage = (again: string): Page =>
+  page("Approved, and one step is left", [
+    html`<p>What you approved at Microsoft stands. We cannot confirm it yet, because your organisation lets only assigned people use Appse AI, and you are not assigned to it. Nor can anybody else connect who is not.</p>
+<h2>What you can do</h2>
+<p>In the Microsoft Entra admin center, open Enterprise applications, then Appse AI. There, do one of these:</p>
+<ul>
+<li>Under <strong>Users and groups</strong>, assign Appse AI to yourself and to everybody who is to connect a mailbox. Members of a group within a group are not assigned with it.</li>
+<li>Under <strong>Properties</strong>, set <strong>Assignment required?</strong> to No. Then everybody in your organisation can connect.</li>
+</ul>
+<p>Then come back to this page:</p>
+<a class="button" href="${again}">Try again</a>
+<p>Microsoft can take a few minutes to apply the change. If you close this page instead, the approval is confirmed as soon as the first assigned person connects; the link from the mail leads here again as well.</p>`,
+  ]);
+
 /** @param signInAgainEvery how often the organisation asks its people to sign in, in words, if that was learnt */
 export const approvalDone = (signInAgainEvery?: string): Page =>
   page("Already approved", [
