@@ -9,7 +9,7 @@ export const controlPage = ({ state, now }: Simulation): HttpResponse =>
     name: "control",
     title: "Who lives in this simulator",
     content: html`<h1>Who lives in this simulator</h1>
-<p class="muted">Its time is ${now().toISOString().slice(0, 16).replace("T", " ")} UTC. Tests order what should go wrong by POST to /_control.</p>
+<p class="muted">Its time is ${now().toISOString().slice(0, 16).replace("T", " ")} UTC. Tests order what should go wrong by POST to /_control, for example <span class="who">{"username": "…", "assigned": true}</span> to /_control/assignUser.</p>
 ${[...state.tenants.values()].map(
   (tenant) => html`<h2>${tenant.name}</h2>
 <p class="muted">${tenant.description}</p>
