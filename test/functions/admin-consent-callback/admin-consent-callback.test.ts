@@ -504,6 +504,7 @@ describe("an administrator who is not assigned to the app", () => {
       expect(page.body).toContain(said);
     }
     expect(page.body).not.toContain("Your administrator has configured");
+    expect(log.lines().join("")).not.toContain("Your administrator has configured");
     expect(await status()).toBe("reported");
     expect(JSON.parse(log.lines().at(-1) ?? "{}")).toMatchObject({
       level: "WARN",
