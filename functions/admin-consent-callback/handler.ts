@@ -1,3 +1,4 @@
+import type { TenantId } from "../../shared/domain/ids.ts";
 import { failureCodeOf } from "../../shared/domain/microsoft.ts";
 import { Secret } from "../../shared/domain/secret.ts";
 import { readAdminConsentQuery } from "../../shared/http/admin-consent-query.ts";
@@ -14,6 +15,7 @@ import {
   approvalDone,
   approvalExpiredPage,
   approvalNeedsAdministratorPage,
+  approvalNotAssignedPage,
   approvalOtherOrganisationPage,
   approvalProofOverPage,
   approvalReplacedPage,
@@ -69,18 +71,21 @@ const pageOfNotRecorded = (failure: NotRecorded): HttpResponse => {
   }
 };
 
+/** The answer of Microsoft's approval page once more: it begins another proof. */
+const anotherProof = ({ tenantId, linkToken }: { tenantId: TenantId; linkToken: Secret }): string =>
+  `/admin-consent-callback?${new URLSearchParams({
+    admin_consent: "True",
+    tenant: tenantId,
+    state: linkToken.reveal(),
+  })}`;
+
 const pageOfNotProved = (failure: NotProved): HttpResponse => {
   const { kind } = failure;
   switch (kind) {
-    case "spreading": {
-      // The answer of Microsoft's approval page once more: it begins another proof.
-      const answer = new URLSearchParams({
-        admin_consent: "True",
-        tenant: failure.tenantId,
-        state: failure.linkToken.reveal(),
-      });
-      return page(200, approvalSpreadingPage(`/admin-consent-callback?${answer}`));
-    }
+    case "spreading":
+      return page(200, approvalSpreadingPage(anotherProof(failure)));
+    case "not_assigned":
+      return page(200, approvalNotAssignedPage(anotherProof(failure)));
     case "unknown":
       return page(400, approvalProofOverPage);
     case "not_signed_in":
@@ -95,6 +100,10 @@ const pageOfNotProved = (failure: NotProved): HttpResponse => {
 };
 
 const fieldsOf = (failure: NotRecorded | NotProved): LogFields => {
+  if (failure.kind === "not_assigned") {
+    const { actor, evidence } = failure.why;
+    return { failure: "approval_not_assigned", actor, microsoft: evidence };
+  }
   const why =
     failure.kind === "refused"
       ? failure.refusal
@@ -158,9 +167,20 @@ const prove = async (
     return page(400, approvalProofOverPage);
   }
   const proved = await proveAdministrator({ ...answer, browser: new Secret(browser.data) }, ports);
-  if (proved.ok) return page(200, approvalVerifiedPage(proved.value.mailDomain));
-  logger.warn("approval not proved", fieldsOf(proved.failure));
-  return pageOfNotProved(proved.failure);
+  if (!proved.ok) {
+    logger.warn("approval not proved", fieldsOf(proved.failure));
+    return pageOfNotProved(proved.failure);
+  }
+  const next = proved.value;
+  switch (next.kind) {
+    case "verified":
+      return page(200, approvalVerifiedPage(next.mailDomain));
+    case "prove":
+      logger.info("approval cannot be proved silently", { microsoft: next.evidence });
+      return seeOther(next.url, [browserCookie(cookieName, browser.data, cookieSeconds)]);
+    default:
+      return next satisfies never;
+  }
 };
 
 /** GET and POST /admin-consent-callback: Microsoft sends an administrator's browser here. */

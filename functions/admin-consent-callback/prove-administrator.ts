@@ -1,3 +1,4 @@
+import type { Refusal } from "../../shared/domain/attempt.ts";
 import type { ConsentProofs, PendingProof } from "../../shared/domain/consent-proof.ts";
 import type { ConsentRequests } from "../../shared/domain/consent-request.ts";
 import { hashOf, type TenantId } from "../../shared/domain/ids.ts";
@@ -6,6 +7,7 @@ import {
   approvingRoles,
   type GrantIncomplete,
   type IdTokenRejected,
+  type MicrosoftEvidence,
   type MicrosoftFailure,
   type MicrosoftIdentity,
 } from "../../shared/domain/microsoft.ts";
@@ -20,12 +22,19 @@ import {
   recordEvent,
   type TenantConsents,
 } from "../../shared/domain/tenant-consent.ts";
+import { type BeginProofPorts, beginProof } from "./begin-proof.ts";
 import { codeVerifierAndNonce, linkTokenIn } from "./sign-in-secrets.ts";
 
 export interface ProofAnswer extends MicrosoftAnswer {
   /** From the cookie of the browser that brings it. */
   readonly browser: Secret;
 }
+
+export type Proved =
+  /** The mail domain is that of the person who asked, if Microsoft knows it for the tenant's. */
+  | { readonly kind: "verified"; readonly mailDomain: MailDomain | undefined }
+  /** The browser is sent to sign in once more, because Microsoft has to show something. Why is in the evidence. */
+  | { readonly kind: "prove"; readonly url: URL; readonly evidence: MicrosoftEvidence };
 
 /** Nothing is proved; what was reported stays reported. */
 export type NotProved =
@@ -37,18 +46,41 @@ export type NotProved =
     }
   /** Microsoft does not know of the approval everywhere yet: the same works in a while. */
   | { readonly kind: "spreading"; readonly tenantId: TenantId; readonly linkToken: Secret }
+  /** The tenant lets only assigned people sign in to the app, and whoever approved it is none of them. */
+  | {
+      readonly kind: "not_assigned";
+      readonly why: MicrosoftFailure;
+      readonly tenantId: TenantId;
+      readonly linkToken: Secret;
+    }
   /** Another tenant's. */
   | { readonly kind: "other_account" }
   /** No role that we can see lets this account approve; a guest's are not believed. */
   | { readonly kind: "no_role" };
 
-export interface ProveAdministratorPorts extends Omit<RecordPorts, "consents"> {
+export interface ProveAdministratorPorts extends Omit<RecordPorts, "consents">, BeginProofPorts {
   readonly consents: Pick<TenantConsents, "find" | "record">;
   readonly requests: Pick<ConsentRequests, "findByLink">;
-  readonly proofs: Pick<ConsentProofs, "take">;
+  readonly proofs: Pick<ConsentProofs, "begin" | "take">;
   readonly identity: Pick<MicrosoftIdentity, "proveIdentity">;
-  readonly sealer: Pick<Sealer, "open">;
+  readonly sealer: Sealer;
+  /** What a refusal in Microsoft's redirect means. */
+  readonly meaningOf: (refusal: Refusal) => MicrosoftFailure;
 }
+
+/**
+ * What `prompt=none` is answered where something would have to be shown. Nobody has declined then: Microsoft answers
+ * `access_denied` as well for an account that has to be changed for another.
+ *
+ * @see https://openid.net/specs/openid-connect-core-1_0.html#AuthError
+ */
+const wantsPage: ReadonlySet<string> = new Set([
+  "login_required",
+  "interaction_required",
+  "account_selection_required",
+  "consent_required",
+  "access_denied",
+]);
 
 /** Whether the approval was reported so recently that Microsoft may still be applying it. */
 const isFresh = async (
@@ -61,23 +93,47 @@ const isFresh = async (
   );
 };
 
+interface Refused {
+  readonly refusal: Refusal;
+  readonly proof: PendingProof;
+  readonly linkToken: Secret;
+  readonly browser: Secret;
+}
+
+/**
+ * What comes of a sign-in that Microsoft refused. The silent one is followed by one that may show pages, for the same
+ * approval and browser; that one by none.
+ */
+const afterRefusal = async (
+  { refusal, proof, linkToken, browser }: Refused,
+  ports: ProveAdministratorPorts,
+): Promise<Result<Proved, NotProved>> => {
+  const { tenantId, tokenHash, isSilent } = proof;
+  const why = ports.meaningOf(refusal);
+  if (why.notAssigned) return fail({ kind: "not_assigned", why, tenantId, linkToken });
+  if (!isSilent || !wantsPage.has(refusal.error)) return fail({ kind: "not_signed_in", why });
+  const url = await beginProof({ tenantId, tokenHash, linkToken, browser, isSilent: false }, ports);
+  return succeed({ kind: "prove", url, evidence: why.evidence });
+};
+
 /**
  * Verifies an approval: the ID token of a sign-in that this browser was sent to names the tenant, and a role of it that
  * may approve. Its tokens are dropped.
- *
- * @returns the mail domain of the person who asked, if Microsoft knows it for the tenant's
  */
 export const proveAdministrator = async (
   { state, outcome, browser }: ProofAnswer,
   ports: ProveAdministratorPorts,
-): Promise<Result<{ readonly mailDomain: MailDomain | undefined }, NotProved>> => {
+): Promise<Result<Proved, NotProved>> => {
   const id = hashOf("proof", state.reveal());
   const proof = await ports.proofs.take(id, hashOf("browser", browser.reveal()), ports.now());
   if (!proof) return fail({ kind: "unknown" });
-  if (outcome.kind === "refusal") return fail({ kind: "not_signed_in", why: undefined });
 
   const { tenantId, tokenHash, sealedSecrets } = proof;
   const opened = await ports.sealer.open(sealedSecrets, { purpose: "proof_secrets", state: id });
+  const linkToken = linkTokenIn(opened);
+  if (outcome.kind === "refusal") {
+    return afterRefusal({ refusal: outcome.refusal, proof, linkToken, browser }, ports);
+  }
   const proven = await ports.identity.proveIdentity({
     authority: tenantId,
     code: outcome.code,
@@ -86,7 +142,10 @@ export const proveAdministrator = async (
   if (!proven.ok) {
     const { failure } = proven;
     const isMissing = failure.kind === "admin_approval_required" && (await isFresh(proof, ports));
-    if (isMissing) return fail({ kind: "spreading", tenantId, linkToken: linkTokenIn(opened) });
+    if (isMissing) return fail({ kind: "spreading", tenantId, linkToken });
+    if ("notAssigned" in failure && failure.notAssigned) {
+      return fail({ kind: "not_assigned", why: failure, tenantId, linkToken });
+    }
     return fail({ kind: "not_signed_in", why: failure });
   }
   const { account, accountType, roles } = proven.value;
@@ -123,5 +182,5 @@ export const proveAdministrator = async (
     // Asked while Microsoft knew no tenant for the person's address: that is who waits.
     await recordEvent({ organisation, email: undefined }, verified, ports);
   }
-  return succeed({ mailDomain: owner === tenantId ? mailDomain : undefined });
+  return succeed({ kind: "verified", mailDomain: owner === tenantId ? mailDomain : undefined });
 };

@@ -1,7 +1,5 @@
-import { createHash, randomBytes } from "node:crypto";
 import type { AdminConsentAnswer } from "../../shared/domain/admin-consent-answer.ts";
 import type { AuthorizationAttempts, Refusal } from "../../shared/domain/attempt.ts";
-import { type ConsentProofs, proofLifetimeSeconds } from "../../shared/domain/consent-proof.ts";
 import { type ConsentRequests, isAnsweredBy } from "../../shared/domain/consent-request.ts";
 import { attemptIdOf, hashOf } from "../../shared/domain/ids.ts";
 import type { AuthorizationRequest, MicrosoftFailure } from "../../shared/domain/microsoft.ts";
@@ -14,7 +12,8 @@ import {
   recordEvent,
   type TenantConsents,
 } from "../../shared/domain/tenant-consent.ts";
-import { codeVerifierAndNonce } from "./sign-in-secrets.ts";
+import { type BeginProofPorts, beginProof, randomValue } from "./begin-proof.ts";
+import { challengeOf, codeVerifierAndNonce } from "./sign-in-secrets.ts";
 
 /** Where the browser goes next. */
 export type NextStep =
@@ -33,23 +32,18 @@ export type NotRecorded =
   | { readonly kind: "other_organisation" }
   | { readonly kind: "refused"; readonly refusal: MicrosoftFailure };
 
-export interface RecordAnswerPorts extends Omit<RecordPorts, "consents">, ParkAnswerPorts {
+export interface RecordAnswerPorts
+  extends Omit<RecordPorts, "consents">,
+    ParkAnswerPorts,
+    BeginProofPorts {
   readonly attempts: Pick<AuthorizationAttempts, "park" | "find" | "narrow" | "noteLateAnswer">;
   readonly requests: Pick<ConsentRequests, "findByLink">;
   readonly consents: Pick<TenantConsents, "find" | "record">;
-  readonly proofs: Pick<ConsentProofs, "begin">;
   readonly sealer: Sealer;
   /** What a refusal in Microsoft's redirect means. */
   readonly meaningOf: (refusal: Refusal) => MicrosoftFailure;
-  readonly proofUrl: (request: AuthorizationRequest) => URL;
   readonly authorizationUrl: (request: AuthorizationRequest) => URL;
 }
-
-const randomValue = () => randomBytes(32).toString("base64url");
-
-/** RFC 7636 §4.2 */
-const challengeOf = (codeVerifier: string) =>
-  createHash("sha256").update(codeVerifier).digest("base64url");
 
 /**
  * Takes what a browser brought from Microsoft's approval page. All of it can be forged, so it moves an organisation
@@ -80,34 +74,12 @@ export const recordAnswer = async (
   }
   await recordEvent({ organisation, email: requester.email }, { kind: "reported" }, ports);
 
-  const [proofState, nonce, codeVerifier, browser] = [
-    randomValue(),
-    randomValue(),
-    randomValue(),
-    randomValue(),
-  ];
-  const id = hashOf("proof", proofState);
-  await ports.proofs.begin({
-    id,
-    tenantId,
-    tokenHash,
-    browserHash: hashOf("browser", browser),
-    sealedSecrets: await ports.sealer.seal(
-      new Secret(JSON.stringify({ codeVerifier, nonce, linkToken: state.reveal() })),
-      {
-        purpose: "proof_secrets",
-        state: id,
-      },
-    ),
-    expiresAt: new Date(now().getTime() + proofLifetimeSeconds * 1000),
-  });
-  const url = ports.proofUrl({
-    authority: tenantId,
-    state: new Secret(proofState),
-    nonce: new Secret(nonce),
-    codeChallenge: challengeOf(codeVerifier),
-  });
-  return succeed({ kind: "prove", url, browser: new Secret(browser) });
+  const browser = new Secret(randomValue());
+  const url = await beginProof(
+    { tenantId, tokenHash, linkToken: state, browser, isSilent: true },
+    ports,
+  );
+  return succeed({ kind: "prove", url, browser });
 };
 
 /** An administrator who connects their own mailbox: the same sign-in goes on, or ends with the refusal. */

@@ -1,5 +1,10 @@
+import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 import { Secret } from "../../shared/domain/secret.ts";
+
+/** RFC 7636 §4.2 */
+export const challengeOf = (codeVerifier: string): string =>
+  createHash("sha256").update(codeVerifier).digest("base64url");
 
 const signInSecrets = z.object({ codeVerifier: z.string(), nonce: z.string() });
 

@@ -39,6 +39,13 @@ export const buttonOn = (html: string): URL => {
   return new URL(unescaped(href));
 };
 
+/** Where the page about a missing assignment leads once it is made. */
+export const tryAgainOn = (html: string, page: string | URL): URL => {
+  const [, href] = /href="([^"]*)">Try again</.exec(html) ?? [];
+  if (href === undefined) throw new Error("there is nothing to try again on this page");
+  return new URL(unescaped(href), page);
+};
+
 export const openPage = async (url: URL) => {
   const response = await fetch(url, { redirect: "manual" });
   return { status: response.status, html: await response.text() };
@@ -90,10 +97,19 @@ export const administratorsBrowser = () => {
     signInAfter: async (answered: Response, person: Person) =>
       postCallback(await atMicrosoft(locationOf(answered), person)),
 
-    /** Follows the callback to the sign-in that proves who it is. @returns the last page */
+    /**
+     * Follows the callback to the sign-in that proves who it is, and to the one that may show pages if the first, which
+     * may not, was refused. @returns the last page
+     */
     prove: async (answered: Response, person: Person): Promise<Response> => {
-      const { action, fields } = await atMicrosoft(locationOf(answered), person);
+      const silently = await atMicrosoft(locationOf(answered), person);
+      const page = await send(silently.action, silently.fields);
+      if (page.status !== 303) return page;
+      const { action, fields } = await atMicrosoft(locationOf(page), person);
       return send(action, fields);
     },
+
+    /** Opens a page of ours, as this browser. */
+    open: (url: URL): Promise<Response> => send(url),
   };
 };

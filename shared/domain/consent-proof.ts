@@ -12,7 +12,12 @@ export interface PendingProof {
   readonly tokenHash: string;
   /** Hash of the value in the cookie of the browser that was sent to sign in. */
   readonly browserHash: string;
-  /** `{codeVerifier, nonce}` sealed for this proof. */
+  /**
+   * Microsoft was asked to show nothing, because whoever has just approved is signed in there. If that does not do, one
+   * more follows that may show its pages.
+   */
+  readonly isSilent: boolean;
+  /** `{codeVerifier, nonce, linkToken}` sealed for this proof. */
   readonly sealedSecrets: string;
   readonly expiresAt: Date;
 }

@@ -78,6 +78,8 @@ export interface MicrosoftFailure {
   readonly losesApproval?: boolean;
   /** The tenant asks for a new sign-in after some time, and that has passed. */
   readonly signInFrequency?: boolean;
+  /** The tenant lets only assigned people use the app, and this account is none of them. */
+  readonly notAssigned?: boolean;
   /** It says nothing of the tenant's other accounts. */
   readonly accountAlone?: boolean;
   /** It came in a redirect through the browser, where anybody can write what they like. */
@@ -127,6 +129,11 @@ export interface AuthorizationRequest {
   readonly claims?: string;
   /** The person has just signed in at Microsoft, and is not asked for an account again. */
   readonly isSignedIn?: boolean;
+  /**
+   * Microsoft shows nothing, and refuses at once where it would have to. Nobody is held on a page of Microsoft's then, as
+   * who is not assigned to the app is otherwise.
+   */
+  readonly isSilent?: boolean;
 }
 
 /** Where an administrator approves for their whole organisation. */

@@ -28,6 +28,26 @@ export const approvalSpreadingPage = (again: string): Page =>
 <p>If you close this page instead, it is confirmed as soon as the first person of your organisation connects.</p>`,
   ]);
 
+/**
+ * For an administrator whom Microsoft lets approve the app and not sign in to it: AADSTS50105.
+ *
+ * @param again where the proof is tried again, of our own making
+ * @see https://learn.microsoft.com/entra/identity/enterprise-apps/assign-user-or-group-access-portal
+ */
+export const approvalNotAssignedPage = (again: string): Page =>
+  page("Approved, and one step is left", [
+    html`<p>What you approved at Microsoft stands, but we cannot confirm it yet: your organisation lets only assigned people use Appse AI, and you are not assigned to it. Others who are not assigned cannot connect either.</p>
+<h2>What you can do</h2>
+<p>In the Microsoft Entra admin center, open Enterprise applications, then Appse AI, and do one of these:</p>
+<ul>
+<li>Under <strong>Users and groups</strong>, assign yourself and everybody who is to connect a mailbox. A group counts for its direct members only.</li>
+<li>Under <strong>Properties</strong>, set <strong>Assignment required?</strong> to <strong>No</strong>. Then everybody in your organisation can connect.</li>
+</ul>
+<p>Then come back to this page, and have us confirm the approval:</p>
+<a class="button" href="${again}">Try again</a>
+<p>If you come to this page once more, Microsoft may still be applying the change: please wait a minute or two. You can also close this page; the approval is then confirmed as soon as the first assigned person connects.</p>`,
+  ]);
+
 /** @param signInAgainEvery how often the organisation asks its people to sign in, in words, if that was learnt */
 export const approvalDone = (signInAgainEvery?: string): Page =>
   page("Already approved", [

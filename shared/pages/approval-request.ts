@@ -56,7 +56,7 @@ const people = ({ requester, others }: ApprovalRequestView): Html => {
   return html`<p>${who} would like to connect their Outlook mailbox to Appse AI${where}.${more} In your organisation only an administrator may approve that.</p>`;
 };
 
-const reported = html`<p class="notice">An approval was reported, but it is not confirmed yet. If you gave it, nothing more is needed: it is confirmed as soon as the first person of your organisation connects. You can also confirm it now by going through Microsoft’s page once more.</p>
+const reported = html`<p class="notice">An approval was reported, but it is not confirmed yet. If you gave it, nothing more is needed: it is confirmed as soon as the first person of your organisation connects. You can also confirm it now by going through Microsoft’s page once more. If Microsoft says that you are not assigned to Appse AI (AADSTS50105), assign yourself first: in the Microsoft Entra admin center, under Enterprise applications, Appse AI, Users and groups.</p>
 `;
 
 /** The page behind an approval link. Opening it changes nothing. */

@@ -9,6 +9,7 @@ import { inspectPage } from "./inspect-page.ts";
 const {
   approvalVerifiedPage,
   approvalSpreadingPage,
+  approvalNotAssignedPage,
   approvalDone,
   approvalExpiredPage,
   approvalReplacedPage,
@@ -28,6 +29,7 @@ const pages: Readonly<Record<string, Page>> = {
   "outcome-verified": approvalVerifiedPage("north.example"),
   "outcome-verified-without-domain": approvalVerifiedPage(),
   "outcome-spreading": approvalSpreadingPage("/admin-consent-callback?admin_consent=True"),
+  "outcome-not-assigned": approvalNotAssignedPage("/admin-consent-callback?admin_consent=True"),
   "outcome-done": approvalDone("8 days"),
   "outcome-expired": approvalExpiredPage,
   "outcome-replaced": approvalReplacedPage,

@@ -147,6 +147,61 @@ stories("an organisation in which only an administrator may approve", (scene) =>
     await sees(first.getByText("Connect whenever you like."));
   });
 
+  it("lets only assigned people in, so that the administrator assigns themselves and tries again", async () => {
+    const tenantId = "a94d2e60-15cb-4f38-8b7a-0e6d93f1c582";
+    scene.microsoft.setTenantPolicy({ tenantId, policy: { assignmentRequired: true } });
+    scene.microsoft.assignUser({ username: niall, assigned: true });
+    const page = await scene.signIn("user_niall");
+    await turnedAway(page, niall);
+    await askByMail(page);
+    await sees(panel(page).getByText("We have mailed"));
+
+    const administrator = await openedMail(scene);
+    await administrator.getByRole("link", { name: "Review and approve at Microsoft" }).click();
+    await signInAtMicrosoft(administrator, margit);
+    await accept(administrator);
+    await sees(administrator.getByRole("heading", { name: "Approved, and one step is left" }));
+    await scene.inspect(administrator, "approval-not-assigned");
+    await sees(panel(page).getByText("ask them to open the link again"));
+
+    scene.microsoft.assignUser({ username: margit, assigned: true });
+    await administrator.getByRole("link", { name: "Try again" }).click();
+    await sees(administrator.getByRole("heading", { name: "Approved. Thank you" }));
+    await sees(page.getByRole("heading", { name: "Approved" }));
+  });
+
+  it("is confirmed on Microsoft's pages where it has to ask which of two accounts is meant", async () => {
+    const page = await scene.signIn("user_niall");
+    await turnedAway(page, niall);
+    await askByMail(page);
+    await sees(panel(page).getByText("We have mailed"));
+    const administrator = await openedMail(scene);
+    const review = administrator.getByRole("link", { name: "Review and approve at Microsoft" });
+    const consent = new URL((await review.getAttribute("href")) ?? "about:blank");
+    await review.click();
+    await signInAtMicrosoft(administrator, margit);
+    await sees(administrator.getByRole("button", { name: "Accept" }));
+
+    const second = await administrator.context().newPage();
+    const signInAsAnother = new URL("/organizations/oauth2/v2.0/authorize", consent);
+    signInAsAnother.search = new URLSearchParams({
+      client_id: consent.searchParams.get("client_id") ?? "",
+      redirect_uri: `${scene.stack.origins.api}/callback`,
+      response_type: "code",
+      scope: "openid",
+      prompt: "select_account",
+    }).toString();
+    await second.goto(signInAsAnother.href);
+    await second.getByRole("button", { name: "Use another account" }).click();
+    await signInAtMicrosoft(second, oona);
+    await sees(second.getByRole("heading"));
+    await accept(administrator);
+
+    await sees(administrator.getByRole("heading", { name: "Pick an account" }));
+    await administrator.getByRole("button", { name: margit }).click();
+    await sees(administrator.getByRole("heading", { name: "Approved. Thank you" }));
+  });
+
   it("stays as it is when the administrator declines", async () => {
     const page = await scene.signIn("user_niall");
     await turnedAway(page, niall);

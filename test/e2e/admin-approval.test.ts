@@ -6,7 +6,9 @@ import {
   linkIn,
   mailsTo,
   openPage,
+  tryAgainOn,
 } from "../../infra/local/administrator-client.ts";
+import { aldermoor } from "../../infra/local/microsoft/directory.ts";
 import { signIn } from "../../infra/local/microsoft/walk-sign-in.ts";
 import type { ProductClient } from "../../infra/local/product-client.ts";
 import { forgetApprovals } from "./forget-approvals.ts";
@@ -109,5 +111,86 @@ describe("the ordinary user of a locked organisation", () => {
     const colleague = await scene.signedIn("user_oona");
     const warned = await colleague.call("POST", "/start", {});
     expect(await warned.json()).toMatchObject({ adminApproval: { status: expect.any(String) } });
+  });
+});
+
+/** Niall was turned away and has asked; Margit has the page behind the link open. */
+const askedMargit = async (product: ProductClient) => {
+  const { attemptId } = await turnedAway(product, niall);
+  const { approvalUrl } = await ask(product, { attemptId });
+  if (!approvalUrl) expect.fail("there is no link to pass on");
+  const page = await openPage(new URL(approvalUrl));
+  return { button: buttonOn(page.html), browser: administratorsBrowser() };
+};
+
+/** The schedules run, until those who wait have been told. @returns how many mails Niall got since `before` */
+const toldSince = async (before: number): Promise<number> => {
+  for (let minutes = 0; minutes < 4; minutes += 2) {
+    scene.stack.clock.advance(120);
+    await scene.stack.runSchedules();
+  }
+  return (await mailsTo(scene.stack, niall)).length - before;
+};
+
+describe("an organisation in which only assigned people may use the app", () => {
+  it("has an administrator who is not: told so, they are assigned, try again, and everybody is told", async () => {
+    const { microsoft } = scene;
+    const policy = { assignmentRequired: true };
+    microsoft.setTenantPolicy({ tenantId: aldermoor.id, policy });
+    microsoft.assignUser({ username: niall, assigned: true });
+    const product = await scene.signedIn("user_niall");
+    const before = (await mailsTo(scene.stack, niall)).length;
+    const { button, browser } = await askedMargit(product);
+
+    const reported = await browser.decide(button, margit);
+    const stopped = await browser.prove(reported, margit);
+
+    expect(stopped.status).toBe(200);
+    const html = await stopped.text();
+    expect(html).toContain("What you approved at Microsoft stands");
+    expect(html).toContain("Users and groups");
+    expect(await statusOf(product)).toBe("reported");
+    const again = () => browser.open(tryAgainOn(html, stopped.url));
+    const stoppedAgain = await browser.prove(await again(), margit);
+    expect(await stoppedAgain.text()).toBe(html);
+    expect(await toldSince(before)).toBe(0);
+
+    microsoft.assignUser({ username: margit.username, assigned: true });
+    const proved = await browser.prove(await again(), margit);
+
+    expect(await proved.text()).toContain("Approved. Thank you");
+    expect(await statusOf(product)).toBe("verified");
+    expect(await toldSince(before)).toBe(1);
+    await scene.connect(product, { username: niall });
+    const { authorizationUrl } = await (await scene.signedIn("user_oona")).start();
+    expect(await signIn(authorizationUrl, { username: oona })).toMatchObject({
+      kept: "error",
+      aadsts: 50105,
+    });
+  });
+});
+
+describe("an administrator who has approved", () => {
+  it("is shown nothing more of Microsoft's while it needs nothing", async () => {
+    const product = await scene.signedIn("user_niall");
+    const { button, browser } = await askedMargit(product);
+    const before = scene.microsoft.report().calls.authorize ?? 0;
+
+    await browser.prove(await browser.decide(button, margit), margit);
+
+    expect((scene.microsoft.report().calls.authorize ?? 0) - before).toBe(1);
+    expect(await statusOf(product)).toBe("verified");
+  });
+
+  it("is led on to Microsoft's pages where it has to show one, and proves it there", async () => {
+    const product = await scene.signedIn("user_niall");
+    const { button, browser } = await askedMargit(product);
+    const reported = await browser.decide(button, margit);
+    scene.microsoft.setTenantPolicy({ tenantId: aldermoor.id, policy: { mfa: true } });
+
+    const proved = await browser.prove(reported, margit);
+
+    expect(await proved.text()).toContain("Approved. Thank you");
+    expect(await statusOf(product)).toBe("verified");
   });
 });

@@ -9,6 +9,7 @@ import {
 } from "../../shared/domain/ids.ts";
 import { succeed } from "../../shared/domain/result.ts";
 import type { Organisation } from "../../shared/domain/tenant-consent.ts";
+import type { HttpResponse } from "../../shared/http/response.ts";
 import { captureLog } from "../fakes/captured-log.ts";
 import { account, grant } from "../fakes/samples.ts";
 import { broughtBack, type ServiceInMemory, serviceInMemory } from "../fakes/service-in-memory.ts";
@@ -57,6 +58,13 @@ type Step =
       readonly isAdministrator: boolean;
       readonly inAnotherBrowser: boolean;
     }
+  /** By Microsoft, or by anybody who writes such a form. */
+  | {
+      readonly kind: "a proof is refused";
+      readonly proof: number;
+      readonly why: "a page is due" | "not assigned" | "unwell";
+      readonly inAnotherBrowser: boolean;
+    }
   | { readonly kind: "refreshes lose the approval" }
   | { readonly kind: "the minute passes" }
   | { readonly kind: "time passes"; readonly seconds: number };
@@ -95,6 +103,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("a proof is refused"),
+      proof: link,
+      why: fc.constantFrom("a page is due", "a page is due", "not assigned", "unwell"),
+      inAnotherBrowser: fc.boolean(),
+    }),
+  },
+  {
     weight: 1,
     arbitrary: fc.record({ kind: fc.constant("connects"), who, tenant, isAdministrator }),
   },
@@ -118,6 +135,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 ) as fc.Arbitrary<Step>;
 
+const refusals = {
+  "a page is due": { error: "login_required" },
+  "not assigned": { error: "interaction_required", error_description: "AADSTS50105" },
+  unwell: { error: "server_error" },
+} as const;
+
+const anotherBrowser = [`__Host-outlook-connect-approval=${"x".repeat(43)}`];
+
 /** The whole service, and what a sound one may have come to know. */
 const world = () => {
   let signingIn = { tenant: home, roles: [member] };
@@ -136,10 +161,23 @@ const world = () => {
       }),
   });
   const links: string[] = [];
-  const proofs: { state: string; cookies: string[]; tenant: TenantId }[] = [];
+  const proofs: { state: string; cookies: string[]; tenant: TenantId; isFirst: boolean }[] = [];
   /** Tenants for which there has been a proof since they were last lost. */
   const proved = new Set<TenantId>();
   const latest = <Item>(items: readonly Item[], index: number) => items[items.length - 1 - index];
+
+  /** @returns whether the answer leads to a sign-in that is to prove something */
+  const noteProof = (
+    { headers, cookies = [] }: HttpResponse,
+    tenant: TenantId,
+    isFirst: boolean,
+  ) => {
+    const state = new URL(headers.location ?? "about:blank").searchParams.get("state");
+    if (state === null) return false;
+    const kept = cookies.map((cookie) => cookie.split(";")[0] ?? "");
+    proofs.push({ state, cookies: kept, tenant, isFirst });
+    return true;
+  };
 
   const signsIn = (tenant: TenantId, isAdministrator: boolean) => {
     signingIn = { tenant, roles: isAdministrator ? [member, administrator] : [member] };
@@ -209,10 +247,20 @@ const world = () => {
           tenant: next.tenant,
           ...(next.beside === "an error" && { error: "access_denied" }),
         });
-        const url = new URL(answer.headers.location ?? "about:blank");
-        const proofState = url.searchParams.get("state");
-        const cookies = (answer.cookies ?? []).map((cookie) => cookie.split(";")[0] ?? "");
-        if (proofState) proofs.push({ state: proofState, cookies, tenant: next.tenant });
+        noteProof(answer, next.tenant, true);
+        return;
+      }
+      case "a proof is refused": {
+        const proof = latest(proofs, next.proof);
+        if (!proof) return;
+        const answer = await service.approvalProved(
+          { state: proof.state, ...refusals[next.why] },
+          next.inAnotherBrowser ? anotherBrowser : proof.cookies,
+        );
+        if (noteProof(answer, proof.tenant, false)) {
+          expect(proof.isFirst, "no proof follows on the second").toBe(true);
+          expect(next).toMatchObject({ why: "a page is due", inAnotherBrowser: false });
+        }
         return;
       }
       case "somebody proves who they are": {
@@ -221,9 +269,7 @@ const world = () => {
         signsIn(next.tenant, next.isAdministrator);
         const { statusCode, body } = await service.approvalProved(
           { state: proof.state, code: "the-code" },
-          next.inAnotherBrowser
-            ? [`__Host-outlook-connect-approval=${"x".repeat(43)}`]
-            : proof.cookies,
+          next.inAnotherBrowser ? anotherBrowser : proof.cookies,
         );
         const isProof =
           next.isAdministrator && !next.inAnotherBrowser && next.tenant === proof.tenant;

@@ -2,7 +2,6 @@ import { randomUUID } from "node:crypto";
 import * as z from "zod/mini";
 import { describe, errorUri, type KnownCode, type Refusal, refusal, type Trace } from "./aadsts.ts";
 import {
-  canConsentForTenant,
   canConsentForTenantWhenSigningIn,
   grantForTenant,
   grantForUser,
@@ -190,12 +189,17 @@ const answerCode = ({ simulation, interaction, purpose, principal, signedIn }: A
     session_state: randomUUID(),
   });
 
-/** What the tenant's administrators have decided about the app, before any consent. */
-const tenantRefusal = (principal: Principal): Refusal | undefined => {
-  const { policy } = principal.tenant;
+/**
+ * What the tenant's administrators have decided about the app, before any consent. Whoever is not assigned is kept on
+ * Microsoft's page, administrators as well.
+ *
+ * @see https://learn.microsoft.com/entra/identity-platform/reference-breaking-changes#october-2021
+ * @see https://learn.microsoft.com/entra/identity/enterprise-apps/assign-user-or-group-access-portal
+ */
+const tenantRefusal = ({ account, tenant: { policy } }: Principal): Refusal | undefined => {
   if (policy.appDisabled) return refusal(7000112);
   if (policy.blocked) return refusal(53003);
-  if (policy.assignmentRequired && !canConsentForTenant(principal)) return refusal(50105);
+  if (policy.assignmentRequired && !account.assigned) return refusal(50105);
   return undefined;
 };
 

@@ -84,6 +84,14 @@ const orders = {
     },
   ),
 
+  /** Assigns the app to a user, or takes it away again; it counts where `assignmentRequired` is set. */
+  assignUser: order(
+    z.object({ username: z.string(), assigned: z.boolean() }),
+    (simulation, { username, assigned }) => {
+      accountOf(simulation, username).assigned = assigned;
+    },
+  ),
+
   /** Takes the mailbox away, or gives it back. */
   setMailbox: order(
     z.object({ username: z.string(), mailbox: z.boolean() }),
@@ -236,6 +244,7 @@ export const simulatorControl = (simulation: Simulation): SimulatorControl => ({
   heal: (given) => orders.heal.give(simulation, given),
   revokeSessions: (given) => orders.revokeSessions.give(simulation, given),
   disableUser: (given) => orders.disableUser.give(simulation, given),
+  assignUser: (given) => orders.assignUser.give(simulation, given),
   setMailbox: (given) => orders.setMailbox.give(simulation, given),
   grantUserConsent: (given) => orders.grantUserConsent.give(simulation, given),
   grantTenantConsent: (given) => orders.grantTenantConsent.give(simulation, given),

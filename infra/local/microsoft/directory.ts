@@ -18,7 +18,7 @@ export const tenantPolicy = z.object({
   signInFrequencySeconds: z.number(),
   /** Conditional Access: nobody gets in from here. */
   blocked: z.boolean(),
-  /** Only assigned users may use the app; here nobody but administrators is. */
+  /** Only people to whom the app is assigned may sign in to it; a role assigns nobody. */
   assignmentRequired: z.boolean(),
   /** An administrator switched the app off in this tenant. */
   appDisabled: z.boolean(),

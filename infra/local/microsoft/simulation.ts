@@ -50,6 +50,8 @@ export interface TenantState extends Omit<Tenant, "policy"> {
 export interface AccountState extends Omit<Account, "disabled" | "mailbox"> {
   disabled: boolean;
   mailbox: boolean;
+  /** An administrator has assigned the app to this person. */
+  assigned: boolean;
   /** Rises when the sessions are revoked: what was issued under an older number is void. */
   sessionEpoch: number;
 }
@@ -163,7 +165,10 @@ const initialState = (options: SimulatorOptions) => ({
     tenants.map((tenant) => [tenant.id, { ...tenant, mfaEpoch: 1 }]),
   ),
   accounts: new Map<string, AccountState>(
-    accounts.map((account) => [account.username.toLowerCase(), { ...account, sessionEpoch: 1 }]),
+    accounts.map((account) => [
+      account.username.toLowerCase(),
+      { ...account, assigned: false, sessionEpoch: 1 },
+    ]),
   ),
   tenantConsents: new Map<string, TenantConsent>(),
   /** By tenant and object id. */

@@ -13,9 +13,12 @@ export interface AuthorizationUrlSettings {
 
 /** A hint, the account picker, or what the session at Microsoft says. */
 const accountOf = (
-  { loginHint }: AuthorizationRequest,
+  { loginHint, isSilent }: AuthorizationRequest,
   isSignedIn: boolean,
 ): Readonly<Record<string, string>> => {
+  // OpenID Connect Core §3.1.2.1: beside `none` no other value may stand.
+  if (isSilent)
+    return { prompt: "none", ...(loginHint !== undefined && { login_hint: loginHint }) };
   if (loginHint !== undefined) return { login_hint: loginHint };
   return isSignedIn ? {} : { prompt: "select_account" };
 };

@@ -27,6 +27,7 @@ interface FailureClass {
   readonly retryAfterSeconds?: number;
   readonly losesApproval?: boolean;
   readonly signInFrequency?: boolean;
+  readonly notAssigned?: boolean;
   readonly accountAlone?: boolean;
 }
 
@@ -123,6 +124,7 @@ const disabled: FailureClass = {
 };
 const notAssigned: FailureClass = {
   kind: "tenant_blocked",
+  notAssigned: true,
   message:
     "Your organisation lets only assigned people use Appse AI. Your administrator must assign it to you.",
 };
@@ -243,6 +245,7 @@ const byError: ReadonlyMap<string, FailureClass> = new Map([
   ["consent_required", adminApproval],
   ["interaction_required", signIn],
   ["login_required", signIn],
+  ["account_selection_required", signIn],
   ["invalid_grant", unexplainedRefusal],
   ["invalid_client", credential],
   ["unauthorized_client", misconfigured],
@@ -295,6 +298,7 @@ export const classifyRefusal = (refusal: MicrosoftRefusal): MicrosoftFailure => 
     certain: rest.certain ?? true,
     ...(rest.losesApproval && { losesApproval: true }),
     ...(rest.signInFrequency && { signInFrequency: true }),
+    ...(rest.notAssigned && { notAssigned: true }),
     ...(rest.accountAlone && { accountAlone: true }),
     ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
     ...(refusal.claims !== undefined && { claims: refusal.claims }),

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { beforeEach, describe, expect, it } from "vitest";
 import { personalAccountsTenant, type TenantId, tenantId } from "../../../shared/domain/ids.ts";
 import type { ProvenIdentity } from "../../../shared/domain/microsoft.ts";
@@ -67,7 +68,7 @@ const taken = ({ headers, cookies = [] }: HttpResponse) => {
 };
 
 describe("an administrator who approved", () => {
-  it("is recorded, and sent to sign in once more for nothing but who it is", async () => {
+  it("is recorded, and sent to sign in once more, silently, for nothing but who it is", async () => {
     const { service, token, status } = await asked();
 
     const answer = await service.approvalAnswered(approved(token));
@@ -81,8 +82,8 @@ describe("an administrator who approved", () => {
       response_type: "code",
       scope: "openid profile",
       code_challenge_method: "S256",
+      prompt: "none",
     });
-    expect(url.searchParams.has("prompt")).toBe(false);
     expect(answer.cookies).toEqual([
       expect.stringMatching(
         /^__Host-outlook-connect-approval=[\w-]{43}; Path=\/; Max-Age=600; Secure; HttpOnly; SameSite=None$/,
@@ -311,12 +312,16 @@ describe("nothing moves beyond reported without proof:", () => {
       expect(await status()).toBe("reported");
     });
 
-    it("comes with a refusal", async () => {
-      const answer = await service.approvalProved({ state, error: "access_denied" }, cookies);
+    it.for(["server_error", "temporarily_unavailable", "invalid_request", "of_tomorrow"])(
+      "comes with the refusal %s, which Microsoft's pages would not change",
+      async (error) => {
+        const answer = await service.approvalProved({ state, error }, cookies);
 
-      expect(answer.statusCode).toBe(503);
-      expect(await status()).toBe("reported");
-    });
+        expect(answer.statusCode).toBe(503);
+        expect(answer.headers).not.toHaveProperty("location");
+        expect(await status()).toBe("reported");
+      },
+    );
 
     it("comes under the state of the link, or of nothing", async () => {
       for (const wrong of [token, "s".repeat(43)]) {
@@ -326,6 +331,238 @@ describe("nothing moves beyond reported without proof:", () => {
       expect(await status()).toBe("reported");
       expect(service.identity.proved).toEqual([]);
     });
+  });
+});
+
+/** As Microsoft words it when somebody is not assigned, in a redirect. */
+const unassigned = {
+  error: "interaction_required",
+  error_description:
+    "AADSTS50105: Your administrator has configured the application to block users. Trace ID: 5a1b7c52-4d7e-4b0e-9d35-0a8f1c2e3d40",
+};
+
+describe("a proof for which Microsoft has to show its pages", () => {
+  let service: ServiceInMemory;
+  let token: string;
+  let status: () => Promise<string>;
+  let first: ReturnType<typeof taken>;
+  beforeEach(async () => {
+    ({ service, token, status } = await asked());
+    first = taken(await service.approvalAnswered(approved(token)));
+  });
+
+  const refused = (changes: Readonly<Record<string, string>> = {}) =>
+    service.approvalProved(
+      { state: first.state, error: "login_required", ...changes },
+      first.cookies,
+    );
+
+  it.for([
+    { error: "login_required", error_description: "AADSTS50058: No user is signed in." },
+    { error: "interaction_required" },
+    { error: "interaction_required", error_description: "AADSTS50076: A second factor is due." },
+    { error: "interaction_required", error_description: "AADSTS16000: Several are signed in." },
+    { error: "interaction_required", error_description: "AADSTS53003: Access has been blocked." },
+    { error: "consent_required", error_description: "AADSTS65001: Nobody has consented." },
+    { error: "account_selection_required" },
+    { error: "access_denied", error_description: "AADSTS50020: Not in this tenant." },
+  ])("goes on with them after %o, and then proves the approval", async (answered) => {
+    const answer = await refused(answered);
+
+    expect(answer.statusCode).toBe(303);
+    const second = taken(answer);
+    expect(second.url.pathname).toBe(`/${account.tenantId}/oauth2/v2.0/authorize`);
+    expect(Object.fromEntries(second.url.searchParams)).toMatchObject({
+      redirect_uri: "https://api.example/admin-consent-callback",
+      response_mode: "form_post",
+      scope: "openid profile",
+      code_challenge_method: "S256",
+    });
+    expect(second.url.searchParams.has("prompt")).toBe(false);
+    expect(await status()).toBe("reported");
+
+    const page = await service.approvalProved(
+      { state: second.state, code: "the-code" },
+      second.cookies,
+    );
+
+    expect(page.body).toContain("Approved. Thank you");
+    expect(await status()).toBe("verified");
+  });
+
+  it("has a state, a nonce and a verifier of its own, and the same browser for ten more minutes", async () => {
+    service.clock.pass(599);
+
+    const answer = await refused();
+
+    const second = taken(answer);
+    for (const once of ["state", "nonce", "code_challenge"]) {
+      const [before, after] = [first, second].map(({ url }) => url.searchParams.get(once));
+      expect(after).toMatch(/^[\w-]{43}$/);
+      expect(after).not.toBe(before);
+    }
+    expect(second.cookies).toEqual(first.cookies);
+    expect(answer.cookies?.[0]).toContain("; Max-Age=600;");
+    service.clock.pass(599);
+    await service.approvalProved({ state: second.state, code: "the-code" }, second.cookies);
+    const [redeemed, ...more] = service.identity.proved;
+    expect(more).toEqual([]);
+    expect(redeemed?.nonce.reveal()).toBe(second.url.searchParams.get("nonce"));
+    expect(
+      createHash("sha256")
+        .update(redeemed?.codeVerifier.reveal() ?? "")
+        .digest("base64url"),
+    ).toBe(second.url.searchParams.get("code_challenge"));
+  });
+
+  it("goes on with them once: whatever they end with, no third follows", async () => {
+    for (const error of ["login_required", "interaction_required", "access_denied"]) {
+      first = taken(await service.approvalAnswered(approved(token)));
+      const second = taken(await refused());
+
+      const answer = await service.approvalProved({ state: second.state, error }, second.cookies);
+
+      expect(answer.statusCode).toBe(503);
+      expect(answer.headers).not.toHaveProperty("location");
+    }
+    expect(await status()).toBe("reported");
+  });
+
+  it("begins one other, however often the refusal is brought", async () => {
+    const answers = await Promise.all([refused(), refused()]);
+    answers.push(await refused());
+
+    expect(answers.map(({ statusCode }) => statusCode).sort()).toEqual([303, 400, 400]);
+  });
+
+  it("is over once it was refused: a code under its state is never sent", async () => {
+    await refused();
+
+    const answer = await service.approvalProved(
+      { state: first.state, code: "the-code" },
+      first.cookies,
+    );
+
+    expect(answer.statusCode).toBe(400);
+    expect(service.identity.proved).toEqual([]);
+  });
+
+  it.for<readonly [string, () => readonly string[]]>([
+    ["without a cookie", () => []],
+    ["with another browser's", () => [`__Host-outlook-connect-approval=${"x".repeat(43)}`]],
+  ])("begins no other for a refusal that comes %s", async ([, brought]) => {
+    const answer = await service.approvalProved(
+      { state: first.state, error: "login_required" },
+      brought(),
+    );
+
+    expect(answer.statusCode).toBe(400);
+    expect((await refused()).statusCode).toBe(303);
+  });
+
+  it.for<readonly [string, () => readonly string[]]>([
+    ["without a cookie", () => []],
+    ["from another browser", () => [`__Host-outlook-connect-approval=${"x".repeat(43)}`]],
+  ])("does not take the second one's answer %s", async ([, brought]) => {
+    const second = taken(await refused());
+
+    const answer = await service.approvalProved(
+      { state: second.state, code: "the-code" },
+      brought(),
+    );
+
+    expect(answer.statusCode).toBe(400);
+    expect(service.identity.proved).toEqual([]);
+    expect(await status()).toBe("reported");
+  });
+
+  it("begins no other under a state of which nothing is known, or which is too old", async () => {
+    for (const state of [token, "s".repeat(43)]) {
+      expect((await refused({ state })).statusCode).toBe(400);
+    }
+    service.clock.pass(600);
+
+    expect((await refused()).statusCode).toBe(400);
+  });
+});
+
+describe("an administrator who is not assigned to the app", () => {
+  const again = ({ body }: HttpResponse) => {
+    const [, href = ""] = /class="button" href="([^"]*)">Try again</.exec(body) ?? [];
+    const [path, query = ""] = href.replaceAll("&amp;", "&").split("?");
+    return { path, query };
+  };
+
+  it("is told so, and what to do; tries again when assigned, and the approval is proved", async () => {
+    const { service, token, status } = await asked();
+    const first = taken(await service.approvalAnswered(approved(token)));
+
+    const page = await service.approvalProved({ state: first.state, ...unassigned }, first.cookies);
+
+    expect(page.statusCode).toBe(200);
+    for (const said of ["What you approved at Microsoft stands", "not assigned", "Assignment"]) {
+      expect(page.body).toContain(said);
+    }
+    expect(page.body).not.toContain("Your administrator has configured");
+    expect(log.lines().join("")).not.toContain("Your administrator has configured");
+    expect(await status()).toBe("reported");
+    expect(JSON.parse(log.lines().at(-1) ?? "{}")).toMatchObject({
+      level: "WARN",
+      failure: "approval_not_assigned",
+      actor: "tenant_admin",
+      microsoft: { error: "interaction_required", errorCodes: [50105] },
+    });
+
+    const { path, query } = again(page);
+    expect(path).toBe("/admin-consent-callback");
+    const second = taken(await service.approvalAnswered(query));
+    expect(second.url.searchParams.get("prompt")).toBe("none");
+    await service.approvalProved({ state: second.state, code: "the-code" }, second.cookies);
+    expect(await status()).toBe("verified");
+  });
+
+  it("may try again as often as they like, and sees the same until then", async () => {
+    const { service, token, status } = await asked();
+    let query = new URLSearchParams(approved(token)).toString();
+    const pages = new Set<string>();
+
+    for (let times = 0; times < 3; times += 1) {
+      const { state, cookies } = taken(await service.approvalAnswered(query));
+      const page = await service.approvalProved({ state, ...unassigned }, cookies);
+      pages.add(page.body);
+      ({ query } = again(page));
+    }
+
+    expect(pages.size).toBe(1);
+    expect(await status()).toBe("reported");
+  });
+
+  it("is told the same where Microsoft says it of the second sign-in, or of the code", async () => {
+    const failure = microsoftFailure("tenant_blocked", { notAssigned: true });
+    const { service, token, status } = await asked({ proveIdentity: async () => fail(failure) });
+    const first = taken(await service.approvalAnswered(approved(token)));
+    const second = taken(
+      await service.approvalProved({ state: first.state, error: "login_required" }, first.cookies),
+    );
+    const third = taken(await service.approvalAnswered(approved(token)));
+
+    for (const page of [
+      await service.approvalProved({ state: second.state, ...unassigned }, second.cookies),
+      await service.approvalProved({ state: third.state, code: "the-code" }, third.cookies),
+    ]) {
+      expect(again(page).path).toBe("/admin-consent-callback");
+    }
+    expect(await status()).toBe("reported");
+  });
+
+  it("tells nothing to a browser that did not begin it", async () => {
+    const { service, token } = await asked();
+    const { state } = taken(await service.approvalAnswered(approved(token)));
+
+    const page = await service.approvalProved({ state, ...unassigned });
+
+    expect(page.statusCode).toBe(400);
+    expect(page.body).not.toContain(token);
   });
 });
 

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  approvalNotAssignedPage,
   approvalSpreadingPage,
   approvalUnknownPage,
   approvalVerifiedPage,
@@ -77,6 +78,7 @@ describe("the page behind an approval link", () => {
 
   it("says when an approval was reported that nobody has proved", () => {
     expect(request({ isReported: true })).toContain("not confirmed yet");
+    expect(request({ isReported: true })).toContain("AADSTS50105");
     expect(request({ isReported: false })).not.toContain("not confirmed yet");
   });
 
@@ -113,9 +115,19 @@ it("the page about a confirmed approval escapes what it is given", () => {
   expect(approvalVerifiedPage("<b>x</b>").html).toContain("&lt;b&gt;x&lt;/b&gt;");
 });
 
+it("the page about a missing assignment names both ways out, and leads back", () => {
+  const { html } = approvalNotAssignedPage("/admin-consent-callback?a=b&c=d");
+
+  for (const named of ["Enterprise applications", "Users and groups", "Assignment required?"]) {
+    expect(html).toContain(named);
+  }
+  expect(linksIn(html)).toEqual(["/admin-consent-callback?a=b&amp;c=d"]);
+});
+
 describe.for([
   ["request", approvalRequestPage(crowdedApproval)],
   ["confirmed", approvalVerifiedPage("north.example")],
+  ["not assigned", approvalNotAssignedPage("/admin-consent-callback?a=b")],
   ["being applied", approvalSpreadingPage("/admin-consent-callback?a=b")],
   ["unknown", approvalUnknownPage],
 ] as const)("the page: %s", ([, { html, styleHash }]) => {

@@ -40,7 +40,8 @@ const mailWords = {
 /** @type {Readonly<Partial<Record<Approval["status"], string>>>} */
 const statusSentences = {
   requested: "This page notices by itself when an administrator approves.",
-  reported: "An administrator has approved it. It is being confirmed.",
+  reported:
+    "An administrator has approved it. It is being confirmed. If that takes more than a few minutes, ask them to open the link again: it says what is left to do.",
 };
 
 /** @param {Approval["mail"]} mail */

@@ -6,6 +6,7 @@ import {
   personalTenantId,
 } from "../../../../infra/local/microsoft/directory.ts";
 import {
+  ada,
   ben,
   juno,
   redirectUri,
@@ -247,13 +248,55 @@ describe("who may sign in where", () => {
   it.for([
     [{ appDisabled: true }, 7000112],
     [{ blocked: true }, 53003],
-    [{ assignmentRequired: true }, 50105],
   ] as const)("a tenant's policy %o keeps the person", async ([policy, aadsts]) => {
     app.control.setTenantPolicy({ tenantId: larkfield.id, policy });
 
     const answer = await app.walk({ username: ben });
 
     expect(answer).toMatchObject({ kept: "error", aadsts });
+  });
+});
+
+describe("where only assigned people may sign in", () => {
+  beforeEach(() =>
+    app.control.setTenantPolicy({ tenantId: larkfield.id, policy: { assignmentRequired: true } }),
+  );
+
+  it.for([ben, ada])("%s is kept on an error page until the app is assigned", async (username) => {
+    app.control.grantTenantConsent({ tenantId: larkfield.id });
+
+    expect(await app.walk({ username })).toMatchObject({ kept: "error", aadsts: 50105 });
+
+    app.control.assignUser({ username, assigned: true });
+    expect(await app.codeFor(username)).toBeTruthy();
+
+    app.control.assignUser({ username, assigned: false });
+    expect(await app.walk({ username })).toMatchObject({ kept: "error", aadsts: 50105 });
+  });
+
+  it("an administrator approves without being assigned, and prompt=none then says so", async () => {
+    const cookies = new Map<string, string>();
+
+    const approved = await app.arrive({ username: ada, cookies }, app.adminConsentUrl());
+    const silently = await app.arrive(
+      { username: ada, cookies },
+      app.authorizeUrl({ prompt: "none" }),
+    );
+
+    expect(approved.fields.get("tenant")).toBe(larkfield.id);
+    expect(silently.pages).toEqual([]);
+    expect(silently.fields.get("error")).toBe("interaction_required");
+    expect(silently.fields.get("error_description")).toContain("AADSTS50105");
+    expect(app.control.report().issued.codes).toEqual([]);
+  });
+
+  it("the page of who lives there says who is assigned", async () => {
+    app.control.assignUser({ username: ben, assigned: true });
+
+    const page = await (await fetch(`${app.origin}/_control`)).text();
+
+    expect(page).toContain("Ordinary user, assigned to the app");
+    expect(page).toContain("Global Administrator, not assigned to the app");
   });
 });
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { larkfield } from "../../../../infra/local/microsoft/directory.ts";
 import { ben, type SimulatedApp, startSimulatedApp } from "./simulated-app.ts";
 
 let app: SimulatedApp;
@@ -30,6 +31,17 @@ describe("over HTTP", () => {
     });
   });
 
+  it("assigns the app to somebody", async () => {
+    app.control.setTenantPolicy({ tenantId: larkfield.id, policy: { assignmentRequired: true } });
+    app.control.grantTenantConsent({ tenantId: larkfield.id });
+
+    expect(
+      (await post("assignUser", JSON.stringify({ username: ben, assigned: true }))).status,
+    ).toBe(200);
+
+    expect(await app.codeFor(ben)).toBeTruthy();
+  });
+
   it("resets without a body", async () => {
     await app.arrive({ username: ben });
 
@@ -41,6 +53,7 @@ describe("over HTTP", () => {
   it.for([
     ["fault", '{"endpoint":"nowhere"}'],
     ["disableUser", '{"username":"nobody@example.com","disabled":true}'],
+    ["assignUser", '{"username":"nobody@example.com","assigned":true}'],
     ["toString", "{}"],
     ["plant", '{"canary":"not a canary"}'],
     ["fault", "{"],

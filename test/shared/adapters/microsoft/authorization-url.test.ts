@@ -53,6 +53,18 @@ it("gives a known account a hint instead of the picker, which Microsoft refuses 
   expect(parameters).not.toHaveProperty("prompt");
 });
 
+it("shows nothing to a person who is to be asked silently, and hints at a known account beside it", () => {
+  const silently = parametersOf(urlOf({ isSilent: true }));
+
+  expect(silently).toMatchObject({ prompt: "none", code_challenge_method: "S256" });
+  expect(silently).not.toHaveProperty("login_hint");
+  expect(parametersOf(urlOf({ isSilent: true, loginHint: "anna@contoso.example" }))).toMatchObject({
+    prompt: "none",
+    login_hint: "anna@contoso.example",
+  });
+  expect(parametersOf(urlOf({ isSilent: false, isSignedIn: true }))).not.toHaveProperty("prompt");
+});
+
 it("carries a claims request, and none when there is none", () => {
   const claims = '{"access_token":{"polids":{"essential":true,"values":["a b&c"]}}}';
 

@@ -217,6 +217,15 @@ it("only a locked account, and one that asks too often for the same, say nothing
   expect(alone.map(({ number }) => number)).toEqual([50053, 50196]);
 });
 
+it("only a missing assignment says that the account is not assigned", () => {
+  const unassigned = cases.filter(
+    ({ number, error, suberror }) =>
+      classifyRefusal(refusal(error, suberror, [number])).notAssigned,
+  );
+
+  expect(unassigned.map(({ number }) => number)).toEqual([50105]);
+});
+
 describe("a number of the app's credential beside a refused grant", () => {
   // The grant was looked at, so the credential was taken: it is this connection's alone.
   it.for<readonly [numbers: readonly number[], certain: boolean]>([
@@ -254,6 +263,7 @@ describe("an unknown number", () => {
     ["consent_required", ["admin_approval_required", "tenant_admin"]],
     ["interaction_required", ["sign_in_required", "user"]],
     ["login_required", ["sign_in_required", "user"]],
+    ["account_selection_required", ["sign_in_required", "user"]],
     ["invalid_grant", ["sign_in_required", "user"]],
     ["invalid_client", ["app_credential_rejected", "operator"]],
     ["unauthorized_client", ["misconfigured", "operator"]],
@@ -387,6 +397,12 @@ describe("the redirect back from Microsoft", () => {
       true,
     ],
     ["no session without any page", ["login_required"], ["sign_in_required", "user"], true],
+    [
+      "several accounts without any page",
+      ["account_selection_required"],
+      ["sign_in_required", "user"],
+      true,
+    ],
     [
       "a person who is not assigned",
       ["interaction_required", "AADSTS50105: The signed in user is not assigned to a role."],

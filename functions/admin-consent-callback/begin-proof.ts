@@ -1,0 +1,60 @@
+import { randomBytes } from "node:crypto";
+import {
+  type ConsentProofs,
+  type PendingProof,
+  proofLifetimeSeconds,
+} from "../../shared/domain/consent-proof.ts";
+import { hashOf } from "../../shared/domain/ids.ts";
+import type { AuthorizationRequest } from "../../shared/domain/microsoft.ts";
+import type { Sealer } from "../../shared/domain/sealer.ts";
+import { Secret } from "../../shared/domain/secret.ts";
+import { challengeOf } from "./sign-in-secrets.ts";
+
+export interface ProofToBegin extends Pick<PendingProof, "tenantId" | "tokenHash" | "isSilent"> {
+  /** Of the same approval link as the hash. */
+  readonly linkToken: Secret;
+  /** The value in the cookie of the browser that is sent to sign in. */
+  readonly browser: Secret;
+}
+
+export interface BeginProofPorts {
+  readonly proofs: Pick<ConsentProofs, "begin">;
+  readonly sealer: Pick<Sealer, "seal">;
+  readonly proofUrl: (request: AuthorizationRequest) => URL;
+  readonly now: () => Date;
+}
+
+export const randomValue = (): string => randomBytes(32).toString("base64url");
+
+/**
+ * Keeps what a sign-in needs that is to prove who approved. State, nonce and verifier are its own, also of the second
+ * one for the same approval.
+ *
+ * @returns where the browser goes to sign in
+ */
+export const beginProof = async (
+  { tenantId, tokenHash, isSilent, linkToken, browser }: ProofToBegin,
+  { proofs, sealer, proofUrl, now }: BeginProofPorts,
+): Promise<URL> => {
+  const [state, nonce, codeVerifier] = [randomValue(), randomValue(), randomValue()];
+  const id = hashOf("proof", state);
+  await proofs.begin({
+    id,
+    tenantId,
+    tokenHash,
+    isSilent,
+    browserHash: hashOf("browser", browser.reveal()),
+    sealedSecrets: await sealer.seal(
+      new Secret(JSON.stringify({ codeVerifier, nonce, linkToken: linkToken.reveal() })),
+      { purpose: "proof_secrets", state: id },
+    ),
+    expiresAt: new Date(now().getTime() + proofLifetimeSeconds * 1000),
+  });
+  return proofUrl({
+    authority: tenantId,
+    state: new Secret(state),
+    nonce: new Secret(nonce),
+    codeChallenge: challengeOf(codeVerifier),
+    isSilent,
+  });
+};
