@@ -640,7 +640,7 @@ const localProblems = {
   outcome_unknown: {
     actor: "user",
     message:
-      "We could not reach the service, so we do not know whether the mailbox was connected. Check your connection, then reload this page to see.",
+      "We could not reach the service, so we do not know whether the mailbox was connected. Check that you are online, then reload this page to see.",
   },
   nothing_to_finish: {
     actor: "user",
