@@ -86,7 +86,7 @@ export const adminConsentRequestHandler = (
     if (!email) {
       return problem(
         "mail_not_allowed",
-        "Your account at Appse AI has no confirmed e-mail address, so your organisation is not known.",
+        "Your account at Appse AI has no confirmed e-mail address, and only a confirmed one tells us whose administrator to ask. Confirm your address in Appse AI, then try again.",
       );
     }
     const from: AskedFrom =

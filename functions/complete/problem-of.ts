@@ -42,7 +42,9 @@ const codeOf = ({ code }: Problem) =>
   problemCodes.find((known) => known === code) ?? "attempt_interrupted";
 
 const approvedFirst = ({ hasApproved }: { readonly hasApproved?: boolean }): string =>
-  hasApproved ? "Your approval for the whole organisation is in place. " : "";
+  hasApproved
+    ? "Your approval for the whole organisation is in place. If that is all you came for, you are done. "
+    : "";
 
 /** What the person is told, and who must act. */
 export const problemOf = (failure: NotTaken | NotConnected): ApiProblem => {

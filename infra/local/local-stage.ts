@@ -1,6 +1,6 @@
 import type { Stage } from "../aws/stages.ts";
 
-export interface LocalAddresses extends Partial<Pick<Stage, "tokenVault">> {
+export interface LocalAddresses extends Partial<Pick<Stage, "tokenVault" | "reservedConcurrency">> {
   readonly apiOrigin: string;
   readonly product: { readonly origin: string; readonly issuer: string; readonly audience: string };
   readonly microsoft: Pick<Stage["microsoft"], "loginEndpoint" | "graphEndpoint" | "clientId"> &
@@ -13,6 +13,7 @@ export const localStage = ({
   product,
   microsoft,
   tokenVault = "secrets-manager",
+  reservedConcurrency = {},
 }: LocalAddresses): Stage => ({
   name: "local",
   kind: "local",
@@ -44,11 +45,11 @@ export const localStage = ({
     personalAccounts: "allowed",
   },
   publicUrl: apiOrigin,
-  // Nothing here throttles or keeps logs; the templates need some number.
+  // The gateway here does not throttle, and nothing keeps logs; the templates need some number.
   throttling: { all: { rate: 50, burst: 100 }, callback: { rate: 50, burst: 100 } },
   tokenVault,
   tableCeiling: { reads: 500, writes: 200 },
-  reservedConcurrency: {},
+  reservedConcurrency,
   logRetentionDays: 7,
   removalProtection: false,
 });

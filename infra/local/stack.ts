@@ -66,6 +66,8 @@ export interface LocalStackOptions {
   readonly appCredential?: AppCredentialChoice;
   /** Where refresh tokens are kept. @default in secrets */
   readonly tokenVault?: Stage["tokenVault"];
+  /** How many invocations of a function may run at once. @default as many as come */
+  readonly reservedConcurrency?: Stage["reservedConcurrency"];
   /** A folder with the functions as they are built. @default built now */
   readonly bundles?: string;
   readonly onLog?: (line: LogLine) => void;
@@ -234,6 +236,7 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
       federatedCredential: appCredential === "federated" ? "used" : "unused",
     },
     ...(options.tokenVault && { tokenVault: options.tokenVault }),
+    ...(options.reservedConcurrency && { reservedConcurrency: options.reservedConcurrency }),
   });
   tokenFetchFunctionName = functionName(stage, "token-fetch");
   const templates = await synthesize(stage, assemblyFolder, { bundles });
@@ -297,7 +300,7 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
   invokeRotation = async (lambdaArn, event) => {
     const configured = functions.find(({ arn }) => arn === lambdaArn);
     const { ok = false } = configured
-      ? await lambda.invoke(configured.name, JSON.stringify(event))
+      ? await lambda.enqueue(configured.name, JSON.stringify(event))
       : {};
     return ok;
   };
@@ -318,7 +321,7 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
       clock,
       invoke: ({ functionName: name, rotates }) =>
         rotates === undefined
-          ? lambda.invoke(name, "{}")
+          ? lambda.enqueue(name, "{}")
           : rotate(secretsManager, localRegion, rotates),
     }),
   );

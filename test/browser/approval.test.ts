@@ -202,6 +202,25 @@ stories("an organisation in which only an administrator may approve", (scene) =>
     await sees(administrator.getByRole("heading", { name: "Approved. Thank you" }));
   });
 
+  it("is approved by an administrator without a mailbox as well, who reads both", async () => {
+    scene.microsoft.setMailbox({ username: margit, mailbox: false });
+    const first = await scene.signIn("user_niall");
+    await turnedAway(first, niall);
+    const page = await scene.signIn("user_margit");
+    await page.getByRole("button", { name: "Connect Outlook" }).click();
+    await sees(panel(page));
+
+    const microsoft = await opensMicrosoft(page, "I am an administrator: approve now");
+    await signInAtMicrosoft(microsoft, margit);
+    await accept(microsoft);
+
+    const said = page.getByRole("status");
+    await sees(said.getByText("Your approval for the whole organisation is in place."));
+    await sees(said.getByText("This account has no Outlook mailbox"));
+    await scene.inspect(page, "connections-approved-without-mailbox");
+    await sees(first.getByRole("heading", { name: "Approved" }));
+  });
+
   it("stays as it is when the administrator declines", async () => {
     const page = await scene.signIn("user_niall");
     await turnedAway(page, niall);
@@ -271,6 +290,20 @@ stories("an organisation in which only an administrator may approve", (scene) =>
     await sees(page.getByText("Nothing was connected"));
     await page.getByRole("button", { name: "Ask an administrator" }).click();
     await sees(panel(page));
+  });
+
+  it("cannot be asked by somebody whose address nobody has confirmed, who reads what to do", async () => {
+    const rosa = "rosa.ibanez@brightwater.example";
+    const page = await scene.signIn("user_rosa");
+    const microsoft = await opensMicrosoft(page, "Connect Outlook");
+    await signInAtMicrosoft(microsoft, rosa);
+    await microsoft.getByRole("button", { name: "Request approval" }).click();
+    await microsoft.getByRole("button", { name: "Back to app" }).click();
+    await page.getByRole("button", { name: "Ask an administrator" }).click();
+
+    await sees(panel(page).getByText("no confirmed e-mail address"));
+    await sees(panel(page).getByRole("button", { name: "Get the link" }));
+    await scene.inspect(page, "connections-approval-unconfirmed-address");
   });
 
   it("is waited for while Microsoft applies the approval, for a minute and a half", async () => {

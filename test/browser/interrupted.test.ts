@@ -2,7 +2,7 @@ import type { Page } from "playwright-core";
 import { expect, it } from "vitest";
 import { signInWaitingPage } from "../../shared/pages/sign-in-waiting.ts";
 import { accept, signInAtMicrosoft } from "./microsoft-pages.ts";
-import { card, opensMicrosoft, sees } from "./sees.ts";
+import { card, opensMicrosoft, sees, seesNoLonger } from "./sees.ts";
 import { stories } from "./stories.ts";
 
 const ben = "ben.okafor@larkfield.example";
@@ -27,6 +27,27 @@ stories("a sign-in that does not go straight through", (scene) => {
 
     await sees(page.getByRole("status").getByText("The Microsoft window is closed"));
     await scene.inspect(page, "connections-closed");
+    await sees(page.getByRole("heading", { name: "No mailbox yet" }));
+  });
+
+  it("is not said to have changed nothing when nobody can be asked how it ended", async () => {
+    const context = await scene.newBrowser();
+    await context.clock.install();
+    const page = await scene.signIn("user_ines", context);
+    const microsoft = await opensMicrosoft(page, "Connect Outlook");
+    await sees(microsoft.getByRole("heading", { name: "Sign in" }));
+    await context.route("**/attempts/*", (route) => route.abort());
+    await microsoft.close();
+
+    const said = page.getByRole("status").getByText("We could not find out how it ended");
+    for (let seconds = 0; seconds < 180 && !(await said.isVisible()); seconds += 1) {
+      await context.clock.runFor(1_000);
+    }
+
+    await sees(said);
+    await scene.inspect(page, "connections-outcome-unknown");
+    await page.getByRole("button", { name: "Reload" }).click();
+    await seesNoLonger(said);
     await sees(page.getByRole("heading", { name: "No mailbox yet" }));
   });
 

@@ -178,7 +178,10 @@ type TableSetting =
   | "TENANT_CONSENTS_TABLE";
 
 export const openScene = async (
-  options: Pick<LocalStackOptions, "appCredential" | "folder" | "tokenVault"> = {},
+  options: Pick<
+    LocalStackOptions,
+    "appCredential" | "folder" | "tokenVault" | "reservedConcurrency"
+  > = {},
 ): Promise<Scene> => {
   const stack = await startLocalStack({ bundles: inject("bundles"), ...options });
   if (!stack.microsoft) throw new Error("the stack runs without the simulator");

@@ -19,6 +19,8 @@ export interface FunctionConfiguration {
   readonly environment: Readonly<Record<string, string>>;
   readonly timeoutSeconds: number;
   readonly memoryMegabytes: number;
+  /** How many invocations may run at once; a function without it has no limit here. */
+  readonly reservedConcurrency?: number;
   /** As in the function's logging configuration. */
   readonly logFormat: "Text" | "JSON";
 }

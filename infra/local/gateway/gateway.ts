@@ -102,7 +102,9 @@ export const startGateway = async (options: {
       route.timeoutMs ?? integrationLimitMs,
       lambda.invoke(route.functionName, JSON.stringify(event)),
     );
-    if (outcome === "timed out") return gatewayAnswer(503, "Service Unavailable");
+    if (outcome === "timed out" || outcome === "throttled") {
+      return gatewayAnswer(503, "Service Unavailable");
+    }
     const answered = outcome.ok ? httpAnswer(outcome.payload) : undefined;
     return answered ?? gatewayAnswer(500, "Internal Server Error");
   };

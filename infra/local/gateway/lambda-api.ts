@@ -19,7 +19,7 @@ const functionName = (nameOrArn: string) => {
 /** The `Invoke` operation of AWS Lambda. https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html */
 export const startLambdaApi = async (options: {
   readonly port?: number;
-  readonly lambda: Pick<LambdaService, "has" | "invoke">;
+  readonly lambda: Pick<LambdaService, "has" | "invoke" | "enqueue">;
 }): Promise<LambdaApi> => {
   const { lambda, port } = options;
 
@@ -69,10 +69,21 @@ export const startLambdaApi = async (options: {
     const type = request.headers["x-amz-invocation-type"] ?? "RequestResponse";
     if (type === "DryRun") return void send(204, {});
     if (type === "Event") {
-      void lambda.invoke(name, payload);
+      void lambda.enqueue(name, payload);
       return void send(202, {});
     }
     const outcome = await lambda.invoke(name, payload);
+    if (outcome === "throttled") {
+      return void send(
+        429,
+        { "content-type": "application/json", "x-amzn-errortype": "TooManyRequestsException" },
+        JSON.stringify({
+          Reason: "ReservedFunctionConcurrentInvocationLimitExceeded",
+          Type: "User",
+          message: "Rate Exceeded.",
+        }),
+      );
+    }
     send(
       200,
       {

@@ -13,7 +13,10 @@ export interface LambdaServiceOptions {
   readonly region?: string;
   /** Endpoints of the engines, in the variables of the AWS SDK: `AWS_ENDPOINT_URL_DYNAMODB`, … */
   readonly endpoints?: Readonly<Record<string, string>>;
-  /** How many events of one function may run at once; more wait. */
+  /**
+   * How many processes of one function this machine bears; what its reserved concurrency admits beyond that waits for
+   * one of them.
+   */
   readonly environmentsPerFunction?: number;
   /** Each line that a function writes to its standard output or error. */
   readonly onLog?: (functionName: string, line: string) => void;
@@ -33,14 +36,37 @@ export class LambdaService {
   }
 
   /**
+   * Invokes synchronously.
+   *
    * @param payload JSON
-   * @returns how the function ended; a crash or a time-out is an outcome, not a rejection
+   * @returns how the function ended, a crash or a time-out included; or, at once, that its reserved concurrency is in use
    * @throws if there is no such function
    */
-  invoke(functionName: string, payload: string): Promise<InvocationOutcome> {
+  async invoke(functionName: string, payload: string): Promise<InvocationOutcome | "throttled"> {
+    const pool = this.#poolOf(functionName);
+    return pool.hasRoom ? this.#tracked(pool.run(payload)) : "throttled";
+  }
+
+  /**
+   * Invokes asynchronously: what finds no room is kept until there is some. Lambda tries again, more and more seldom, for
+   * up to six hours.
+   * https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+   *
+   * @param payload JSON
+   * @returns how the function ended, for who waits for it
+   * @throws if there is no such function
+   */
+  async enqueue(functionName: string, payload: string): Promise<InvocationOutcome> {
+    return this.#tracked(this.#poolOf(functionName).enqueue(payload));
+  }
+
+  #poolOf(functionName: string): Pool {
     const pool = this.#pools.get(functionName);
     if (pool === undefined) throw new Error(`there is no function ${functionName}`);
-    const outcome = pool.invoke(payload);
+    return pool;
+  }
+
+  #tracked(outcome: Promise<InvocationOutcome>): Promise<InvocationOutcome> {
     this.#unfinished.add(outcome);
     outcome.finally(() => this.#unfinished.delete(outcome));
     return outcome;
@@ -62,12 +88,17 @@ export class LambdaService {
   }
 }
 
-/** The execution environments of one function and the events that wait for one. */
+/** The execution environments of one function, what waits for one of them, and what waits for room. */
 class Pool {
   readonly #configuration: FunctionConfiguration;
   readonly #options: LambdaServiceOptions;
   readonly #environments = new Set<ExecutionEnvironment>();
+  /** Admitted, and about to run. */
   readonly #queue: Invocation[] = [];
+  /** Asynchronous, and beyond the reserved concurrency. */
+  readonly #kept: Invocation[] = [];
+  /** Admitted, and not yet ended. */
+  #concurrent = 0;
   #closed = false;
 
   constructor(configuration: FunctionConfiguration, options: LambdaServiceOptions) {
@@ -75,12 +106,37 @@ class Pool {
     this.#options = options;
   }
 
-  invoke(payload: string): Promise<InvocationOutcome> {
+  get hasRoom(): boolean {
+    const { reservedConcurrency = Number.POSITIVE_INFINITY } = this.#configuration;
+    return this.#concurrent < reservedConcurrency;
+  }
+
+  run(payload: string): Promise<InvocationOutcome> {
     const { promise, resolve } = Promise.withResolvers<InvocationOutcome>();
     if (this.#closed) resolve(closing);
-    else this.#queue.push({ payload, end: resolve });
-    this.#advance();
+    else this.#admit({ payload, end: resolve });
     return promise;
+  }
+
+  enqueue(payload: string): Promise<InvocationOutcome> {
+    if (this.hasRoom || this.#closed) return this.run(payload);
+    const { promise, resolve } = Promise.withResolvers<InvocationOutcome>();
+    this.#kept.push({ payload, end: resolve });
+    return promise;
+  }
+
+  #admit({ payload, end }: Invocation): void {
+    this.#concurrent += 1;
+    this.#queue.push({
+      payload,
+      end: (outcome) => {
+        this.#concurrent -= 1;
+        end(outcome);
+        const next = this.#kept.shift();
+        if (next) this.#admit(next);
+      },
+    });
+    this.#advance();
   }
 
   processIds(): readonly number[] {
@@ -89,7 +145,7 @@ class Pool {
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const { end } of this.#queue.splice(0)) end(closing);
+    for (const { end } of [...this.#kept.splice(0), ...this.#queue.splice(0)]) end(closing);
     await Promise.all([...this.#environments].map((environment) => environment.close()));
   }
 

@@ -138,6 +138,7 @@ const functionProperties = z.object({
   // The defaults of CloudFormation.
   Timeout: z._default(z.number(), 3),
   MemorySize: z._default(z.number(), 128),
+  ReservedConcurrentExecutions: z.optional(z.number()),
   LoggingConfig: z._default(z.object({ LogFormat: z._default(z.enum(["Text", "JSON"]), "Text") }), {
     LogFormat: "Text",
   }),
@@ -148,18 +149,26 @@ const readFunction = (
   resource: Resource,
   assemblyFolder: string,
 ): FunctionConfiguration => {
-  const { Code, Handler, Environment, Timeout, MemorySize, LoggingConfig } =
-    functionProperties.parse(
-      values.read(
-        resource,
-        "Code",
-        "Handler",
-        "Environment",
-        "Timeout",
-        "MemorySize",
-        "LoggingConfig",
-      ),
-    );
+  const {
+    Code,
+    Handler,
+    Environment,
+    Timeout,
+    MemorySize,
+    ReservedConcurrentExecutions,
+    LoggingConfig,
+  } = functionProperties.parse(
+    values.read(
+      resource,
+      "Code",
+      "Handler",
+      "Environment",
+      "Timeout",
+      "MemorySize",
+      "ReservedConcurrentExecutions",
+      "LoggingConfig",
+    ),
+  );
   const name = values.nameOf(resource, "FunctionName");
   return {
     name,
@@ -170,6 +179,9 @@ const readFunction = (
     environment: Environment.Variables,
     timeoutSeconds: Timeout,
     memoryMegabytes: MemorySize,
+    ...(ReservedConcurrentExecutions !== undefined && {
+      reservedConcurrency: ReservedConcurrentExecutions,
+    }),
     logFormat: LoggingConfig.LogFormat,
   };
 };

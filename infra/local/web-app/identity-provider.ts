@@ -45,13 +45,13 @@ export const createIdentityProvider = async ({
 
     keys: { keys: [{ ...publicJwk, kid, alg, use: "sig" }] },
 
-    issueToken({ id, name, email, workspace }) {
+    issueToken({ id, name, email, emailVerified = true, workspace }) {
       const issuedAt = now();
       return new SignJWT({
         workspace_id: workspace.id,
         workspace_name: workspace.name,
         email,
-        email_verified: true,
+        email_verified: emailVerified,
         name,
       })
         .setProtectedHeader({ alg, kid, typ: "JWT" })

@@ -8,6 +8,8 @@ export interface Person {
   readonly id: string;
   readonly name: string;
   readonly email: string;
+  /** Absent where the product has seen that the address is theirs. */
+  readonly emailVerified?: false;
   readonly workspace: Workspace;
 }
 
@@ -68,6 +70,13 @@ export const people: readonly Person[] = [
     id: "user_quentin",
     name: "Quentin Marsh",
     email: "quentin.marsh@brightwater.example",
+    workspace: brightwater,
+  },
+  {
+    id: "user_rosa",
+    name: "Rosa Ibáñez",
+    email: "rosa.ibanez@brightwater.example",
+    emailVerified: false,
     workspace: brightwater,
   },
 ];

@@ -100,10 +100,12 @@ export const approvalPanel = (options) => {
   const button = (text, look, click) =>
     element("button", { type: "button", class: look, click }, text);
 
-  const others = () =>
+  /** @param {...HTMLElement} first */
+  const others = (...first) =>
     element(
       "div",
       { class: "actions" },
+      ...first,
       tryAnyway ? button("Try anyway", "", tryAnyway) : undefined,
       button("I am an administrator: approve now", "quiet", approveNow),
     );
@@ -244,8 +246,7 @@ export const approvalPanel = (options) => {
     if (!asked.ok) {
       body.replaceChildren(
         element("p", {}, asked.problem.message),
-        element("div", { class: "actions" }, button("Try again", "", open)),
-        others(),
+        others(button("Get the link", "", open)),
       );
       return;
     }

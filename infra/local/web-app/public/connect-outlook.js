@@ -63,8 +63,10 @@
  * - `approval_needed`: the person's organisation lets only an administrator approve, and has not approved.
  *   Either Microsoft said so, or it told somebody before and the person was not sent there again; call
  *   `connect` with `anyway` if they want to try all the same.
- * - `closed`: the window is gone, without an end. Not a failure. Should it have been cut off rather than
- *   closed, its end still comes to the listeners of `onEnded`.
+ * - `failed` with the code `outcome_unknown`: the wait is over, and the API could not be asked how it ended. There may
+ *   be a new connection: `list` tells, once the API can be reached.
+ * - `closed`: the window is gone, and nothing was connected so far. Not a failure. Should it have been cut off
+ *   rather than closed, its end still comes to the listeners of `onEnded`.
  * - `approved`: no sign-in ended here; the person comes from the mail that says that they can connect now.
  * - `blocked`: the browser did not let the window open. Offer `mode: "redirect"`.
  * - `redirecting`: this page is about to be left.
@@ -258,6 +260,8 @@ export const createConnectOutlook = ({ apiUrl, getAccessToken, returnTo }) => {
     const startedAt = performance.now();
     let pauseMs = 2_000;
     let timesSeenClosed = 0;
+    // When it was last looked: a mailbox was, or could have been, connected, and nobody said which.
+    let isUnknown = false;
     const first = attemptId();
     while (!signal.aborted && performance.now() - startedAt < waitingTimeoutMs) {
       await pause(popup.closed ? 1_000 : pauseMs, signal);
@@ -268,20 +272,19 @@ export const createConnectOutlook = ({ apiUrl, getAccessToken, returnTo }) => {
       timesSeenClosed = looksClosed ? timesSeenClosed + 1 : 0;
 
       const asked = await getAttempt(attemptId());
-      if (!asked.ok) {
-        if (isPassing(asked.problem)) continue;
-        return failed(asked.problem);
-      }
-      const outcome = await outcomeOf(asked.value);
-      const goesOn = outcome && isSpreading(outcome);
-      if (outcome && !goesOn) return outcome;
+      if (!asked.ok && !isPassing(asked.problem)) return failed(asked.problem);
+      const outcome = asked.ok ? await outcomeOf(asked.value) : undefined;
+      if (outcome && !isSpreading(outcome)) return outcome;
+      const status = asked.ok ? asked.value.status : undefined;
+      isUnknown = status === undefined || status === "completing" || status === "completed";
       // After the return from Microsoft the other page is at work, which may take it a minute; and once it has
       // been there, it looks closed from here wherever it goes.
-      const isFirst = asked.value.status === "pending" && attemptId() === first;
+      const isFirst = status === "pending" && attemptId() === first;
       const patience = isFirst ? 3 : 60;
-      if (timesSeenClosed >= patience) return { status: "closed", attemptId: attemptId() };
+      if (timesSeenClosed >= patience) break;
     }
-    return signal.aborted
+    if (isUnknown) return failed(localProblem("outcome_unknown"), attemptId());
+    return signal.aborted || timesSeenClosed > 0
       ? { status: "closed", attemptId: attemptId() }
       : failed(localProblem("attempt_expired"), attemptId());
   };
@@ -634,6 +637,11 @@ const localProblems = {
     message: "It took longer than ten minutes, so nothing was connected. Start again.",
   },
   not_finished: { actor: "user", message: "This sign-in was not finished. Start again." },
+  outcome_unknown: {
+    actor: "user",
+    message:
+      "We could not reach the service, so we do not know whether the mailbox was connected. Check that you are online, then reload this page to see.",
+  },
   nothing_to_finish: {
     actor: "user",
     message: "There is no sign-in to finish here. Start from your connections.",
@@ -666,6 +674,7 @@ const titles = {
   not_found: "Not found",
   nothing_to_finish: "Nothing to finish",
   offline: "You are offline",
+  outcome_unknown: "We could not find out how it ended",
   probably_blocked: "Your administrator must probably approve this first",
   permissions_missing: "Some permissions are missing",
   reauthorization_required: "Sign in to Microsoft again",

@@ -226,6 +226,9 @@ const showOutcome = (outcome, how) => {
       );
     case "failed": {
       const { problem, attemptId } = outcome;
+      if (problem.code === "outcome_unknown") {
+        return tell(problemMessage(problem, button("Reload", "", showList)));
+      }
       const again = () => connect({ ...how, mode: "popup" });
       // Microsoft's answer is the same whether the person said no or nobody but an administrator could say yes.
       if (problem.code !== "access_declined" || attemptId === undefined) {

@@ -1,7 +1,8 @@
 /**
  * The product's own session, as its pages see it. The session is a cookie that no script can read.
  *
- * @typedef {{id: string, name: string, email: string, workspace: {id: string, name: string}}} Person
+ * @typedef {{id: string, name: string, email: string, emailVerified?: false,
+ *   workspace: {id: string, name: string}}} Person
  * @typedef {{apiUrl: string, local: {now: string, simulatorUrl?: string, mailUrl?: string}}} Config
  */
 

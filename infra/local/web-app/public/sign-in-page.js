@@ -6,7 +6,7 @@ import { signIn } from "./session.js";
 const problem = byId("problem", HTMLElement);
 
 /** @param {Person} person */
-const personButton = ({ id, name, email }) =>
+const personButton = ({ id, name, email, emailVerified }) =>
   element(
     "button",
     {
@@ -23,7 +23,12 @@ const personButton = ({ id, name, email }) =>
       },
     },
     element("span", { class: "tile", "aria-hidden": "true" }, initials(name)),
-    element("span", {}, element("strong", {}, name), element("span", {}, email)),
+    element(
+      "span",
+      {},
+      element("strong", {}, name),
+      element("span", {}, emailVerified === false ? `${email} (not confirmed)` : email),
+    ),
   );
 
 /** @param {string} name */

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generateKeyPair } from "jose";
@@ -13,6 +13,13 @@ import {
 import { LambdaService } from "../../../../infra/local/gateway/lambda-service.ts";
 import { fixtureFunctions } from "./fixture-functions.ts";
 import { startIdentityProvider } from "./identity-provider.ts";
+
+/** Waits for a file. */
+const single = `exports.handler = async ({ queryStringParameters: { release } }) => {
+  const { existsSync } = require("node:fs");
+  while (!existsSync(release)) await new Promise((done) => setTimeout(done, 5));
+  return { statusCode: 200, body: "done" };
+}`;
 
 /** `answer` answers with what the body says it should, the others with their event or not at all. */
 const bundles = {
@@ -32,7 +39,10 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "gateway-"));
   identityProvider = await startIdentityProvider();
   lambda = new LambdaService({
-    functions: await fixtureFunctions(folder, bundles, { timeoutSeconds: 1 }),
+    functions: [
+      ...(await fixtureFunctions(folder, bundles, { timeoutSeconds: 1 })),
+      ...(await fixtureFunctions(folder, { single }, { reservedConcurrency: 1 })),
+    ],
     clock,
   });
   const authorizer = { issuer: identityProvider.issuer, audience: ["appse"] };
@@ -50,6 +60,7 @@ beforeAll(async () => {
       { method: "GET", path: "/throws", functionName: "throws" },
       { method: "GET", path: "/times-out", functionName: "slow" },
       { method: "GET", path: "/slow", functionName: "slow", timeoutMs: 200 },
+      { method: "GET", path: "/single", functionName: "single" },
     ],
     cors: {
       allowOrigins: ["http://app.test"],
@@ -257,6 +268,22 @@ it("answers 503 if the function runs longer than the gateway waits", async () =>
 
   expect(response.status).toBe(503);
   expect(await response.json()).toEqual({ message: "Service Unavailable" });
+});
+
+it("answers 503 while the function's reserved concurrency is in use, and serves when it is not", async () => {
+  const release = join(folder, "release");
+  const path = `/single?release=${encodeURIComponent(release)}`;
+  const both = [call(path), call(path)];
+
+  const refused = await Promise.race(both);
+  await writeFile(release, "");
+  const statuses = (await Promise.all(both)).map(({ status }) => status);
+  const afterwards = await call(path);
+
+  expect(refused.status).toBe(503);
+  expect(await refused.json()).toEqual({ message: "Service Unavailable" });
+  expect(statuses.sort()).toEqual([200, 503]);
+  expect(afterwards.status).toBe(200);
 });
 
 it("refuses bodies above 10 MB", async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -8,6 +8,7 @@ import {
   LambdaClient,
   RequestTooLargeException,
   ResourceNotFoundException,
+  TooManyRequestsException,
 } from "@aws-sdk/client-lambda";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { Clock } from "../../../../infra/local/clock.ts";
@@ -24,13 +25,27 @@ const lines: string[] = [];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "lambda-api-"));
   lambda = new LambdaService({
-    functions: await fixtureFunctions(folder, {
-      work: `exports.handler = async ({ fail, note }) => {
-        if (note) console.log(note);
-        if (fail) throw new RangeError("no");
-        return { ok: true };
-      }`,
-    }),
+    functions: [
+      ...(await fixtureFunctions(folder, {
+        work: `exports.handler = async ({ fail, note }) => {
+          if (note) console.log(note);
+          if (fail) throw new RangeError("no");
+          return { ok: true };
+        }`,
+      })),
+      ...(await fixtureFunctions(
+        folder,
+        {
+          single: `exports.handler = async ({ release, note }) => {
+            const { existsSync } = require("node:fs");
+            while (!existsSync(release)) await new Promise((done) => setTimeout(done, 5));
+            if (note) console.log(note);
+            return { ok: true };
+          }`,
+        },
+        { reservedConcurrency: 1 },
+      )),
+    ],
     clock: new Clock(),
     onLog: (_, line) => lines.push(line),
   });
@@ -86,6 +101,30 @@ it("runs an event without waiting for it, and nothing on a dry run", async () =>
   expect([event.StatusCode, dryRun.StatusCode]).toEqual([202, 204]);
   await expect.poll(() => lines).toContain("from an event");
   expect(lines).not.toContain("from a dry run");
+});
+
+it("turns away what the reserved concurrency has no room for as AWS does, and runs events later", async () => {
+  const single = { FunctionName: "single" };
+  const release = join(folder, "release");
+  const running = lambda.invoke("single", JSON.stringify({ release }));
+
+  const refused = await invoke({ release }, single).catch((error: unknown) => error);
+  const event = await invoke(
+    { release, note: "when there was room" },
+    { ...single, InvocationType: "Event" },
+  );
+  await writeFile(release, "");
+  await running;
+
+  expect(refused).toBeInstanceOf(TooManyRequestsException);
+  expect(refused).toMatchObject({
+    $metadata: { httpStatusCode: 429 },
+    Reason: "ReservedFunctionConcurrentInvocationLimitExceeded",
+    Type: "User",
+    message: "Rate Exceeded.",
+  });
+  expect(event.StatusCode).toBe(202);
+  await expect.poll(() => lines).toContain("when there was room");
 });
 
 it.for([

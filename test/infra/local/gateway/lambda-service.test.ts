@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Clock } from "../../../../infra/local/clock.ts";
 import type { FunctionConfiguration } from "../../../../infra/local/gateway/execution-environment.ts";
 import {
@@ -41,6 +41,7 @@ const serve = async (
 };
 
 const value = (outcome: Awaited<ReturnType<LambdaService["invoke"]>>): unknown => {
+  if (outcome === "throttled") throw new Error("the function was not invoked");
   if (!outcome.ok) throw new Error(`the function failed: ${JSON.stringify(outcome.error)}`);
   return JSON.parse(outcome.payload);
 };
@@ -125,6 +126,94 @@ it("never runs two events in one environment, and lets more wait than there is r
 
   expect(outcomes.map(value)).toEqual(Array(8).fill(1));
   expect(service.processIds()).toHaveLength(2);
+});
+
+/** Runs until a file is there; `+` and `-` tell of its beginning and its end. */
+const untilReleased = `const { appendFileSync, existsSync, readFileSync } = require("node:fs");
+exports.handler = async ({ log, release }) => {
+  appendFileSync(log, "+");
+  while (!existsSync(release)) await new Promise((done) => setTimeout(done, 5));
+  appendFileSync(log, "-");
+}`;
+
+describe("a function with reserved concurrency", () => {
+  const reserving = async (reservedConcurrency: number) => {
+    const { service, invoke } = await serve(untilReleased, {
+      configuration: { reservedConcurrency },
+    });
+    const [log, release] = [join(folder, "log"), join(folder, "release")] as const;
+    return {
+      service,
+      invoke: () => invoke({ log, release }),
+      enqueue: () => service.enqueue("it", JSON.stringify({ log, release })),
+      release: () => writeFile(release, ""),
+      log: () => readFile(log, "utf8"),
+    };
+  };
+
+  it("turns away what is beyond it, at once, and has room again when one has ended", async () => {
+    const { invoke, release, log } = await reserving(2);
+    const running = [invoke(), invoke()];
+
+    const third = await invoke();
+    await release();
+    const outcomes = await Promise.all(running);
+    const afterwards = await invoke();
+
+    expect(third).toBe("throttled");
+    expect([...outcomes, afterwards].map(value)).toEqual([null, null, null]);
+    expect((await log()).length).toBe(6);
+  });
+
+  it("keeps what was invoked asynchronously until there is room, and loses nothing", async () => {
+    const { invoke, enqueue, release, log, service } = await reserving(1);
+    const running = invoke();
+
+    const kept = [enqueue(), enqueue(), enqueue()];
+    const meanwhile = await invoke();
+    await release();
+    const outcomes = await Promise.all([running, ...kept]);
+    await service.settled();
+
+    expect(meanwhile).toBe("throttled");
+    expect(outcomes.map(value)).toEqual([null, null, null, null]);
+    expect(await log()).toBe("+-+-+-+-");
+  });
+
+  it("may have more of it than there are processes", async () => {
+    const { invoke, release, log } = await reserving(6);
+    const running = Array.from({ length: 6 }, invoke);
+
+    const seventh = await invoke();
+    await release();
+    await Promise.all(running);
+
+    expect(seventh).toBe("throttled");
+    expect((await log()).length).toBe(12);
+  });
+
+  it("has room again after one has crashed, or has run for too long", async () => {
+    const { invoke } = await serve(
+      `exports.handler = ({ how }) =>
+        how === "crash" ? process.exit(3) : how === "hang" ? new Promise(() => {}) : process.pid`,
+      { configuration: { reservedConcurrency: 1, timeoutSeconds: 1 } },
+    );
+
+    for (const how of ["crash", "hang"]) expect(await invoke({ how })).toMatchObject({ ok: false });
+
+    expect(await invoke()).toMatchObject({ ok: true });
+  });
+
+  it("ends what it has kept when the service closes", async () => {
+    const { invoke, enqueue, service } = await reserving(1);
+    const outcomes = [invoke(), enqueue()];
+
+    await service.close();
+
+    for (const outcome of [...outcomes, enqueue()]) {
+      expect(await outcome).toMatchObject({ ok: false });
+    }
+  });
 });
 
 it("reports a thrown error and keeps the environment", async () => {

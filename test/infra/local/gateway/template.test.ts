@@ -61,6 +61,7 @@ const service = (variables: Record<string, unknown> = {}, resources = {}) => ({
         Handler: "index.handler",
         LoggingConfig: { LogFormat: "JSON", LogGroup: { Ref: "Logs" } },
         MemorySize: 512,
+        ReservedConcurrentExecutions: 25,
         Role: { "Fn::GetAtt": ["Unknown", "Arn"] },
         Timeout: 10,
       },
@@ -140,6 +141,7 @@ it("reads functions", () => {
       environment: { LOG_LEVEL: "INFO" },
       timeoutSeconds: 10,
       memoryMegabytes: 512,
+      reservedConcurrency: 25,
       logFormat: "JSON",
     },
   ]);

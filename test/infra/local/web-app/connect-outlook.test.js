@@ -530,6 +530,53 @@ describe("a window for Microsoft", () => {
     expect(endedWithoutFocus).toBe(false);
   });
 
+  describe("that is gone", () => {
+    const completed = answer({ attemptId, status: "completed", connectionId: "conn_1" });
+    const lost = () => Promise.reject(new TypeError("Failed to fetch"));
+
+    /** @param {Record<string, () => Response | Promise<Response>>} answered */
+    const closedWhile = async (answered) => {
+      const connecting = outlook().connect({ mode: "popup" });
+      await vi.advanceTimersByTimeAsync(1_000);
+      popup.closed = true;
+      for (const [request, now] of Object.entries(answered)) answers[request] = [now];
+      return whenTimePasses(connecting);
+    };
+
+    it.for([
+      [
+        "what was connected cannot be read",
+        { [`GET /attempts/${attemptId}`]: completed, "GET /connections/conn_1": lost },
+      ],
+      ["the API cannot be asked how it ended", { [`GET /attempts/${attemptId}`]: lost }],
+      [
+        "it is still being completed",
+        { [`GET /attempts/${attemptId}`]: answer({ attemptId, status: "completing" }) },
+      ],
+    ])("is not said to have changed nothing when %s", async ([, answered]) => {
+      const outcome = await closedWhile(/** @type {any} */ (answered));
+
+      expect(outcome).toMatchObject({
+        status: "failed",
+        attemptId,
+        problem: {
+          code: "outcome_unknown",
+          actor: "user",
+          title: "We could not find out how it ended",
+          message: expect.stringMatching(/do not know whether .* was connected.* reload/),
+        },
+      });
+    });
+
+    it("has changed nothing when nobody completed what Microsoft had answered", async () => {
+      const returned = answer({ attemptId, status: "returned" });
+
+      const outcome = await closedWhile({ [`GET /attempts/${attemptId}`]: returned });
+
+      expect(outcome).toEqual({ status: "closed", attemptId });
+    });
+  });
+
   it("is closed when the page gives up", async () => {
     const giveUp = new AbortController();
     const connecting = outlook().connect({ mode: "popup", signal: giveUp.signal });
@@ -540,6 +587,36 @@ describe("a window for Microsoft", () => {
     expect(await connecting).toEqual({ status: "closed", attemptId });
     expect(popup.closed).toBe(true);
   });
+
+  it("is not said to have changed nothing when the page gives up after a mailbox was connected", async () => {
+    const giveUp = new AbortController();
+    answers[`GET /attempts/${attemptId}`] = [
+      answer({ attemptId, status: "completed", connectionId: "conn_1" }),
+    ];
+    answers["GET /connections/conn_1"] = [answer({ message: "gateway" }, 503)];
+    const connecting = outlook().connect({ mode: "popup", signal: giveUp.signal });
+    await vi.advanceTimersByTimeAsync(3_000);
+
+    giveUp.abort();
+
+    expect(await connecting).toMatchObject({ problem: { code: "outcome_unknown" } });
+    expect(popup.closed).toBe(true);
+  });
+
+  it.for([
+    ["expired", answer({ attemptId, status: "pending" }), "attempt_expired"],
+    ["of unknown end", () => Promise.reject(new TypeError("Failed to fetch")), "outcome_unknown"],
+  ])(
+    "that stays open is not waited for for ever: the sign-in is %s",
+    async ([, answered, code]) => {
+      answers[`GET /attempts/${attemptId}`] = [/** @type {() => Response} */ (answered)];
+      const connecting = outlook().connect({ mode: "popup" });
+
+      await vi.advanceTimersByTimeAsync(20 * 60_000);
+
+      expect(await connecting).toMatchObject({ status: "failed", problem: { code } });
+    },
+  );
 
   it("is closed when the attempt cannot begin", async () => {
     answers["POST /start"] = [refuse(429, "too_many_attempts", "user")];
