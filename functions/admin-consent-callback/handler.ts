@@ -60,6 +60,7 @@ const pageOfNotRecorded = (failure: NotRecorded): HttpResponse => {
         case "temporarily_unavailable":
         case "misconfigured":
         case "app_credential_rejected":
+        case "app_refused":
           return page(503, approvalUnavailablePage);
         default:
           return page(403, approvalNeedsAdministratorPage);

@@ -25,12 +25,13 @@ const problemOfRefusal = (refusal: MicrosoftFailure): ApiProblem => {
         retryAfterSeconds: refusal.retryAfterSeconds ?? 30,
       };
     case "app_credential_rejected":
+    case "app_refused":
     case "misconfigured":
       return {
         code: "misconfigured",
         actor: "operator",
-        // What comes through the browser alerts nobody by itself.
-        message: `Connecting mailboxes is interrupted on our side. ${refusal.byRedirect ? "Please try again later; if it goes on, tell the support of Appse AI." : "We have been alerted; please try again later."}`,
+        // What comes through the browser alerts nobody by itself, nor does what may be one tenant's.
+        message: `Connecting mailboxes is interrupted on our side. ${refusal.byRedirect || kind === "app_refused" ? "Please try again later; if it goes on, tell the support of Appse AI." : "We have been alerted; please try again later."}`,
       };
     default:
       return kind satisfies never;

@@ -597,6 +597,11 @@ export class ServiceStack extends Stack {
       { of: [complete, adminConsentCallback, tokenFetch], atLeast: 1 },
     );
     alarms.watchFailure(
+      "app_refused",
+      "Microsoft refuses the app, and no list says why: if it is more than one organisation, the app's credential or registration.",
+      { of: [complete, adminConsentCallback, tokenFetch], atLeast: 10 },
+    );
+    alarms.watchFailure(
       "app_credential_fallback",
       "The best of the app's credentials does not work and another one does: correct it before that one ends.",
       { of: [complete, adminConsentCallback, tokenFetch], atLeast: 1 },

@@ -61,6 +61,8 @@ export type MicrosoftFailureKind =
   | "temporarily_unavailable"
   /** Microsoft refuses the app's own credential: nobody's connection is at fault. */
   | "app_credential_rejected"
+  /** Microsoft refuses the app for a reason that is not known, which may be that of one tenant alone. */
+  | "app_refused"
   /** The app registration or our request is wrong. */
   | "misconfigured";
 

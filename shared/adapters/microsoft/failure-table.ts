@@ -40,6 +40,7 @@ const actors: Record<MicrosoftFailureKind, Actor> = {
   throttled: "nobody",
   temporarily_unavailable: "nobody",
   app_credential_rejected: "operator",
+  app_refused: "operator",
   misconfigured: "operator",
 };
 
@@ -147,6 +148,11 @@ const unknownResource: FailureClass = {
   message:
     "Microsoft does not know the service or permission that was asked for. We are looking into it.",
 };
+const resourceMissing: FailureClass = {
+  kind: "tenant_blocked",
+  message:
+    "A service of Microsoft that Appse AI needs is missing or switched off in your organisation. Your administrator can enable it in Microsoft Entra.",
+};
 const noSubscription: FailureClass = {
   kind: "tenant_blocked",
   message:
@@ -174,6 +180,13 @@ const credential: FailureClass = {
   message:
     "Connecting to Microsoft is interrupted on our side. We have been alerted; your mailbox stays connected.",
 };
+/** Whoever administers a tenant can bring about refusals there; only a number that is listed is of the app's credential. */
+const refusedForUnknownReason: FailureClass = {
+  kind: "app_refused",
+  retryAfterSeconds: 120,
+  message:
+    "Microsoft does not accept Appse AI for your organisation just now. It is tried again; your mailbox stays connected.",
+};
 /** A changed federated credential takes minutes to reach all of Microsoft. */
 const credentialNotYetKnown: FailureClass = {
   ...credential,
@@ -200,7 +213,8 @@ const byNumber: ReadonlyMap<number, FailureClass> = new Map([
   ...each(appDisabled, 7000112, 70001, 1000031),
   ...each(misconfigured, 50194, 90124, 90130, 9002332, 9001023),
   ...each(noSubscription, 650052),
-  ...each(unknownResource, 500011, 650054, 65005, 650056, 650057, 50001),
+  ...each(resourceMissing, 500011, 500014),
+  ...each(unknownResource, 650054, 65005, 650056, 650057, 50001),
   ...each(otherAccount, 50020, 50034, 51004, 16000, 50014, 90072, 500208, 50136),
   ...each(blockedByPolicy, 500021, 500022, 500212, 500213),
   ...each(extraVerification, 50076, 50079, 50072, 50074, 50078, 50158),
@@ -278,7 +292,9 @@ const classOf = ({ evidence, errorSubcode, retryAfterSeconds }: MicrosoftRefusal
   const isBareCancel = error === "access_denied" && errorSubcode === "cancel";
   if (isBareCancel && errorCodes.length === 0) return turnedBack;
   const explained = suberror === undefined ? undefined : bySuberror.get(suberror);
-  return explained ?? byError.get(error) ?? unwell;
+  if (explained) return explained;
+  if (error === "invalid_client" && errorCodes.length > 0) return refusedForUnknownReason;
+  return byError.get(error) ?? unwell;
 };
 
 /** Classifies a refusal. Text from Microsoft never gets into the result. */
@@ -302,17 +318,22 @@ export const classifyRefusal = (refusal: MicrosoftRefusal): MicrosoftFailure => 
   };
 };
 
-/** Did Microsoft refuse the app's credential? Then another credential may be taken. */
-export const refusesCredential = (refusal: MicrosoftRefusal): boolean =>
-  classOf(refusal).kind === "app_credential_rejected";
+/** Does Microsoft refuse the app's credential, for certain or perhaps? Then another credential may be taken. */
+export const refusesCredential = (
+  refusal: MicrosoftRefusal,
+): "certainly" | "perhaps" | undefined => {
+  const { kind } = classOf(refusal);
+  if (kind === "app_credential_rejected") return "certainly";
+  return kind === "app_refused" ? "perhaps" : undefined;
+};
 
 /**
- * What a refusal in Microsoft's redirect means; there, the tenant is not known. The app's credential is refused at the
+ * What a refusal in Microsoft's redirect means; there, the tenant is not known. The app is refused at the
  * token endpoint only, so that whoever writes of it here does not alarm anybody.
  */
 export const classifyRedirect = ({ errorSubcode, ...evidence }: Refusal): MicrosoftFailure => {
   const failure = classifyRefusal({ evidence, errorSubcode });
-  const isOfCredential = failure.kind === "app_credential_rejected";
-  const { kind, message } = isOfCredential ? misconfigured : failure;
+  const isOfApp = failure.kind === "app_credential_rejected" || failure.kind === "app_refused";
+  const { kind, message } = isOfApp ? misconfigured : failure;
   return { ...failure, kind, message, byRedirect: true };
 };

@@ -444,6 +444,16 @@ describe("the service", () => {
       },
     );
 
+    it("go off when Microsoft refuses the app ten times for a reason that may be one tenant's", () => {
+      const logs = prod
+        .resources("AWS::Logs::MetricFilter")
+        .filter(({ Properties }) => Properties.FilterPattern === '{ $.failure = "app_refused" }')
+        .map(({ Properties }) => prod.readable(Properties.LogGroupName));
+
+      expect(watched()).toMatchObject({ "outlook-connect-prod-app-refused": 10 });
+      expect(logs).toEqual(["CompleteLogs", "AdminConsentCallbackLogs", "TokenFetchLogs"]);
+    });
+
     it("tell the end of the app's credential four times, and that nobody knows it once", () => {
       const credential = prod
         .resources("AWS::CloudWatch::Alarm")

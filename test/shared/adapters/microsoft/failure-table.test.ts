@@ -52,11 +52,13 @@ const rows: readonly (readonly [
     ["misconfigured", "operator"],
   ],
   [
-    [500011, 650054, 65005, 650056, 650057, 50001],
+    [650054, 65005, 650056, 650057, 50001],
     "invalid_resource",
     undefined,
     ["misconfigured", "operator"],
   ],
+  [[500011, 500014], "invalid_resource", undefined, ["tenant_blocked", "tenant_admin"]],
+  [[500011, 500014], "invalid_client", undefined, ["tenant_blocked", "tenant_admin"]],
   [[650052], "invalid_client", undefined, ["tenant_blocked", "tenant_admin"]],
   [[50011, 70004], "invalid_request", undefined, ["misconfigured", "operator"]],
   // The account
@@ -255,7 +257,7 @@ describe("an unknown number", () => {
     ["interaction_required", ["sign_in_required", "user"]],
     ["login_required", ["sign_in_required", "user"]],
     ["invalid_grant", ["sign_in_required", "user"]],
-    ["invalid_client", ["app_credential_rejected", "operator"]],
+    ["invalid_client", ["app_refused", "operator"]],
     ["unauthorized_client", ["misconfigured", "operator"]],
     ["invalid_request", ["misconfigured", "operator"]],
     ["invalid_scope", ["misconfigured", "operator"]],
@@ -269,6 +271,17 @@ describe("an unknown number", () => {
 
       expect(failure).toMatchObject(outcomeOf(expected));
     }
+  });
+
+  it("beside invalid_client may be one tenant's, so that only no number at all is of the app's credential", () => {
+    expect(classifyRefusal(refusal("invalid_client", undefined, [1234]))).toMatchObject({
+      kind: "app_refused",
+      retryAfterSeconds: 120,
+    });
+    expect(classifyRefusal(refusal("invalid_client", undefined, [1234, 7000222])).kind).toBe(
+      "app_credential_rejected",
+    );
+    expect(classifyRefusal(refusal("invalid_client")).kind).toBe("app_credential_rejected");
   });
 
   it("leaves an invalid_grant without a reason uncertain, and nothing else of the token endpoint", () => {
@@ -396,6 +409,12 @@ describe("the redirect back from Microsoft", () => {
     [
       "a credential of the app, which is never refused there",
       ["invalid_client", "AADSTS7000222: The provided client secret keys are expired."],
+      ["misconfigured", "operator"],
+      true,
+    ],
+    [
+      "a refusal of the app that no list names",
+      ["invalid_client", "AADSTS1234: Something new."],
       ["misconfigured", "operator"],
       true,
     ],
