@@ -1,4 +1,4 @@
-import { failureCodeOf } from "../../shared/domain/microsoft.ts";
+import { failureCodeOf, idTokenFailureCodeOf } from "../../shared/domain/microsoft.ts";
 import { Secret } from "../../shared/domain/secret.ts";
 import { readAdminConsentQuery } from "../../shared/http/admin-consent-query.ts";
 import { oneTimeValue } from "../../shared/http/api-ids.ts";
@@ -105,7 +105,7 @@ const fieldsOf = (failure: NotRecorded | NotProved): LogFields => {
   if (!why) return { failure: `approval_${failure.kind}` };
   switch (why.kind) {
     case "id_token_rejected":
-      return { failure: why.kind, check: why.check };
+      return { failure: idTokenFailureCodeOf(why), check: why.check };
     case "grant_incomplete":
       return { failure: why.kind, missing: [why.missing] };
     default:

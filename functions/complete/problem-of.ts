@@ -95,7 +95,9 @@ export const problemOf = (failure: NotTaken | NotConnected): ApiProblem => {
         code: failure.kind,
         actor: "operator",
         message:
-          "We could not verify who signed in, so nothing was connected. Please try again; we have been alerted.",
+          failure.check === "nonce"
+            ? "This answer of Microsoft belongs to another sign-in, so nothing was connected. Please start again."
+            : "We could not verify who signed in, so nothing was connected. Please try again; we have been alerted.",
       };
     case "grant_incomplete":
       return {

@@ -592,6 +592,11 @@ export class ServiceStack extends Stack {
       { of: [complete, adminConsentCallback], atLeast: 1 },
     );
     alarms.watchFailure(
+      "id_token_nonce_mismatch",
+      "Sign-ins come back with ID tokens of other sign-ins: somebody may be passing codes around.",
+      { of: [complete, adminConsentCallback], atLeast: 5 },
+    );
+    alarms.watchFailure(
       "app_credential_rejected",
       "Microsoft refuses all credentials of the app: put a new one into ClientCredential.",
       { of: [complete, adminConsentCallback, tokenFetch], atLeast: 1 },

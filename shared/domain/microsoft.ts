@@ -111,6 +111,13 @@ export interface IdTokenRejected {
   readonly check: string;
 }
 
+/**
+ * The code for the log. Whoever signs in can write another nonce into the address that leads them to Microsoft, so that
+ * one of these proves nothing; an ID token that fails any other check was made by somebody else.
+ */
+export const idTokenFailureCodeOf = ({ kind, check }: IdTokenRejected): string =>
+  check === "nonce" ? "id_token_nonce_mismatch" : kind;
+
 /** The answer to a code lacks something without which a connection would not live. */
 export interface GrantIncomplete {
   readonly kind: "grant_incomplete";

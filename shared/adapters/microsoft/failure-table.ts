@@ -28,6 +28,8 @@ interface FailureClass {
   readonly losesApproval?: boolean;
   readonly signInFrequency?: boolean;
   readonly accountAlone?: boolean;
+  /** It is never said of a grant that was looked at: beside a refused one, its number is of that grant. */
+  readonly ofRequest?: boolean;
 }
 
 const actors: Record<MicrosoftFailureKind, Actor> = {
@@ -177,6 +179,7 @@ const unwell: FailureClass = {
 };
 const credential: FailureClass = {
   kind: "app_credential_rejected",
+  ofRequest: true,
   message:
     "Connecting to Microsoft is interrupted on our side. We have been alerted; your mailbox stays connected.",
 };
@@ -195,7 +198,15 @@ const credentialNotYetKnown: FailureClass = {
 };
 const misconfigured: FailureClass = {
   kind: "misconfigured",
+  ofRequest: true,
   message: "Something is set up wrongly on our side. We have been alerted.",
+};
+/** The redirect URI is registered for a page, whose grants last a day. */
+const pageRegistered: FailureClass = { ...misconfigured, ofRequest: false };
+const tenantGone: FailureClass = {
+  kind: "tenant_blocked",
+  message:
+    "Microsoft does not know this organisation any more. If it still exists, your administrator can ask Microsoft's support.",
 };
 
 const each = (failure: FailureClass, ...numbers: readonly number[]) =>
@@ -227,7 +238,7 @@ const byNumber: ReadonlyMap<number, FailureClass> = new Map([
   ...each(signInExpired, 70008, 700082),
   ...each(signIn, 54005, 700005, 501481, 50147, 501491, 70000, 700020),
   ...each(signInRevoked, 50173, 50132, 50133, 50089),
-  ...each(misconfigured, 700084),
+  ...each(pageRegistered, 700084),
   ...each(credential, 7000222, 7000215, 70002, 7000218, 700025, 700027, 50012),
   ...each(credentialNotYetKnown, 70021, 700213, 700211, 700212, 7002137, 7002138),
   ...each(misconfigured, 70011, 28002, 28003, 700022, 700023),
@@ -235,7 +246,8 @@ const byNumber: ReadonlyMap<number, FailureClass> = new Map([
   ...each(loop, 50196),
   ...each(throttled, 90055),
   ...each(unwell, 90033, 90024, 90006, 90012, 50033, 50087, 70012),
-  ...each(misconfigured, 50059, 50128, 90002, 90019),
+  ...each(tenantGone, 90002),
+  ...each(misconfigured, 50059, 50128, 90019),
   ...each(otherCloud, 90038, 900439, 900382, 900432),
 ]);
 
@@ -281,11 +293,12 @@ export interface MicrosoftRefusal {
 
 const classOf = ({ evidence, errorSubcode, retryAfterSeconds }: MicrosoftRefusal): FailureClass => {
   const { error, suberror, errorCodes, httpStatus = 0 } = evidence;
-  // A grant that was refused was looked at, so the credential was taken, whatever numbers stand beside.
+  // A grant that was refused was looked at, so the credential and the request were taken, whatever numbers stand
+  // beside: anybody can post a code that is malformed.
   const isGrants = error === "invalid_grant";
   const refined = errorCodes
     .map((number) => byNumber.get(number))
-    .find((known) => known && !(isGrants && known.kind === "app_credential_rejected"));
+    .find((known) => known && !(isGrants && known.ofRequest));
   if (refined) return refined;
   if (httpStatus === 429) return throttled;
   if (httpStatus >= 500) return retryAfterSeconds === undefined ? unwell : throttled;

@@ -435,7 +435,7 @@ describe("the service", () => {
       expect(logs.toSorted()).toEqual(functions.map((name) => `${name}Logs`).toSorted());
     });
 
-    it.for(["session_mismatch", "redirect_refused"])(
+    it.for(["session_mismatch", "redirect_refused", "id_token_nonce_mismatch"])(
       "go off at the fifth log line that says %s, which a stranger can cause",
       (failure) => {
         expect(watched()).toMatchObject({

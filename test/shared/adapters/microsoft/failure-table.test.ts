@@ -150,7 +150,8 @@ const rows: readonly (readonly [
     undefined,
     ["temporarily_unavailable", "nobody", "retry"],
   ],
-  [[50059, 50128, 90002, 90019], "invalid_request", undefined, ["misconfigured", "operator"]],
+  [[50059, 50128, 90019], "invalid_request", undefined, ["misconfigured", "operator"]],
+  [[90002], "invalid_request", undefined, ["tenant_blocked", "tenant_admin"]],
   [
     [90038, 900439, 900382, 900432],
     "invalid_request",
@@ -230,6 +231,18 @@ describe("a number of the app's credential beside a refused grant", () => {
 
     expect(failure).toMatchObject({ kind: "sign_in_required", actor: "user", certain });
   });
+});
+
+describe("a number of a malformed request beside a refused grant", () => {
+  // Whoever signs in can post a code of their own making.
+  it.for([9002313, 900144, 90014, 90023, 90004, 90100, 70011, 28002, 28003])(
+    "AADSTS%i is the grant's, and alarms nobody",
+    (number) => {
+      const failure = classifyRefusal(refusal("invalid_grant", undefined, [number]));
+
+      expect(failure).toMatchObject({ kind: "sign_in_required", actor: "user", certain: false });
+    },
+  );
 });
 
 describe("an unknown number", () => {
