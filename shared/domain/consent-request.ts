@@ -57,6 +57,12 @@ export interface LinkedRequest {
   readonly isCurrent: boolean;
 }
 
+export interface OthersWaiting {
+  readonly people: number;
+  /** There are more than were counted. */
+  readonly areMore: boolean;
+}
+
 /** People who wait for an administrator; one request each and organisation. */
 export interface ConsentRequests {
   /** The person's request, expired or not. Strongly consistent. */
@@ -73,6 +79,12 @@ export interface ConsentRequests {
 
   /** Those who wait and were not yet told, oldest first; expired ones too: they are told as well. */
   waiting(organisation: Organisation): Promise<readonly ConsentRequest[]>;
+
+  /**
+   * How many wait beside the person of a request, counted up to `most`. Fewer than there are may be counted where many were
+   * told lately.
+   */
+  othersWaiting(request: ConsentRequest, most: number): Promise<OthersWaiting>;
 
   /** @returns a claim if it is this call that tells them: it happens once for each request. */
   claimNotice(request: ConsentRequest, now: Date): Promise<string | undefined>;
