@@ -440,6 +440,30 @@ const contract = (open: () => Stores) => {
       expect(await ledger.claim(claimed({ requester }), at(24 * 3600))).toBeUndefined();
     });
 
+    it("limits a person's mails in a day, in whatever workspaces they are", async () => {
+      const { ledger } = open();
+      const { userId } = newUser();
+      const elsewhere = () => ({ ...newUser(), userId });
+      for (let count = 0; count < mailLimits.person; count += 1) {
+        const mail = claimed({ requester: elsewhere() });
+        expect(await ledger.claim(mail, at(count))).toBeUndefined();
+      }
+
+      expect(await ledger.claim(claimed({ requester: elsewhere() }), at(99))).toBe("limited");
+    });
+
+    it("limits the mails to a tenant in a day, under whatever domains of it", async () => {
+      const { ledger } = open();
+      const organisation = newTenant();
+      for (let count = 0; count < mailLimits.tenant; count += 1) {
+        const to = address(`it@d${count}.${randomUUID()}.example`);
+        expect(await ledger.claim(claimed({ to, organisation }), at(count))).toBeUndefined();
+      }
+
+      expect(await ledger.claim(claimed({ organisation }), at(99))).toBe("limited");
+      expect(await ledger.claim(claimed(), at(100))).toBeUndefined();
+    });
+
     it("limits a workspace's mails in a day, whoever asks", async () => {
       const { ledger } = open();
       const workspace = `ws_${randomUUID()}`;
