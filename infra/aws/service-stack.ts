@@ -660,6 +660,7 @@ export class ServiceStack extends Stack {
       "Sign-ins come back to other users than began them: somebody may be phishing.",
       { of: [complete], atLeast: 5 },
     );
+    alarms.watchMailReputation();
     alarms.watchKey(data.key);
 
     new ApprovalMetrics(this, "ApprovalMetrics", {
