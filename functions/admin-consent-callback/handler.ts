@@ -1,5 +1,5 @@
 import type { TenantId } from "../../shared/domain/ids.ts";
-import { failureCodeOf } from "../../shared/domain/microsoft.ts";
+import { failureCodeOf, idTokenFailureCodeOf } from "../../shared/domain/microsoft.ts";
 import { Secret } from "../../shared/domain/secret.ts";
 import { readAdminConsentQuery } from "../../shared/http/admin-consent-query.ts";
 import { oneTimeValue } from "../../shared/http/api-ids.ts";
@@ -62,6 +62,7 @@ const pageOfNotRecorded = (failure: NotRecorded): HttpResponse => {
         case "temporarily_unavailable":
         case "misconfigured":
         case "app_credential_rejected":
+        case "app_refused":
           return page(503, approvalUnavailablePage);
         default:
           return page(403, approvalNeedsAdministratorPage);
@@ -113,7 +114,7 @@ const fieldsOf = (failure: NotRecorded | NotProved): LogFields => {
   if (!why) return { failure: `approval_${failure.kind}` };
   switch (why.kind) {
     case "id_token_rejected":
-      return { failure: why.kind, check: why.check };
+      return { failure: idTokenFailureCodeOf(why), check: why.check };
     case "grant_incomplete":
       return { failure: why.kind, missing: [why.missing] };
     default:

@@ -1,4 +1,4 @@
-import { plainName } from "../../shared/domain/consent-request.ts";
+import { plainName, plainWorkspaceName } from "../../shared/domain/consent-request.ts";
 import { graphScopes, permissionReasons } from "../../shared/domain/permissions.ts";
 import { Secret } from "../../shared/domain/secret.ts";
 import { periodInWords } from "../../shared/domain/sign-in-frequency.ts";
@@ -46,7 +46,7 @@ export const adminConsentHandler = (
               requester: {
                 email: requester.email,
                 name: plainName(requester.name),
-                workspaceName: plainName(requester.workspaceName),
+                workspaceName: plainWorkspaceName(requester.workspaceName),
               },
               others: link.others,
               isReported: link.isReported,

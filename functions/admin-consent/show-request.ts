@@ -2,8 +2,9 @@ import {
   type ConsentRequest,
   type ConsentRequests,
   isAnsweredBy,
+  type OthersWaiting,
 } from "../../shared/domain/consent-request.ts";
-import { hashOf, ownerKeyOf } from "../../shared/domain/ids.ts";
+import { hashOf } from "../../shared/domain/ids.ts";
 import type { AdminConsentUrlRequest } from "../../shared/domain/microsoft.ts";
 import type { Secret } from "../../shared/domain/secret.ts";
 import { isForgotten, type SignInFrequencies } from "../../shared/domain/sign-in-frequency.ts";
@@ -20,7 +21,7 @@ export type ApprovalLink =
       readonly kind: "open";
       readonly request: ConsentRequest;
       /** How many others of the organisation wait. */
-      readonly others: number;
+      readonly others: OthersWaiting;
       /** A browser said that it is approved, and nobody has proved it. */
       readonly isReported: boolean;
       readonly consentUrl: URL;
@@ -37,13 +38,16 @@ export type ApprovalLink =
   | { readonly kind: "unknown" };
 
 export interface ShowRequestPorts {
-  readonly requests: Pick<ConsentRequests, "findByLink" | "waiting">;
+  readonly requests: Pick<ConsentRequests, "findByLink" | "othersWaiting">;
   readonly consents: Pick<TenantConsents, "find">;
   readonly frequencies: Pick<SignInFrequencies, "find">;
   readonly adminConsentUrl: (request: AdminConsentUrlRequest) => URL;
   readonly noteStep: NoteStep;
   readonly now: () => Date;
 }
+
+/** A larger number helps nobody to decide. */
+const mostCounted = 20;
 
 /** Only of a tenant: a domain or a person has no Conditional Access. */
 const knownFrequency = async (
@@ -66,7 +70,7 @@ export const showRequest = async (
   const linked = await requests.findByLink(hashOf("approval_link", token.reveal()));
   if (!linked) return { kind: "unknown" };
   const { request, isCurrent } = linked;
-  const { organisation, requester } = request;
+  const { organisation } = request;
   noteStep({ step: "opened", organisation: organisationKey(organisation) });
   const consent = await consents.find(organisation);
   const signInFrequencySeconds = await knownFrequency(organisation, { frequencies, now });
@@ -74,12 +78,10 @@ export const showRequest = async (
   if (!isCurrent || request.notifiedAt) return { kind: "replaced" };
   if (request.expiresAt <= now()) return { kind: "expired" };
 
-  const waiting = await requests.waiting(organisation);
-  const self = ownerKeyOf(requester.user);
   return {
     kind: "open",
     request,
-    others: waiting.filter((each) => ownerKeyOf(each.requester.user) !== self).length,
+    others: await requests.othersWaiting(request, mostCounted),
     isReported: consent.status === "reported",
     signInFrequencySeconds,
     consentUrl: adminConsentUrl({

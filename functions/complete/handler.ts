@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { attemptId } from "../../shared/domain/ids.ts";
-import { failureCodeOf } from "../../shared/domain/microsoft.ts";
+import { failureCodeOf, idTokenFailureCodeOf } from "../../shared/domain/microsoft.ts";
 import { Secret } from "../../shared/domain/secret.ts";
 import { isFromProduct } from "../../shared/http/allowed-origin.ts";
 import { attemptIdText, attemptLabel, oneTimeValue } from "../../shared/http/api-ids.ts";
@@ -37,7 +37,7 @@ const failureFields = (failure: NotTaken | NotConnected): LogFields => {
     case "failed_before":
       return { failure: failure.problem.code };
     case "id_token_rejected":
-      return { failure: failure.kind, check: failure.check };
+      return { failure: idTokenFailureCodeOf(failure), check: failure.check };
     case "grant_incomplete":
       return { failure: failure.kind, missing: [failure.missing] };
     case "permissions_missing":

@@ -25,12 +25,13 @@ const problemOfRefusal = (refusal: MicrosoftFailure): ApiProblem => {
         retryAfterSeconds: refusal.retryAfterSeconds ?? 30,
       };
     case "app_credential_rejected":
+    case "app_refused":
     case "misconfigured":
       return {
         code: "misconfigured",
         actor: "operator",
-        // What comes through the browser alerts nobody by itself.
-        message: `Connecting mailboxes is interrupted on our side. ${refusal.byRedirect ? "Please try again later; if it goes on, tell the support of Appse AI." : "We have been alerted; please try again later."}`,
+        // What comes through the browser alerts nobody by itself, nor does what may be one tenant's.
+        message: `Connecting mailboxes is interrupted on our side. ${refusal.byRedirect || kind === "app_refused" ? "Please try again later; if it goes on, tell the support of Appse AI." : "We have been alerted; please try again later."}`,
       };
     default:
       return kind satisfies never;
@@ -96,7 +97,9 @@ export const problemOf = (failure: NotTaken | NotConnected): ApiProblem => {
         code: failure.kind,
         actor: "operator",
         message:
-          "We could not verify who signed in, so nothing was connected. Please try again; we have been alerted.",
+          failure.check === "nonce"
+            ? "This answer of Microsoft belongs to another sign-in, so nothing was connected. Please start again."
+            : "We could not verify who signed in, so nothing was connected. Please try again; we have been alerted.",
       };
     case "grant_incomplete":
       return {

@@ -11,7 +11,7 @@ import {
 } from "../../shared/domain/circuit.ts";
 import type { StoredConnection } from "../../shared/domain/connection.ts";
 import { personalAccountsTenant } from "../../shared/domain/ids.ts";
-import type { MicrosoftFailure } from "../../shared/domain/microsoft.ts";
+import type { MicrosoftFailure, MicrosoftFailureKind } from "../../shared/domain/microsoft.ts";
 
 export interface CircuitBreakerPorts {
   readonly circuits: Circuits;
@@ -63,12 +63,18 @@ const isTroubled = ({ openUntil, failing }: Circuit) =>
   openUntil !== undefined || failing.length > 0;
 
 /** Nothing was said about the connection, nor about its tenant. */
-const unanswered: ReadonlySet<string> = new Set<CircuitFault>([
+const unanswered: ReadonlySet<string> = new Set<MicrosoftFailureKind>([
   "temporarily_unavailable",
   "app_credential_rejected",
+  "app_refused",
 ]);
 
-const faults: ReadonlySet<string> = new Set<CircuitFault>(["throttled", "temporarily_unavailable"]);
+const tenantFaults: Partial<Record<MicrosoftFailureKind, CircuitFault>> = {
+  throttled: "throttled",
+  temporarily_unavailable: "temporarily_unavailable",
+  // A tenant whose administrator brings it about is not to rest all others, so it is no fault of the credential.
+  app_refused: "temporarily_unavailable",
+};
 
 /** An outage of one tenant, or throttling there, says nothing about others; a rejected credential is everybody's. */
 const faultOf = (
@@ -79,7 +85,8 @@ const faultOf = (
   if (kind === "app_credential_rejected") return { scope: appCredential, fault: kind };
   // Private mailboxes are one tenant to Microsoft, and share nothing: each has its trouble alone.
   if (accountAlone || isPersonal) return undefined;
-  return faults.has(kind) ? { scope: tenant, fault: kind as CircuitFault } : undefined;
+  const fault = tenantFaults[kind];
+  return fault && { scope: tenant, fault };
 };
 
 /**

@@ -25,6 +25,7 @@ const codes: Record<MicrosoftFailure["kind"], TokenFailureCode> = {
   throttled: "throttled",
   temporarily_unavailable: "temporarily_unavailable",
   app_credential_rejected: "misconfigured",
+  app_refused: "misconfigured",
   misconfigured: "misconfigured",
 };
 
@@ -131,6 +132,7 @@ const consequencesOf = (
     case "temporarily_unavailable":
       return { ...unchanged, refreshNotBefore: pause(pauses.outageSeconds) };
     case "app_credential_rejected":
+    case "app_refused":
     case "misconfigured":
       return { ...unchanged, refreshNotBefore: pause(pauses.credentialSeconds) };
     case "admin_approval_required":

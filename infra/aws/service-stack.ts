@@ -595,9 +595,19 @@ export class ServiceStack extends Stack {
       { of: [complete, adminConsentCallback], atLeast: 1 },
     );
     alarms.watchFailure(
+      "id_token_nonce_mismatch",
+      "Sign-ins come back with ID tokens of other sign-ins: somebody may be passing codes around.",
+      { of: [complete, adminConsentCallback], atLeast: 5 },
+    );
+    alarms.watchFailure(
       "app_credential_rejected",
       "Microsoft refuses all credentials of the app: put a new one into ClientCredential.",
       { of: [complete, adminConsentCallback, tokenFetch], atLeast: 1 },
+    );
+    alarms.watchFailure(
+      "app_refused",
+      "Microsoft refuses the app, and no list says why: if it is more than one organisation, the app's credential or registration.",
+      { of: [complete, adminConsentCallback, tokenFetch], atLeast: 10 },
     );
     alarms.watchFailure(
       "app_credential_fallback",
@@ -654,6 +664,7 @@ export class ServiceStack extends Stack {
       "Sign-ins come back to other users than began them: somebody may be phishing.",
       { of: [complete], atLeast: 5 },
     );
+    alarms.watchMailReputation();
     alarms.watchKey(data.key);
 
     new ApprovalMetrics(this, "ApprovalMetrics", {

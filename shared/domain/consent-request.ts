@@ -5,7 +5,7 @@ import { isSpreading, type Organisation, type TenantConsent } from "./tenant-con
 /** How long an approval link leads anywhere. OWASP ASVS 6.5.5 allows less for codes; it carries no power. */
 export const approvalLinkDays = 7;
 
-/** Who asks, as the product's identity provider vouches for it. Names are shown only after {@link plainName}. */
+/** Who asks, as the product's identity provider vouches for it. Names are shown only after {@link plainName} and {@link plainWorkspaceName}. */
 export interface Requester {
   readonly user: ProductUser;
   readonly email: MailAddress;
@@ -70,6 +70,12 @@ export interface LinkedRequest {
   readonly isCurrent: boolean;
 }
 
+export interface OthersWaiting {
+  readonly people: number;
+  /** There are more than were counted. */
+  readonly areMore: boolean;
+}
+
 /** People who wait for an administrator; one request each and organisation. */
 export interface ConsentRequests {
   /** The person's request, expired or not. Strongly consistent. */
@@ -86,6 +92,12 @@ export interface ConsentRequests {
 
   /** Those who wait and were not yet told, oldest first; expired ones too: they are told as well. */
   waiting(organisation: Organisation): Promise<readonly ConsentRequest[]>;
+
+  /**
+   * How many wait beside the person of a request, counted up to `most`. Fewer than there are may be counted where many were
+   * told lately.
+   */
+  othersWaiting(request: ConsentRequest, most: number): Promise<OthersWaiting>;
 
   /** @returns a claim if it is this call that tells them: it happens once for each request. */
   claimNotice(request: ConsentRequest, now: Date): Promise<string | undefined>;
@@ -104,15 +116,26 @@ export interface ConsentRequests {
 export type MailRefusal =
   /** This administrator has the mail of this organisation since less than a day. */
   | "joined"
-  /** A limit is reached: of the person, the workspace, the recipient, or the recipient's mail domain. */
+  /** A limit is reached: of the person, the workspace, the recipient, or the recipient's mail domain or tenant. */
   | "limited"
   /** The limit of all together is reached, which the operator has to know of. */
   | "exhausted"
   /** Mail to this address came back, or its owner complained. */
   | "suppressed";
 
-/** Mails to administrators in a day, by whom they are counted. OWASP ASVS 2.4.1 */
-export const mailLimits = { user: 5, workspace: 20, recipient: 3, domain: 30, all: 1_000 } as const;
+/**
+ * Mails to administrators in a day, by whom they are counted: a user is one of a workspace, a person the same one in all of
+ * them. Subdomains that nobody verified at Microsoft are domains of their own. OWASP ASVS 2.4.1
+ */
+export const mailLimits = {
+  user: 5,
+  person: 10,
+  workspace: 20,
+  recipient: 3,
+  domain: 30,
+  tenant: 30,
+  all: 1_000,
+} as const;
 
 /** Several requests to one administrator within this become one mail. */
 export const digestSeconds = 24 * 3600;
@@ -170,22 +193,90 @@ export interface Mailer {
 }
 
 const longestName = 60;
+const mostWords = 4;
 /** Enough for a year, too few for a telephone number. */
 const mostDigits = 4;
 
-/**
- * A name that a stranger may have chosen, as far as it may be shown to somebody who trusts us: letters,
- * digits and the marks of names, nothing that reads as a link, an address, a telephone number or an instruction.
- *
- * @returns `undefined` for anything else, which is then not shown at all
- */
-export const plainName = (text: string | undefined): string | undefined => {
+/** Who could be believed instead of the person, and what an instruction is made of. */
+const misleading = new Set(
+  `microsoft outlook office azure entra exchange windows defender sharepoint onedrive copilot google appse
+  security support help helpdesk desk it service services team teams account accounts official system sysadmin
+  root postmaster webmaster ceo cfo cio ciso cto
+  approve approved approval accept allow confirm verify verified verification validate click please urgent urgently
+  immediately now today action required must password login expire expires expired suspended blocked stop stops
+  mail mails email mailbox www http https`.split(/\s+/),
+);
+/** Also as a part of a longer word. */
+const misleadingPart = /microsoft|outlook|office|security|helpdesk|^admin/;
+
+/** Alphabets whose letters look like those of another one; nobody's name is written in two of them. */
+const alphabets = [
+  /\p{Script=Latin}/u,
+  /\p{Script=Cyrillic}/u,
+  /\p{Script=Greek}/u,
+  /\p{Script=Armenian}/u,
+  /\p{Script=Cherokee}/u,
+];
+/** Small capitals and the like, for phonetics. */
+const phonetic = /[\u0262\u026A\u0274\u0280\u0299\u029C\u029F\u1D00-\u1DBF\uA730\uA731]/u;
+
+/** As it is read: without accents, forms of letters, digits and what holds its parts together. */
+const asRead = (word: string): string =>
+  word
+    .normalize("NFKD")
+    .replaceAll(/[^\p{L}]/gu, "")
+    .toLowerCase()
+    .replaceAll("ı", "i");
+
+const misleads = (words: readonly string[]): boolean => {
+  const parts = words.flatMap((word) => [word, ...word.split(/[^\p{L}\p{M}]/u)]).map(asRead);
+  // Single letters may spell a word together.
+  const spelt = words.map(asRead).filter((word) => word.length === 1);
+  return [...parts, spelt.join("")].some(
+    (part) => misleading.has(part) || misleadingPart.test(part),
+  );
+};
+
+const letters = String.raw`\p{L}\p{M}*(?:['’-]?\p{L}\p{M}*)*`;
+const initials = String.raw`(?:\p{L}\p{M}*\.)+`;
+const wordOfPerson = new RegExp(`^(?:['’]?${letters}|${initials})$`, "u");
+/** With a number before or after it, or one alone; the last one may be shortened, as in `Ltd.` */
+const wordOfWorkspace = new RegExp(
+  `^(?:['’]?${letters}\\p{Nd}*|\\p{Nd}+(?:${letters})?|${initials})$`,
+  "u",
+);
+
+const plain = (
+  text: string | undefined,
+  wordsOf: (name: string) => readonly string[],
+  isWord: RegExp,
+): string | undefined => {
   const name = text?.normalize("NFC").trim().replaceAll(/ +/g, " ");
   if (!name || name.length > longestName) return undefined;
-  if (!/^[\p{L}\p{M}\p{N}'’.,&() -]+$/u.test(name)) return undefined;
-  if ((name.match(/\p{N}/gu) ?? []).length > mostDigits || /\p{N}\.\p{N}/u.test(name)) {
-    return undefined;
-  }
-  // A dot inside a word or a number makes a link in many mail programs.
-  return /[\p{L}\p{M}\p{N}-]\.[\p{L}\p{M}\p{N}-]{2,}|www|https?/iu.test(name) ? undefined : name;
+  const words = wordsOf(name);
+  if (words.length === 0 || words.length > mostWords) return undefined;
+  if (!words.every((word) => isWord.test(word)) || misleads(words)) return undefined;
+  if ((name.match(/\p{Nd}/gu) ?? []).length > mostDigits || phonetic.test(name)) return undefined;
+  return alphabets.filter((alphabet) => alphabet.test(name)).length > 1 ? undefined : name;
 };
+
+/**
+ * A person's name, which a stranger may have chosen, as far as it may be shown to somebody who trusts us: a few words of
+ * letters, hyphens, apostrophes and initials, none of which names Microsoft, a role or something to do.
+ *
+ * @returns `undefined` for anything else, which is then not shown at all: the person's address is
+ */
+export const plainName = (text: string | undefined): string | undefined =>
+  plain(text, (name) => name.split(" "), wordOfPerson);
+
+/** The same of a workspace's name, which may hold a number, `&` and a shortened last word as well. */
+export const plainWorkspaceName = (text: string | undefined): string | undefined =>
+  plain(
+    text,
+    (name) =>
+      name
+        .replace(/\.$/, "")
+        .split(" ")
+        .filter((word) => word !== "&"),
+    wordOfWorkspace,
+  );

@@ -61,6 +61,8 @@ export type MicrosoftFailureKind =
   | "temporarily_unavailable"
   /** Microsoft refuses the app's own credential: nobody's connection is at fault. */
   | "app_credential_rejected"
+  /** Microsoft refuses the app for a reason that is not known, which may be that of one tenant alone. */
+  | "app_refused"
   /** The app registration or our request is wrong. */
   | "misconfigured";
 
@@ -110,6 +112,13 @@ export interface IdTokenRejected {
   /** Which check failed, such as `nonce` or `signature`; safe to log. */
   readonly check: string;
 }
+
+/**
+ * The code for the log. Whoever signs in can write another nonce into the address that leads them to Microsoft, so that
+ * one of these proves nothing; an ID token that fails any other check was made by somebody else.
+ */
+export const idTokenFailureCodeOf = ({ kind, check }: IdTokenRejected): string =>
+  check === "nonce" ? "id_token_nonce_mismatch" : kind;
 
 /** The answer to a code lacks something without which a connection would not live. */
 export interface GrantIncomplete {

@@ -23,7 +23,9 @@ export interface SignedInPerson {
   readonly workspaceName: string | undefined;
 }
 
-const claim = z.string().check(z.minLength(1), z.maxLength(256));
+const longestClaim = 256;
+
+const claim = z.string().check(z.minLength(1), z.maxLength(longestClaim));
 
 /**
  * The gateway has verified the JWT; here its claims become a user.
@@ -40,6 +42,12 @@ export const signedInUser = (
 
 const textOf = (value: unknown) => (typeof value === "string" ? value : undefined);
 
+/** Where it is longer than any name, it is none. */
+const nameOf = (value: unknown) => {
+  const name = textOf(value);
+  return name !== undefined && name.length <= longestClaim ? name : undefined;
+};
+
 /** HTTP APIs hand claims over as text. */
 const isTrue = (value: unknown) => value === true || value === "true";
 
@@ -52,7 +60,7 @@ export const signedInPerson = (request: HttpRequest, names: PersonClaimNames): S
   return {
     user: signedInUser(request, names),
     email: isTheirs ? mailAddress(textOf(claims[names.EMAIL_CLAIM]) ?? "") : undefined,
-    name: textOf(claims[names.NAME_CLAIM]),
-    workspaceName: textOf(claims[names.WORKSPACE_NAME_CLAIM]),
+    name: nameOf(claims[names.NAME_CLAIM]),
+    workspaceName: nameOf(claims[names.WORKSPACE_NAME_CLAIM]),
   };
 };

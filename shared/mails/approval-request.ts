@@ -1,4 +1,4 @@
-import { plainName, type Requester } from "../domain/consent-request.ts";
+import { plainName, plainWorkspaceName, type Requester } from "../domain/consent-request.ts";
 import { domainOf, type MailAddress } from "../domain/mail-address.ts";
 import { graphScopes, permissionReasons } from "../domain/permissions.ts";
 import { day } from "./day.ts";
@@ -63,7 +63,7 @@ export const approvalRequestMail = ({
   supportEmail,
 }: ApprovalRequestMail) => {
   const url = approvalUrl.href;
-  const workspace = plainName(requester.workspaceName);
+  const workspace = plainWorkspaceName(requester.workspaceName);
   const where = workspace === undefined ? "" : `, in the workspace “${workspace}”`;
   const waiting = othersSentence(others);
   const permissions = graphScopes.map((scope) => ({

@@ -9,8 +9,8 @@ export interface ApprovalRequestView {
     readonly name: string | undefined;
     readonly workspaceName: string | undefined;
   };
-  /** How many others wait as well. */
-  readonly others: number;
+  /** How many others wait as well, and whether there are more than were counted. */
+  readonly others: { readonly people: number; readonly areMore: boolean };
   /** Somebody came from Microsoft and said that it is approved; nobody has proved it. */
   readonly isReported: boolean;
   readonly permissions: readonly {
@@ -39,6 +39,13 @@ const mailto = (address: string): string =>
 
 const sentence = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
 
+const waiting = ({ people, areMore }: ApprovalRequestView["others"]): string => {
+  if (areMore) return `More than ${people} other people of your organisation are`;
+  return people === 1
+    ? "1 more person of your organisation is"
+    : `${people} more people of your organisation are`;
+};
+
 const people = ({ requester, others }: ApprovalRequestView): Html => {
   const { email, name, workspaceName } = requester;
   const who =
@@ -49,10 +56,7 @@ const people = ({ requester, others }: ApprovalRequestView): Html => {
     workspaceName === undefined
       ? html``
       : html` in the workspace <strong>${workspaceName}</strong>`;
-  const more =
-    others === 0
-      ? html``
-      : html` ${String(others)} more ${others === 1 ? "person of your organisation is" : "people of your organisation are"} waiting for the same.`;
+  const more = others.people === 0 ? html`` : html` ${waiting(others)} waiting for the same.`;
   return html`<p>${who} would like to connect their Outlook mailbox to Appse AI${where}.${more} In your organisation only an administrator may approve that.</p>`;
 };
 

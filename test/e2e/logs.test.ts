@@ -480,6 +480,7 @@ describe("after all that can happen has happened", () => {
         "attempt_expired",
         "attempt_unknown",
         "grant_incomplete",
+        "id_token_nonce_mismatch",
         "id_token_rejected",
         "internal_error",
         "invalid_request",

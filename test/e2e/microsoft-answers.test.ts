@@ -72,7 +72,8 @@ describe("an ID token is not believed", () => {
     ["without an account", "oid", () => ({ omitClaims: ["oid"] })],
     ["of version 1.0", "ver", () => ({ claims: { ver: "1.0" } })],
   ])("when it is %s", async ([, check, idToken]) => {
-    const earlier = scene.failuresLogged("id_token_rejected").length;
+    const logged = check === "nonce" ? "id_token_nonce_mismatch" : "id_token_rejected";
+    const earlier = scene.failuresLogged(logged).length;
     const { problem, nothingCameOfIt } = await completeAfter(() =>
       scene.microsoft.alter({ alteration: { idToken: idToken() } }),
     );
@@ -80,7 +81,7 @@ describe("an ID token is not believed", () => {
     expect(problem).toMatchObject({ status: 502, code: "id_token_rejected", actor: "operator" });
     expect((await nothingCameOfIt()).code).toBe("id_token_rejected");
     await expect
-      .poll(() => scene.failuresLogged("id_token_rejected")[earlier])
+      .poll(() => scene.failuresLogged(logged)[earlier])
       .toMatchObject({ check, level: "WARN" });
   });
 

@@ -45,6 +45,16 @@ export const memoryConsentRequests = (): ConsentRequests => {
         )
         .toSorted((left, right) => left.createdAt.getTime() - right.createdAt.getTime()),
 
+    othersWaiting: async ({ organisation, tokenHash }, most) => {
+      const others = [...requests.values()].filter(
+        (request) =>
+          organisationKey(request.organisation) === organisationKey(organisation) &&
+          !request.notifiedAt &&
+          request.tokenHash !== tokenHash,
+      );
+      return { people: Math.min(others.length, most), areMore: others.length > most };
+    },
+
     claimNotice: async (request, now) => {
       const stands = standing(request);
       if (!stands || stands.notifiedAt) return undefined;

@@ -35,9 +35,13 @@ export const memoryMailLedger = (): MailLedger => {
       const day = now.toISOString().slice(0, 10);
       const counters = [
         [`user ${ownerKeyOf(requester)} ${day}`, mailLimits.user],
+        [`person ${requester.userId} ${day}`, mailLimits.person],
         [`workspace ${requester.workspaceId} ${day}`, mailLimits.workspace],
         [`recipient ${mailbox} ${day}`, mailLimits.recipient],
         [`domain ${domainOf(to)} ${day}`, mailLimits.domain],
+        ...(organisation.kind === "tenant"
+          ? ([[`tenant ${organisation.tenantId} ${day}`, mailLimits.tenant]] as const)
+          : []),
         [`all ${day}`, mailLimits.all],
       ] as const;
       const reached = counters.find(([key, most]) => (counts.get(key) ?? 0) >= most);

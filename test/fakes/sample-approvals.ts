@@ -10,7 +10,7 @@ const applicationId = "c1e27000-0000-4000-8000-00000000a001";
 
 /** As the handler makes it, of an organisation whose tenant is known or not. */
 const approval = (tenant: TenantId | undefined): Omit<ApprovalRequestView, "requester"> => ({
-  others: 0,
+  others: { people: 0, areMore: false },
   isReported: false,
   permissions: graphScopes.map((scope) => ({ scope, ...permissionReasons[scope] })),
   consentUrl: adminConsentUrl({
@@ -41,6 +41,6 @@ export const crowdedApproval: ApprovalRequestView = {
     name: "Alexandra Maximiliana Fitzwilliam-Montgomery of Northumberl",
     workspaceName: "North, South & Partners (Holding) Grundstücksverwaltungsges",
   },
-  others: 31,
+  others: { people: 20, areMore: true },
   isReported: true,
 };

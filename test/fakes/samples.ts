@@ -73,6 +73,7 @@ export const microsoftFailures: Record<
   throttled: { actor: "nobody", retryable: true },
   temporarily_unavailable: { actor: "nobody", retryable: true },
   app_credential_rejected: { actor: "operator", retryable: false },
+  app_refused: { actor: "operator", retryable: false },
   misconfigured: { actor: "operator", retryable: false },
 };
 

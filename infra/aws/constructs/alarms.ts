@@ -3,6 +3,7 @@ import {
   type AlarmProps,
   ComparisonOperator,
   type IMetric,
+  Metric,
   TreatMissingData,
 } from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
@@ -260,6 +261,46 @@ export class Alarms extends Construct {
       datapointsToAlarm: 3,
       treatMissingData: TreatMissingData.BREACHING,
     });
+  }
+
+  /**
+   * Where Amazon SES reviews an account, of all whose mail it sends, and may stop it.
+   *
+   * @see https://docs.aws.amazon.com/ses/latest/dg/reputationdashboard-cloudwatch-alarm.html
+   */
+  watchMailReputation(): void {
+    const rates = [
+      {
+        name: "mail-bounces",
+        metricName: "Reputation.BounceRate",
+        threshold: 0.05,
+        alarmDescription:
+          "Five in a hundred of the account's mails come back: Amazon SES reviews it, and may stop its mail at ten.",
+      },
+      {
+        name: "mail-complaints",
+        metricName: "Reputation.ComplaintRate",
+        threshold: 0.001,
+        alarmDescription:
+          "One in a thousand of the account's mails is reported as spam: Amazon SES reviews it, and may stop its mail at five.",
+      },
+    ];
+    for (const { name, metricName, threshold, alarmDescription } of rates) {
+      this.#define(name, {
+        alarmDescription,
+        metric: new Metric({
+          namespace: "AWS/SES",
+          metricName,
+          statistic: "Maximum",
+          period: Duration.hours(1),
+        }),
+        threshold,
+        comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        evaluationPeriods: 1,
+        // Nothing is published while nothing is sent, and that mends no reputation.
+        treatMissingData: TreatMissingData.IGNORE,
+      });
+    }
   }
 
   /** What is swept is counted; that nobody sweeps is told after a day, in which each part has its turn. */

@@ -3,6 +3,7 @@ import {
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
+  QueryCommand,
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
@@ -221,6 +222,25 @@ export const dynamoDbConsentRequests = (
       });
       for await (const item of items) found.push(requestOf(requestItem.parse(item)));
       return found.toSorted((left, right) => left.createdAt.getTime() - right.createdAt.getTime());
+    },
+
+    async othersWaiting({ organisation, tokenHash }, most) {
+      const { Items = [] } = await client.send(
+        new QueryCommand({
+          TableName: tableName,
+          KeyConditionExpression: "pk = :pk AND begins_with(sk, :request)",
+          FilterExpression: "attribute_not_exists(notifiedAt) AND tokenHash <> :own",
+          ProjectionExpression: "sk",
+          ExpressionAttributeValues: marshall({
+            ":pk": keys.partition(organisation),
+            ":request": requestPrefix,
+            ":own": tokenHash,
+          }),
+          // Whoever has a link may have this read as often as they like. Those who were told are read as well.
+          Limit: 2 * most + 2,
+        }),
+      );
+      return { people: Math.min(Items.length, most), areMore: Items.length > most };
     },
 
     async claimNotice({ organisation, requester, tokenHash }, now) {

@@ -108,9 +108,13 @@ export const dynamoDbMailLedger = (client: DynamoDBClient, tableName: string): M
       if (await wasMailed(to, organisation, now)) return "joined";
       const counters = [
         [`user/${ownerKeyOf(requester)}`, mailLimits.user],
+        [`person/${hashOf("person", requester.userId)}`, mailLimits.person],
         [`workspace/${hashOf("workspace", requester.workspaceId)}`, mailLimits.workspace],
         [`recipient/${hashOf("mailbox", mailboxOf(to))}`, mailLimits.recipient],
         [`domain/${domainOf(to)}`, mailLimits.domain],
+        ...(organisation.kind === "tenant"
+          ? ([[`tenant/${organisation.tenantId}`, mailLimits.tenant]] as const)
+          : []),
       ] as const;
       for (const [what, most] of counters) {
         if (!(await count(what, most, now))) return "limited";

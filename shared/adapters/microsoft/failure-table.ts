@@ -29,6 +29,8 @@ interface FailureClass {
   readonly signInFrequency?: boolean;
   readonly notAssigned?: boolean;
   readonly accountAlone?: boolean;
+  /** It is never said of a grant that was looked at: beside a refused one, its number is of that grant. */
+  readonly ofRequest?: boolean;
 }
 
 const actors: Record<MicrosoftFailureKind, Actor> = {
@@ -41,6 +43,7 @@ const actors: Record<MicrosoftFailureKind, Actor> = {
   throttled: "nobody",
   temporarily_unavailable: "nobody",
   app_credential_rejected: "operator",
+  app_refused: "operator",
   misconfigured: "operator",
 };
 
@@ -149,6 +152,11 @@ const unknownResource: FailureClass = {
   message:
     "Microsoft does not know the service or permission that was asked for. We are looking into it.",
 };
+const resourceMissing: FailureClass = {
+  kind: "tenant_blocked",
+  message:
+    "A service of Microsoft that Appse AI needs is missing or switched off in your organisation. Your administrator can enable it in Microsoft Entra.",
+};
 const noSubscription: FailureClass = {
   kind: "tenant_blocked",
   message:
@@ -173,8 +181,16 @@ const unwell: FailureClass = {
 };
 const credential: FailureClass = {
   kind: "app_credential_rejected",
+  ofRequest: true,
   message:
     "Connecting to Microsoft is interrupted on our side. We have been alerted; your mailbox stays connected.",
+};
+/** Whoever administers a tenant can bring about refusals there; only a number that is listed is of the app's credential. */
+const refusedForUnknownReason: FailureClass = {
+  kind: "app_refused",
+  retryAfterSeconds: 120,
+  message:
+    "Microsoft does not accept Appse AI for your organisation just now. It is tried again; your mailbox stays connected.",
 };
 /** A changed federated credential takes minutes to reach all of Microsoft. */
 const credentialNotYetKnown: FailureClass = {
@@ -184,7 +200,15 @@ const credentialNotYetKnown: FailureClass = {
 };
 const misconfigured: FailureClass = {
   kind: "misconfigured",
+  ofRequest: true,
   message: "Something is set up wrongly on our side. We have been alerted.",
+};
+/** The redirect URI is registered for a page, whose grants last a day. */
+const pageRegistered: FailureClass = { ...misconfigured, ofRequest: false };
+const tenantGone: FailureClass = {
+  kind: "tenant_blocked",
+  message:
+    "Microsoft does not know this organisation any more. If it still exists, your administrator can ask Microsoft's support.",
 };
 
 const each = (failure: FailureClass, ...numbers: readonly number[]) =>
@@ -202,7 +226,8 @@ const byNumber: ReadonlyMap<number, FailureClass> = new Map([
   ...each(appDisabled, 7000112, 70001, 1000031),
   ...each(misconfigured, 50194, 90124, 90130, 9002332, 9001023),
   ...each(noSubscription, 650052),
-  ...each(unknownResource, 500011, 650054, 65005, 650056, 650057, 50001),
+  ...each(resourceMissing, 500011, 500014),
+  ...each(unknownResource, 650054, 65005, 650056, 650057, 50001),
   ...each(otherAccount, 50020, 50034, 51004, 16000, 50014, 90072, 500208, 50136),
   ...each(blockedByPolicy, 500021, 500022, 500212, 500213),
   ...each(extraVerification, 50076, 50079, 50072, 50074, 50078, 50158),
@@ -215,7 +240,7 @@ const byNumber: ReadonlyMap<number, FailureClass> = new Map([
   ...each(signInExpired, 70008, 700082),
   ...each(signIn, 54005, 700005, 501481, 50147, 501491, 70000, 700020),
   ...each(signInRevoked, 50173, 50132, 50133, 50089),
-  ...each(misconfigured, 700084),
+  ...each(pageRegistered, 700084),
   ...each(credential, 7000222, 7000215, 70002, 7000218, 700025, 700027, 50012),
   ...each(credentialNotYetKnown, 70021, 700213, 700211, 700212, 7002137, 7002138),
   ...each(misconfigured, 70011, 28002, 28003, 700022, 700023),
@@ -223,7 +248,8 @@ const byNumber: ReadonlyMap<number, FailureClass> = new Map([
   ...each(loop, 50196),
   ...each(throttled, 90055),
   ...each(unwell, 90033, 90024, 90006, 90012, 50033, 50087, 70012),
-  ...each(misconfigured, 50059, 50128, 90002, 90019),
+  ...each(tenantGone, 90002),
+  ...each(misconfigured, 50059, 50128, 90019),
   ...each(otherCloud, 90038, 900439, 900382, 900432),
 ]);
 
@@ -270,18 +296,21 @@ export interface MicrosoftRefusal {
 
 const classOf = ({ evidence, errorSubcode, retryAfterSeconds }: MicrosoftRefusal): FailureClass => {
   const { error, suberror, errorCodes, httpStatus = 0 } = evidence;
-  // A grant that was refused was looked at, so the credential was taken, whatever numbers stand beside.
+  // A grant that was refused was looked at, so the credential and the request were taken, whatever numbers stand
+  // beside: anybody can post a code that is malformed.
   const isGrants = error === "invalid_grant";
   const refined = errorCodes
     .map((number) => byNumber.get(number))
-    .find((known) => known && !(isGrants && known.kind === "app_credential_rejected"));
+    .find((known) => known && !(isGrants && known.ofRequest));
   if (refined) return refined;
   if (httpStatus === 429) return throttled;
   if (httpStatus >= 500) return retryAfterSeconds === undefined ? unwell : throttled;
   const isBareCancel = error === "access_denied" && errorSubcode === "cancel";
   if (isBareCancel && errorCodes.length === 0) return turnedBack;
   const explained = suberror === undefined ? undefined : bySuberror.get(suberror);
-  return explained ?? byError.get(error) ?? unwell;
+  if (explained) return explained;
+  if (error === "invalid_client" && errorCodes.length > 0) return refusedForUnknownReason;
+  return byError.get(error) ?? unwell;
 };
 
 /** Classifies a refusal. Text from Microsoft never gets into the result. */
@@ -306,17 +335,22 @@ export const classifyRefusal = (refusal: MicrosoftRefusal): MicrosoftFailure => 
   };
 };
 
-/** Did Microsoft refuse the app's credential? Then another credential may be taken. */
-export const refusesCredential = (refusal: MicrosoftRefusal): boolean =>
-  classOf(refusal).kind === "app_credential_rejected";
+/** Does Microsoft refuse the app's credential, for certain or perhaps? Then another credential may be taken. */
+export const refusesCredential = (
+  refusal: MicrosoftRefusal,
+): "certainly" | "perhaps" | undefined => {
+  const { kind } = classOf(refusal);
+  if (kind === "app_credential_rejected") return "certainly";
+  return kind === "app_refused" ? "perhaps" : undefined;
+};
 
 /**
- * What a refusal in Microsoft's redirect means; there, the tenant is not known. The app's credential is refused at the
+ * What a refusal in Microsoft's redirect means; there, the tenant is not known. The app is refused at the
  * token endpoint only, so that whoever writes of it here does not alarm anybody.
  */
 export const classifyRedirect = ({ errorSubcode, ...evidence }: Refusal): MicrosoftFailure => {
   const failure = classifyRefusal({ evidence, errorSubcode });
-  const isOfCredential = failure.kind === "app_credential_rejected";
-  const { kind, message } = isOfCredential ? misconfigured : failure;
+  const isOfApp = failure.kind === "app_credential_rejected" || failure.kind === "app_refused";
+  const { kind, message } = isOfApp ? misconfigured : failure;
   return { ...failure, kind, message, byRedirect: true };
 };

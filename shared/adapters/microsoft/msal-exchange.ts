@@ -155,6 +155,8 @@ export const msalExchange = (
   return async (tenant, send, until) => {
     const tried = new Set<string>();
     let outcome: ExchangeOutcome = noCredential;
+    // One that may be of the tenant alone says more than that of a credential that has ended.
+    let perhaps: ExchangeOutcome | undefined;
     let better: AppCredential | undefined;
     for (const fresh of [false, true]) {
       for await (const credential of inOrder(fresh)) {
@@ -164,7 +166,9 @@ export const msalExchange = (
         if (authentication) {
           if (until && now().getTime() + callMilliseconds > until.getTime()) return outOfTime;
           outcome = await exchangeWith(authentication, tenant, send);
-          const isRefused = outcome.kind === "refused" && refusesCredential(outcome.refusal);
+          const isRefused =
+            outcome.kind === "refused" ? refusesCredential(outcome.refusal) : undefined;
+          if (isRefused === "perhaps") perhaps ??= outcome;
           if (!isRefused) {
             // Only a token proves that a credential works: an outage says nothing about it.
             if (better && outcome.kind === "answered") {
@@ -179,6 +183,6 @@ export const msalExchange = (
         else working = undefined;
       }
     }
-    return outcome;
+    return perhaps ?? outcome;
   };
 };

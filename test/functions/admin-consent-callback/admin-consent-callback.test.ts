@@ -267,6 +267,18 @@ describe("nothing moves beyond reported without proof:", () => {
     }
   });
 
+  it.for([
+    { check: "signature", failure: "id_token_rejected" },
+    { check: "nonce", failure: "id_token_nonce_mismatch" },
+  ])("an ID token fails the check of its $check, which is logged as $failure", async (each) => {
+    const { check, failure } = each;
+    await reported({ proveIdentity: async () => fail({ kind: "id_token_rejected", check }) });
+
+    await service.approvalProved({ state, code: "the-code" }, cookies);
+
+    expect(log.lines().at(-1)).toContain(`"failure":"${failure}"`);
+  });
+
   describe("the proof", () => {
     beforeEach(() => reported(identity()));
 

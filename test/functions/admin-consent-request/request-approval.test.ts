@@ -8,7 +8,7 @@ import {
   userId,
   workspaceId,
 } from "../../../shared/domain/ids.ts";
-import type { MailAddress } from "../../../shared/domain/mail-address.ts";
+import { domainOf, type MailAddress } from "../../../shared/domain/mail-address.ts";
 import { succeed } from "../../../shared/domain/result.ts";
 import type { Organisation } from "../../../shared/domain/tenant-consent.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
@@ -444,7 +444,8 @@ describe("a mail", () => {
         userId: userId(`user-${index}`),
         workspaceId: workspaceId(`ws_${index}`),
       };
-      await service.ledger.claim({ to, requester, organisation: tenant }, service.clock.now());
+      const organisation = { kind: "domain", mailDomain: domainOf(to) } as const;
+      await service.ledger.claim({ to, requester, organisation }, service.clock.now());
     }
 
     const refused = await ask({ adminEmail: administrator });

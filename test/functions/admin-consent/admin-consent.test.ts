@@ -81,6 +81,15 @@ describe("an administrator who opens the link", () => {
     expect(body).not.toContain("mallory");
   });
 
+  it("sees that more than twenty others wait, who are not all read to be counted", async () => {
+    const { service, ask, token } = await asked();
+    for (let n = 0; n < 21; n += 1) await ask({ ...mallory, userId: userId(`mallory-${n}`) });
+
+    const { body } = await service.openLink(token);
+
+    expect(body).toContain("More than 20 other people of your organisation are waiting");
+  });
+
   it.for([
     '<script>alert("x")</script>',
     "Call 555-0199 at evil.example",

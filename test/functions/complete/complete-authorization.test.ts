@@ -302,6 +302,7 @@ describe("Microsoft does not answer the code with tokens", () => {
     throttled: [503, "throttled", "nobody"],
     temporarily_unavailable: [503, "temporarily_unavailable", "nobody"],
     app_credential_rejected: [503, "misconfigured", "operator"],
+    app_refused: [503, "misconfigured", "operator"],
     misconfigured: [503, "misconfigured", "operator"],
   };
 

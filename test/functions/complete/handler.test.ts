@@ -149,13 +149,23 @@ describe("the log", () => {
     expect(secrets.filter((secret) => written.includes(secret))).toEqual([]);
   });
 
-  it("of an ID token says which check it failed", async () => {
-    const { written } = await connected({
-      redeemCode: async () => fail({ kind: "id_token_rejected", check: "nonce" }),
-    });
+  it.for([
+    { check: "signature", failure: "id_token_rejected" },
+    { check: "aud", failure: "id_token_rejected" },
+    { check: "iss", failure: "id_token_rejected" },
+    // Whoever signs in can write another one into the address that leads to Microsoft.
+    { check: "nonce", failure: "id_token_nonce_mismatch" },
+  ])(
+    "of an ID token says that it failed the check of its $check, as $failure",
+    async ({ check, failure }) => {
+      const { written } = await connected({
+        redeemCode: async () => fail({ kind: "id_token_rejected", check }),
+      });
 
-    expect(written).toContain('"check":"nonce"');
-  });
+      expect(written).toContain(`"check":"${check}"`);
+      expect(written).toContain(`"failure":"${failure}"`);
+    },
+  );
 
   it("of a surprise says where, and not what", async () => {
     const { written, secrets } = await connected({

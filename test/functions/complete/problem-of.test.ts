@@ -26,12 +26,15 @@ it.for(["throttled", "temporarily_unavailable"] as const)(
 );
 
 it("claims that somebody was alerted only where that is so: what a browser brings alerts nobody", () => {
-  const messageOf = (byRedirect: boolean) =>
-    problemOf({ kind: "refused", refusal: microsoftFailure("misconfigured", { byRedirect }) })
-      .message;
+  const refused = (...values: Parameters<typeof microsoftFailure>) =>
+    problemOf({ kind: "refused", refusal: microsoftFailure(...values) }).message;
+  const rejected = (check: string) => problemOf({ kind: "id_token_rejected", check }).message;
 
-  expect(messageOf(false)).toContain("alerted");
-  expect(messageOf(true)).not.toContain("alerted");
+  expect(refused("misconfigured")).toContain("alerted");
+  expect(rejected("signature")).toContain("alerted");
+  expect(refused("misconfigured", { byRedirect: true })).not.toContain("alerted");
+  expect(refused("app_refused")).not.toContain("alerted");
+  expect(rejected("nonce")).not.toContain("alerted");
 });
 
 it("shows an earlier end as it was stored", () => {

@@ -232,6 +232,29 @@ describe("a refusal of the app's own credential", () => {
   });
 });
 
+describe("a refusal of the app that may be one tenant's", () => {
+  const refused = microsoftFailure("app_refused");
+
+  it("never rests another tenant, however many of its connections meet it", async () => {
+    for (const number of [1, 2, 3, 4]) await meets(connectionOf(number), refused);
+
+    expect(await stopOf(connectionOf(5))).toMatchObject({ retryAfterSeconds: 15 });
+    expect(await stopOf(connectionOf(6, elsewhere))).toBeUndefined();
+    expect(opened).toEqual(["tenant temporarily_unavailable"]);
+  });
+
+  it("does not end a rest of the app's credential, since nobody knows what it was about", async () => {
+    await meets(connectionOf(1), microsoftFailure("app_credential_rejected"));
+    clock.pass(30);
+
+    await meets(connectionOf(2), refused);
+
+    expect(await stopOf(connectionOf(3, elsewhere))).toMatchObject({
+      kind: "app_credential_rejected",
+    });
+  });
+});
+
 it("costs a healthy refresh two reads and no write, whatever once was", async () => {
   await meets(connectionOf(1), microsoftFailure("throttled", { retryAfterSeconds: 10 }));
   clock.pass(10);

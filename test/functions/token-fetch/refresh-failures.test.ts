@@ -87,6 +87,7 @@ const meanings: Record<MicrosoftFailureKind, Meaning> = {
     actor: "nobody",
   },
   app_credential_rejected: ours,
+  app_refused: ours,
   misconfigured: ours,
 };
 
@@ -272,6 +273,7 @@ it.for([
   "throttled",
   "temporarily_unavailable",
   "app_credential_rejected",
+  "app_refused",
   "misconfigured",
 ] as const)("%s, however often, ends no connection", async (kind) => {
   let isDown = true;

@@ -488,7 +488,7 @@ describe("the service", () => {
       expect(logs.toSorted()).toEqual(functions.map((name) => `${name}Logs`).toSorted());
     });
 
-    it.for(["session_mismatch", "redirect_refused"])(
+    it.for(["session_mismatch", "redirect_refused", "id_token_nonce_mismatch"])(
       "go off at the fifth log line that says %s, which a stranger can cause",
       (failure) => {
         expect(watched()).toMatchObject({
@@ -496,6 +496,44 @@ describe("the service", () => {
         });
       },
     );
+
+    it("go off when Microsoft refuses the app ten times for a reason that may be one tenant's", () => {
+      const logs = prod
+        .resources("AWS::Logs::MetricFilter")
+        .filter(({ Properties }) => Properties.FilterPattern === '{ $.failure = "app_refused" }')
+        .map(({ Properties }) => prod.readable(Properties.LogGroupName));
+
+      expect(watched()).toMatchObject({ "outlook-connect-prod-app-refused": 10 });
+      expect(logs).toEqual(["CompleteLogs", "AdminConsentCallbackLogs", "TokenFetchLogs"]);
+    });
+
+    it("go off when the account's mail comes back or is complained of, before Amazon SES stops it", () => {
+      const reputation = prod
+        .resources("AWS::CloudWatch::Alarm")
+        .map(({ Properties }) => Properties)
+        .filter(({ Namespace }) => Namespace === "AWS/SES");
+
+      expect(reputation).toHaveLength(2);
+      for (const [name, metric, threshold] of [
+        ["mail-bounces", "Reputation.BounceRate", 0.05],
+        ["mail-complaints", "Reputation.ComplaintRate", 0.001],
+      ]) {
+        const alarm = reputation.find(({ MetricName }) => MetricName === metric);
+        expect(alarm).toMatchObject({
+          AlarmName: `outlook-connect-prod-${name}`,
+          Statistic: "Maximum",
+          Period: 3600,
+          EvaluationPeriods: 1,
+          Threshold: threshold,
+          ComparisonOperator: "GreaterThanOrEqualToThreshold",
+          // Nothing is published while nothing is sent, and that mends no reputation.
+          TreatMissingData: "ignore",
+        });
+        // The account's, in which SES judges all senders together.
+        expect(alarm).not.toHaveProperty("Dimensions");
+      }
+      expect(Object.keys(watched())).toContain("outlook-connect-prod-mail-bounces");
+    });
 
     it("tell the end of the app's credential four times, and that nobody knows it once", () => {
       const credential = prod

@@ -16,6 +16,24 @@ const personOf = (claims: Readonly<Record<string, unknown>>, verified?: string) 
     { ...claimNames, ...(verified && { EMAIL_VERIFIED_CLAIM: verified }) },
   );
 
+describe("names of a person and a workspace", () => {
+  const called = (name: unknown) =>
+    personOf({ [claimNames.NAME_CLAIM]: name, [claimNames.WORKSPACE_NAME_CLAIM]: name });
+
+  it("are left out where they are longer than any name, so that they are stored nowhere", () => {
+    const longest = "a".repeat(256);
+
+    expect(called(longest)).toMatchObject({ name: longest, workspaceName: longest });
+    expect(called(`${longest}a`)).toMatchObject({ name: undefined, workspaceName: undefined });
+  });
+
+  it("are left out where they are no text", () => {
+    for (const name of [7, { name: "North" }, null]) {
+      expect(called(name)).toMatchObject({ name: undefined, workspaceName: undefined });
+    }
+  });
+});
+
 describe("a person's address", () => {
   it.for([true, "true"])("counts when the claim that it is verified is %j", (email_verified) => {
     expect(personOf({ email_verified }, "email_verified").email).toBe("alice@north.example");

@@ -1,6 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { plainName, type Requester } from "../../../shared/domain/consent-request.ts";
+import {
+  plainName,
+  plainWorkspaceName,
+  type Requester,
+} from "../../../shared/domain/consent-request.ts";
 import { mailAddress } from "../../../shared/domain/mail-address.ts";
 import { graphScopes, permissionReasons } from "../../../shared/domain/permissions.ts";
 import { approvalRequestMail } from "../../../shared/mails/approval-request.ts";
@@ -114,7 +118,7 @@ describe("text that a stranger may have chosen", () => {
           {
             ...requester,
             name: plainName(name) && "Somebody",
-            workspaceName: plainName(workspaceName) && "Anywhere",
+            workspaceName: plainWorkspaceName(workspaceName) && "Anywhere",
           },
           [requesterCalled(plainName(name) && "Somebody", "ben@larkfield.example")],
         );
@@ -131,11 +135,16 @@ describe("text that a stranger may have chosen", () => {
   });
 
   it("in a plain name is shown as it is, escaped", () => {
-    const { html, text } = mailOf(requesterCalled("Ana & O'Neil", "ana@larkfield.example"));
+    const { html, text } = mailOf({
+      ...requesterCalled("Ana O'Neil", "ana@larkfield.example"),
+      workspaceName: "North & South",
+    });
 
-    expect(text).toContain("Ana & O'Neil (ana@larkfield.example)");
-    expect(html).toContain("Ana &amp; O&#39;Neil (ana@larkfield.example)");
-    expect(html).not.toContain("Ana & O");
+    expect(text).toContain("Ana O'Neil (ana@larkfield.example)");
+    expect(text).toContain("in the workspace “North & South”");
+    expect(html).toContain("Ana O&#39;Neil (ana@larkfield.example)");
+    expect(html).toContain("in the workspace “North &amp; South”");
+    expect(html).not.toMatch(/O'Neil|North & S/);
   });
 
   it.for([

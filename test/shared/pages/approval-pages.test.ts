@@ -26,14 +26,17 @@ describe("the page behind an approval link", () => {
   it("says who asks, where, and how many wait as well", () => {
     const html = request({
       requester: { email: "alice@north.example", name: "Alice", workspaceName: "North" },
-      others: 2,
+      others: { people: 2, areMore: false },
     });
 
     expect(html).toContain("<strong>Alice</strong> (alice@north.example)");
     expect(html).toContain("in the workspace <strong>North</strong>");
     expect(html).toContain("2 more people of your organisation are waiting");
-    expect(request({ others: 1 })).toContain("1 more person of your organisation is waiting");
-    expect(request({ others: 0 })).not.toContain("waiting");
+    const waiting = (people: number, areMore = false) => request({ others: { people, areMore } });
+    expect(waiting(1)).toContain("1 more person of your organisation is waiting");
+    expect(waiting(20)).toContain("20 more people of your organisation are waiting");
+    expect(waiting(20, true)).toContain("More than 20 other people of your organisation are wait");
+    expect(waiting(0)).not.toContain("waiting");
   });
 
   it("names somebody without a name that may be shown by their address", () => {

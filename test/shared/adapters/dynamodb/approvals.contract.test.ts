@@ -14,6 +14,7 @@ import { dynamoDbTenantConsents } from "../../../../shared/adapters/dynamodb/ten
 import type { ConsentProofs, PendingProof } from "../../../../shared/domain/consent-proof.ts";
 import {
   bounceKeptSeconds,
+  type ConsentRequest,
   type ConsentRequests,
   digestSeconds,
   type MailLedger,
@@ -332,6 +333,24 @@ const contract = (open: () => Stores) => {
       expect(await requests.findByLink("unknown")).toBeUndefined();
     });
 
+    it("are counted without the one who is shown the number, and not beyond what is shown", async () => {
+      const { requests } = open();
+      const shown = await requests.open(newRequest());
+      const { organisation } = shown;
+      const others = (counted: number) => requests.othersWaiting(shown, counted);
+
+      expect(await others(3)).toEqual({ people: 0, areMore: false });
+      const colleagues: ConsentRequest[] = [];
+      for (let n = 0; n < 4; n += 1) {
+        colleagues.push(await requests.open(newRequest({ organisation })));
+        await requests.open(newRequest());
+      }
+      expect(await others(4)).toEqual({ people: 4, areMore: false });
+      expect(await others(3)).toEqual({ people: 3, areMore: true });
+      for (const told of colleagues.slice(2)) await requests.claimNotice(told, at(100));
+      expect(await others(3)).toEqual({ people: 2, areMore: false });
+    });
+
     it("are told once, however many try, and then wait no longer", async () => {
       const { requests } = open();
       const opened = await requests.open(newRequest());
@@ -463,6 +482,30 @@ const contract = (open: () => Stores) => {
 
       expect(await ledger.claim(claimed({ requester }), at(99))).toBe("limited");
       expect(await ledger.claim(claimed({ requester }), at(24 * 3600))).toBeUndefined();
+    });
+
+    it("limits a person's mails in a day, in whatever workspaces they are", async () => {
+      const { ledger } = open();
+      const { userId } = newUser();
+      const elsewhere = () => ({ ...newUser(), userId });
+      for (let count = 0; count < mailLimits.person; count += 1) {
+        const mail = claimed({ requester: elsewhere() });
+        expect(await ledger.claim(mail, at(count))).toBeUndefined();
+      }
+
+      expect(await ledger.claim(claimed({ requester: elsewhere() }), at(99))).toBe("limited");
+    });
+
+    it("limits the mails to a tenant in a day, under whatever domains of it", async () => {
+      const { ledger } = open();
+      const organisation = newTenant();
+      for (let count = 0; count < mailLimits.tenant; count += 1) {
+        const to = address(`it@d${count}.${randomUUID()}.example`);
+        expect(await ledger.claim(claimed({ to, organisation }), at(count))).toBeUndefined();
+      }
+
+      expect(await ledger.claim(claimed({ organisation }), at(99))).toBe("limited");
+      expect(await ledger.claim(claimed(), at(100))).toBeUndefined();
     });
 
     it("limits a workspace's mails in a day, whoever asks", async () => {
@@ -787,6 +830,26 @@ describe.for(Object.entries(engines))("on %s", ([, start]) => {
         since: began.getTime() / 1000,
       });
     });
+  });
+
+  it("those who wait are read no further than to be shown, however many were told", async () => {
+    const { requests, client } = openLossy();
+    const shown = await requests.open(newRequest());
+    const { organisation } = shown;
+    for (let n = 0; n < 12; n += 1) {
+      const told = await requests.open(newRequest({ organisation }));
+      await requests.claimNotice(told, at(100));
+    }
+    const read: unknown[] = [];
+    client.middlewareStack.add((next) => async (call) => {
+      const answer = await next(call);
+      read.push(answer.output);
+      return answer;
+    });
+
+    await requests.othersWaiting(shown, 2);
+
+    expect(read).toEqual([expect.objectContaining({ ScannedCount: 6 })]);
   });
 
   it("notices that a former app registration left behind keep none of ours from being found", async () => {

@@ -52,11 +52,13 @@ const rows: readonly (readonly [
     ["misconfigured", "operator"],
   ],
   [
-    [500011, 650054, 65005, 650056, 650057, 50001],
+    [650054, 65005, 650056, 650057, 50001],
     "invalid_resource",
     undefined,
     ["misconfigured", "operator"],
   ],
+  [[500011, 500014], "invalid_resource", undefined, ["tenant_blocked", "tenant_admin"]],
+  [[500011, 500014], "invalid_client", undefined, ["tenant_blocked", "tenant_admin"]],
   [[650052], "invalid_client", undefined, ["tenant_blocked", "tenant_admin"]],
   [[50011, 70004], "invalid_request", undefined, ["misconfigured", "operator"]],
   // The account
@@ -148,7 +150,8 @@ const rows: readonly (readonly [
     undefined,
     ["temporarily_unavailable", "nobody", "retry"],
   ],
-  [[50059, 50128, 90002, 90019], "invalid_request", undefined, ["misconfigured", "operator"]],
+  [[50059, 50128, 90019], "invalid_request", undefined, ["misconfigured", "operator"]],
+  [[90002], "invalid_request", undefined, ["tenant_blocked", "tenant_admin"]],
   [
     [90038, 900439, 900382, 900432],
     "invalid_request",
@@ -239,6 +242,18 @@ describe("a number of the app's credential beside a refused grant", () => {
   });
 });
 
+describe("a number of a malformed request beside a refused grant", () => {
+  // Whoever signs in can post a code of their own making.
+  it.for([9002313, 900144, 90014, 90023, 90004, 90100, 70011, 28002, 28003])(
+    "AADSTS%i is the grant's, and alarms nobody",
+    (number) => {
+      const failure = classifyRefusal(refusal("invalid_grant", undefined, [number]));
+
+      expect(failure).toMatchObject({ kind: "sign_in_required", actor: "user", certain: false });
+    },
+  );
+});
+
 describe("an unknown number", () => {
   it.for<readonly [suberror: string, kind: MicrosoftFailureKind]>([
     ["consent_required", "admin_approval_required"],
@@ -265,7 +280,7 @@ describe("an unknown number", () => {
     ["login_required", ["sign_in_required", "user"]],
     ["account_selection_required", ["sign_in_required", "user"]],
     ["invalid_grant", ["sign_in_required", "user"]],
-    ["invalid_client", ["app_credential_rejected", "operator"]],
+    ["invalid_client", ["app_refused", "operator"]],
     ["unauthorized_client", ["misconfigured", "operator"]],
     ["invalid_request", ["misconfigured", "operator"]],
     ["invalid_scope", ["misconfigured", "operator"]],
@@ -279,6 +294,17 @@ describe("an unknown number", () => {
 
       expect(failure).toMatchObject(outcomeOf(expected));
     }
+  });
+
+  it("beside invalid_client may be one tenant's, so that only no number at all is of the app's credential", () => {
+    expect(classifyRefusal(refusal("invalid_client", undefined, [1234]))).toMatchObject({
+      kind: "app_refused",
+      retryAfterSeconds: 120,
+    });
+    expect(classifyRefusal(refusal("invalid_client", undefined, [1234, 7000222])).kind).toBe(
+      "app_credential_rejected",
+    );
+    expect(classifyRefusal(refusal("invalid_client")).kind).toBe("app_credential_rejected");
   });
 
   it("leaves an invalid_grant without a reason uncertain, and nothing else of the token endpoint", () => {
@@ -412,6 +438,12 @@ describe("the redirect back from Microsoft", () => {
     [
       "a credential of the app, which is never refused there",
       ["invalid_client", "AADSTS7000222: The provided client secret keys are expired."],
+      ["misconfigured", "operator"],
+      true,
+    ],
+    [
+      "a refusal of the app that no list names",
+      ["invalid_client", "AADSTS1234: Something new."],
       ["misconfigured", "operator"],
       true,
     ],

@@ -111,7 +111,11 @@ describe("the app's secrets", () => {
       answerJson(401, { error: "invalid_client", error_codes: [number] }),
     ]),
     ["invalid_client with its number", invalidClient],
-    ["invalid_client with an unknown number", answerJson(401, { error: "invalid_client" })],
+    ["invalid_client without a number", answerJson(401, { error: "invalid_client" })],
+    [
+      "invalid_client with an unknown number",
+      answerJson(401, { error: "invalid_client", error_codes: [1234] }),
+    ],
     ["an expired secret", answerJson(401, { error: "invalid_client", error_codes: [7000222] })],
   ])("the next one is tried after %s", async ([, refusal]) => {
     const { credential } = credentialOf(["new", "old"]);
@@ -173,6 +177,26 @@ describe("the app's secrets", () => {
     expect(secretsSent()).toEqual(["new", "old"]);
     expect(reads).toEqual([false, true]);
   });
+
+  it.for([
+    { first: 1234, second: 7000222 },
+    { first: 7000222, second: 1234 },
+  ])(
+    "are not all refused for themselves if one of $first and $second is a number that no list names",
+    async ({ first, second }) => {
+      const { credential } = credentialOf(["new", "expired"]);
+      const refused = (number: number) =>
+        answerJson(401, { error: "invalid_client", error_codes: [number] });
+      server.script(refused(first), refused(second));
+
+      expect(await refresh(credential)).toMatchObject({
+        kind: "refused",
+        refusal: { evidence: { error: "invalid_client", errorCodes: [1234] } },
+      });
+
+      expect(secretsSent()).toEqual(["new", "expired"]);
+    },
+  );
 
   it("that are missing are our fault, and Microsoft is not asked", async () => {
     const { credential } = credentialOf([]);
