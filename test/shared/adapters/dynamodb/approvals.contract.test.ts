@@ -338,6 +338,7 @@ const contract = (open: () => Stores) => {
       expect(await requests.waiting(organisation)).toMatchObject([colleague]);
       expect(await requests.find(elsewhere.organisation, requester.user)).toBeDefined();
       const anew = await requests.open(again(request, 100));
+      expect(await requests.findByLink(tokenHash)).toBeUndefined();
       await requests.claimNotice(anew, at(101));
       await requests.erase(organisation, requester.user);
       expect(await requests.find(organisation, requester.user)).toBeUndefined();
