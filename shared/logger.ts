@@ -64,6 +64,12 @@ export interface LogFields {
   readonly rotation?: "done" | "was_done";
   /** What a run of the sweep did, by vault entries; metrics count it. */
   readonly sweptVault?: { readonly seen: number; readonly erased: number; readonly left: number };
+  /** What a call of erase-connections did, by connections, and whether another call is needed to reach the end. */
+  readonly erasure?: {
+    readonly erased: number;
+    readonly leftOut: number;
+    readonly isComplete: boolean;
+  };
   /** Refresh tokens by their age in days; metrics read them. */
   readonly refreshTokenAges?: Readonly<Record<string, number>>;
   /** Of the oldest refresh token. */

@@ -1,3 +1,7 @@
+import {
+  type DisconnectMailboxPorts,
+  disconnectMailbox,
+} from "../../shared/domain/disconnect-mailbox.ts";
 import { connectionId } from "../../shared/domain/ids.ts";
 import { isFromProduct } from "../../shared/http/allowed-origin.ts";
 import { connectionIdText } from "../../shared/http/api-ids.ts";
@@ -6,7 +10,6 @@ import { problem } from "../../shared/http/problem.ts";
 import { noContent } from "../../shared/http/response.ts";
 import { type ClaimNames, signedInUser } from "../../shared/http/signed-in-user.ts";
 import { logger } from "../../shared/logger.ts";
-import { type DisconnectMailboxPorts, disconnectMailbox } from "./disconnect-mailbox.ts";
 
 export interface DisconnectSettings extends ClaimNames {
   readonly ALLOWED_ORIGINS: readonly string[];

@@ -29,6 +29,7 @@ import type { CompleteEnv } from "../../functions/complete/env.ts";
 import type { ConnectionsEnv } from "../../functions/connections/env.ts";
 import type { CredentialExpiryEnv } from "../../functions/credential-expiry/env.ts";
 import type { DisconnectEnv } from "../../functions/disconnect/env.ts";
+import type { EraseConnectionsEnv } from "../../functions/erase-connections/env.ts";
 import type { KeepAliveEnv } from "../../functions/keep-alive/env.ts";
 import type { MailEventsEnv } from "../../functions/mail-events/env.ts";
 import type { ResumeWaitingEnv } from "../../functions/resume-waiting/env.ts";
@@ -499,6 +500,32 @@ export class ServiceStack extends Stack {
       schedule: Schedule.rate(Duration.hours(1)),
     });
 
+    const eraseConnections = define("EraseConnections", {
+      name: "erase-connections",
+      description:
+        "Invoked by the product's back end: ends the connections of a person or a workspace",
+      // Short of the minute after which the AWS CLI gives up and asks again.
+      timeoutSeconds: 50,
+      environment: {
+        ...attempts,
+        ...client,
+        ...connections,
+        ...refreshTokens,
+        ...tenantConsents,
+      } satisfies EraseConnectionsEnv,
+    });
+    data.attempts.grant(eraseConnections, "dynamodb:DeleteItem", "dynamodb:GetItem");
+    data.connections.grant(
+      eraseConnections,
+      "dynamodb:GetItem",
+      "dynamodb:PutItem",
+      "dynamodb:Scan",
+    );
+    data.connections.grantQuery(eraseConnections, byOwner);
+    data.tenantConsents.grant(eraseConnections, "dynamodb:DeleteItem", "dynamodb:GetItem");
+    data.refreshTokens.grant(eraseConnections, "secretsmanager:DeleteSecret");
+    data.refreshTokenItems.grant(eraseConnections, "dynamodb:DeleteItem");
+
     const credentialExpiry = define("CredentialExpiry", {
       name: "credential-expiry",
       description:
@@ -546,6 +573,17 @@ export class ServiceStack extends Stack {
       ],
     });
 
+    const eraseInvoke = new ManagedPolicy(this, "EraseInvokePolicy", {
+      description:
+        "For the role of the product's back end: may end Outlook connections, and nothing else",
+      statements: [
+        new PolicyStatement({
+          actions: ["lambda:InvokeFunction"],
+          resources: [eraseConnections.lambda.functionArn],
+        }),
+      ],
+    });
+
     for (const role of stage.workerRoles ?? []) {
       tokenFetch.lambda.addPermission(`Worker ${role}`, {
         principal: new ArnPrincipal(role),
@@ -572,6 +610,7 @@ export class ServiceStack extends Stack {
       credentialExpiry,
       keepAlive,
       sweepVault,
+      eraseConnections,
       rotateVaultKeys,
     ];
     for (const each of endpoints) alarms.watch(each.node.id, each, { atLeast: 3 });
@@ -700,6 +739,10 @@ export class ServiceStack extends Stack {
       value: tokenFetch.lambda.functionArn,
     });
     new CfnOutput(this, "WorkerInvokePolicyArn", { value: workerInvoke.managedPolicyArn });
+    new CfnOutput(this, "EraseConnectionsFunctionName", {
+      value: eraseConnections.lambda.functionName,
+    });
+    new CfnOutput(this, "EraseInvokePolicyArn", { value: eraseInvoke.managedPolicyArn });
     if (api.domainTarget) new CfnOutput(this, "CustomDomainTarget", { value: api.domainTarget });
   }
 

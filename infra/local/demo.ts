@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { InvokeCommand } from "@aws-sdk/client-lambda";
 import { PutSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import * as z from "zod/mini";
 import { fetchToken, type TokenAnswer, tokenClient } from "../../shared/worker/fetch-token.ts";
@@ -311,6 +312,50 @@ const meetOneExpiredToken = async (stack: LocalStack, product: ProductClient, us
   }
 };
 
+const erasure = z.object({ ok: z.literal(true), erased: z.number() });
+
+/** A person is gone from the product, and so is their sign-in: the product's own back end ends what they connected. */
+const leaveTheProduct = async (stack: LocalStack, product: ProductClient, username: string) => {
+  const lambda = tokenClient({
+    endpoint: stack.origins.lambda,
+    region: stack.region,
+    credentials: { accessKeyId: "local", secretAccessKey: "local" },
+  });
+  const { personId, workspaceId } = product;
+  try {
+    const { id } = await connect(product, username);
+    await step(
+      "the product's back end invokes erase-connections for that person",
+      async () => {
+        const { Payload } = await lambda.send(
+          new InvokeCommand({
+            FunctionName: stack.eraseConnectionsFunctionName,
+            Payload: JSON.stringify({ workspaceId, userId: personId }),
+          }),
+        );
+        return erasure.parse(JSON.parse(new TextDecoder().decode(Payload)));
+      },
+      ({ erased }) => `${erased} connection`,
+    );
+    await step(
+      "and the next fetch says",
+      async () => {
+        const answer = await fetchToken(
+          { connectionId: id, workspaceId, run: { workflowId: "demo", runId: "3" } },
+          { lambda, functionName: stack.tokenFetchFunctionName },
+          { patienceSeconds: 0 },
+        );
+        assert(!answer.ok, "somebody who has left still gets tokens");
+        assert.equal(answer.error.code, "not_found");
+        return answer.error;
+      },
+      ({ code }) => code,
+    );
+  } finally {
+    lambda.destroy();
+  }
+};
+
 const demo = async () => {
   console.log("Outlook Connect: the whole way of a connection, on this machine.\n");
   const stack = await startLocalStack();
@@ -339,6 +384,12 @@ const demo = async () => {
     await outliveTheSecret(
       stack,
       await signInToProduct(stack.origins, "user_ines"),
+      "ben.okafor@larkfield.example",
+    );
+    console.log("\nSomebody leaves the product:");
+    await leaveTheProduct(
+      stack,
+      await signInToProduct(stack.origins, "user_tomas"),
       "ben.okafor@larkfield.example",
     );
     console.log(`\nAll ${steps} steps did what they should.`);

@@ -95,6 +95,7 @@ export interface LocalStack {
   };
   readonly region: string;
   readonly tokenFetchFunctionName: string;
+  readonly eraseConnectionsFunctionName: string;
   readonly tableNames: readonly string[];
   /** Absent with the real Microsoft. */
   readonly microsoft?: MicrosoftSimulator;
@@ -340,6 +341,7 @@ export const startLocalStack = async (options: LocalStackOptions = {}): Promise<
     },
     region: localRegion,
     tokenFetchFunctionName,
+    eraseConnectionsFunctionName: functionName(stage, "erase-connections"),
     tableNames: tables.map(({ TableName }) => TableName),
     ...(microsoft && { microsoft }),
     secretsManager,

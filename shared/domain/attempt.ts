@@ -136,6 +136,9 @@ export interface AuthorizationAttempts {
   /** Records the end of an attempt that was taken. Says nothing if it has ended already. */
   end(id: AttemptId, outcome: AttemptOutcome): Promise<void>;
 
+  /** Forgets the person's attempts that are open, so that none of them is completed. Repeating it is fine. */
+  eraseOpen(user: ProductUser): Promise<void>;
+
   /** The attempt as it stands now (strongly consistent), expired or not. */
   find(id: AttemptId): Promise<AttemptView | undefined>;
 }

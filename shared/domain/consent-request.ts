@@ -110,6 +110,12 @@ export interface ConsentRequests {
    * `unknown` of a mail that has come back since it was being sent.
    */
   noteMail(request: ConsentRequest, mail: RequestMail): Promise<void>;
+
+  /**
+   * Forgets the person's request and its link, which then leads nowhere. What earlier links of theirs hold, the ids of
+   * the person and the workspace, stays until it expires. Repeating it is fine.
+   */
+  erase(organisation: Organisation, user: ProductUser): Promise<void>;
 }
 
 /** Why no mail may go out. */

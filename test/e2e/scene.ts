@@ -139,6 +139,8 @@ export interface Scene {
   ): Promise<TokenAnswer>;
   /** Invokes token-fetch with any payload. @returns its answer, parsed from JSON */
   invoke(payload: string | undefined): Promise<unknown>;
+  /** Invokes erase-connections, as the product's back end does. @returns its answer, parsed from JSON */
+  erase(payload: object): Promise<unknown>;
   readonly vault: {
     /** Names of all refresh-token secrets, those of one connection if it is named. */
     names(connectionId?: string): Promise<readonly string[]>;
@@ -207,6 +209,16 @@ export const openScene = async (
   };
   const putSecretString = async (SecretId: string, SecretString: string) => {
     await secrets.send(new PutSecretValueCommand({ SecretId, SecretString }));
+  };
+  const invoke = async (functionName: string, payload: string | undefined) => {
+    const { FunctionError, Payload } = await lambda.send(
+      new InvokeCommand({
+        FunctionName: functionName,
+        ...(payload !== undefined && { Payload: payload }),
+      }),
+    );
+    expect(FunctionError).toBeUndefined();
+    return JSON.parse(new TextDecoder().decode(Payload));
   };
   const scan = async (table: TableSetting) => {
     const found: Record<string, unknown>[] = [];
@@ -283,16 +295,9 @@ export const openScene = async (
         { patienceSeconds: 0 },
       ),
 
-    invoke: async (payload) => {
-      const { FunctionError, Payload } = await lambda.send(
-        new InvokeCommand({
-          FunctionName: stack.tokenFetchFunctionName,
-          ...(payload !== undefined && { Payload: payload }),
-        }),
-      );
-      expect(FunctionError).toBeUndefined();
-      return JSON.parse(new TextDecoder().decode(Payload));
-    },
+    invoke: (payload) => invoke(stack.tokenFetchFunctionName, payload),
+
+    erase: (payload) => invoke(stack.eraseConnectionsFunctionName, JSON.stringify(payload)),
 
     vault: {
       names: async (connectionId) => {

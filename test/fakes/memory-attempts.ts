@@ -116,6 +116,13 @@ export const memoryAttempts = (): AuthorizationAttempts => {
       change(id, outcome, undefined);
     },
 
+    eraseOpen: async (user) => {
+      for (const [id, { view }] of remembered) {
+        const isEnded = view.status === "completed" || view.status === "failed";
+        if (!isEnded && ownerKeyOf(view.user) === ownerKeyOf(user)) remembered.delete(id);
+      }
+    },
+
     find: async (id) => remembered.get(id)?.view,
   };
 };

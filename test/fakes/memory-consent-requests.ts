@@ -78,5 +78,11 @@ export const memoryConsentRequests = (): ConsentRequests => {
       if (!stands || (endsSending && stands.mail.status !== "sending")) return;
       requests.set(keyOfRequest(request), { ...stands, mail });
     },
+
+    erase: async (organisation, user) => {
+      const key = keyOf(organisation, user);
+      links.delete(requests.get(key)?.tokenHash ?? "");
+      requests.delete(key);
+    },
   };
 };

@@ -116,6 +116,8 @@ const viewOf = (attempt: ReturnType<typeof readAttempt>): AttemptView => ({
   answeredLate: attempt.answeredLate,
 });
 
+const slotItem = z.object({ attemptId: z.string() });
+
 /** Places for a person's open attempts, each an item of its own, so that taking one is one write. */
 const slotId = (user: ProductUser, slot: number) => `slot_${ownerKeyOf(user)}_${slot}`;
 
@@ -179,6 +181,25 @@ export const dynamoDbAttempts = (
         }),
       ),
     );
+  };
+
+  const attemptInSlot = async (user: ProductUser, slot: number) => {
+    const { Item } = await client.send(
+      new GetItemCommand({
+        TableName: tableName,
+        Key: marshall({ id: slotId(user, slot) }),
+        ConsistentRead: true,
+      }),
+    );
+    return Item && attemptId(slotItem.parse(unmarshall(Item)).attemptId);
+  };
+
+  /** The attempt first: a slot that is left still names it. */
+  const emptySlot = async (user: ProductUser, slot: number) => {
+    const id = await attemptInSlot(user, slot);
+    if (!id) return;
+    await client.send(new DeleteItemCommand({ TableName: tableName, Key: marshall({ id }) }));
+    await freeSlot(user, slot, id);
   };
 
   const endedItem = z.object({
@@ -382,6 +403,11 @@ export const dynamoDbAttempts = (
 
     async end(id, outcome) {
       await finish(id, outcome, { status: "completing" });
+    },
+
+    async eraseOpen(user) {
+      const slots = Array.from({ length: openAttemptsPerUser }, (_, slot) => slot);
+      await Promise.all(slots.map((slot) => emptySlot(user, slot)));
     },
 
     async find(id) {

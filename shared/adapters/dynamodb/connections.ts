@@ -39,7 +39,7 @@ const connectTries = 3;
 const schemaVersion = 1;
 
 /** There while a deployment is under way, or after it was taken back. */
-const laterItem = z.object({ schemaVersion: z.int().check(z.gt(schemaVersion)) });
+export const laterItem = z.object({ schemaVersion: z.int().check(z.gt(schemaVersion)) });
 
 const liveItem = z.object({
   schemaVersion: z.literal(schemaVersion),

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import {
+  DeleteItemCommand,
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
@@ -305,6 +306,15 @@ export const dynamoDbConsentRequests = (
           }),
         ),
       );
+    },
+
+    async erase(organisation, user) {
+      const found = await read(organisation, user);
+      if (!found) return;
+      // The link first: without the request nothing names it.
+      for (const key of [keys.link(found.tokenHash), keys.request(organisation, user)]) {
+        await client.send(new DeleteItemCommand({ TableName: tableName, Key: marshall(key) }));
+      }
     },
   };
 };

@@ -21,6 +21,7 @@ const functions = [
   "Connections",
   "CredentialExpiry",
   "Disconnect",
+  "EraseConnections",
   "KeepAlive",
   "MailEvents",
   "ResumeWaiting",
@@ -39,7 +40,7 @@ const explained = {
     "ApiPOSTcallback",
   ],
   "AwsSolutions-IAM5[Resource::*]": functions.map((name) => `${name}RoleDefaultPolicy`).toSorted(),
-  [vault]: ["Complete", "Disconnect", "SweepVault", "TokenFetch"].map(
+  [vault]: ["Complete", "Disconnect", "EraseConnections", "SweepVault", "TokenFetch"].map(
     (name) => `${name}RoleDefaultPolicy`,
   ),
   "AwsSolutions-SMG4": ["ClientCredential", "VaultKeys"],

@@ -151,6 +151,15 @@ const allowed = {
     "*": ["secretsmanager:ListSecrets"],
     [viaDynamoDb]: ["kms:Decrypt"],
   },
+  EraseConnections: {
+    Attempts: ["dynamodb:DeleteItem", "dynamodb:GetItem"],
+    UserConnections: ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan"],
+    "UserConnections/index/byOwner": ["dynamodb:Query"],
+    TenantConsents: ["dynamodb:DeleteItem", "dynamodb:GetItem"],
+    [vault]: ["secretsmanager:DeleteSecret"],
+    RefreshTokens: ["dynamodb:DeleteItem"],
+    [viaDynamoDb]: ["kms:Decrypt"],
+  },
   RotateVaultKeys: {
     VaultKeys: [
       "secretsmanager:DescribeSecret",
@@ -310,16 +319,30 @@ describe("permissions", () => {
     }
   });
 
-  it("of workers are to invoke token-fetch and nothing else", () => {
-    const policies = prod.resources("AWS::IAM::ManagedPolicy");
+  it("of workers and of the product's back end are to invoke one function each and nothing else", () => {
+    const policies = prod.resources("AWS::IAM::ManagedPolicy").map(({ id, Properties }) => {
+      const { Statement } = policySchema.parse(Properties.PolicyDocument);
+      return [
+        id,
+        Statement.map(({ Action, Resource }) => [
+          Action,
+          Resource.map((each) => prod.readable(each)),
+        ]),
+      ];
+    });
 
-    expect(policies.map(({ id }) => id)).toEqual(["WorkerInvokePolicy"]);
-    const { Statement } = policySchema.parse(policies[0]?.Properties.PolicyDocument);
-    expect(Statement).toHaveLength(1);
-    expect(Statement[0]?.Action).toEqual(["lambda:InvokeFunction"]);
-    expect(Statement[0]?.Resource.map((each) => prod.readable(each))).toEqual([
-      "TokenFetchFunction",
+    const toInvoke = (name: string) => [[["lambda:InvokeFunction"], [name]]];
+    expect(policies).toEqual([
+      ["WorkerInvokePolicy", toInvoke("TokenFetchFunction")],
+      ["EraseInvokePolicy", toInvoke("EraseConnectionsFunction")],
     ]);
+    for (const [output, id] of [
+      ["WorkerInvokePolicyArn", "WorkerInvokePolicy"],
+      ["EraseInvokePolicyArn", "EraseInvokePolicy"],
+      ["EraseConnectionsFunctionName", "EraseConnectionsFunction"],
+    ] as const) {
+      expect(prod.readable(prod.service.Outputs[output]?.Value)).toBe(id);
+    }
   });
 
   it("to invoke a function are given to the API for that function's routes, to EventBridge for its own, and to Secrets Manager for the rotation of one secret", () => {

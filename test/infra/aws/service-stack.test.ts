@@ -34,7 +34,7 @@ describe("the service", () => {
 
   describe("functions", () => {
     it("run on the newest Node.js, on arm64, traced", () => {
-      expect(functions()).toHaveLength(17);
+      expect(functions()).toHaveLength(18);
       for (const each of functions()) {
         expect(each).toMatchObject({
           Runtime: "nodejs24.x",
@@ -62,6 +62,7 @@ describe("the service", () => {
         "outlook-connect-prod-mail-events",
         "outlook-connect-prod-keep-alive",
         "outlook-connect-prod-sweep-vault",
+        "outlook-connect-prod-erase-connections",
         "outlook-connect-prod-credential-expiry",
         "outlook-connect-prod-rotate-vault-keys",
       ]);
@@ -93,6 +94,13 @@ describe("the service", () => {
       }
       for (const each of functions()) expect(each).not.toHaveProperty("DeadLetterConfig");
       expect(prod.resources("AWS::Lambda::EventSourceMapping")).toEqual([]);
+    });
+
+    it("end before the AWS CLI gives up on one that is waited for", () => {
+      const erasing = functions().find(({ id }) => id === "EraseConnectionsFunction");
+
+      expect(erasing?.Timeout).toBeLessThan(60);
+      expect(erasing?.Timeout).toBeGreaterThanOrEqual(40);
     });
 
     it("cannot starve one another", () => {
@@ -319,6 +327,7 @@ describe("the service", () => {
         "Connections",
         "Disconnect",
         "TokenFetch",
+        "EraseConnections",
       ]) {
         expect(names).toContain(`outlook-connect-prod-${name}-errors`);
         expect(names).toContain(`outlook-connect-prod-${name}-throttles`);
@@ -463,6 +472,7 @@ describe("the service", () => {
           "CredentialExpiry",
           "KeepAlive",
           "SweepVault",
+          "EraseConnections",
           "RotateVaultKeys",
         ],
       ],

@@ -22,6 +22,7 @@ const functionNames = [
   "credential-expiry",
   "keep-alive",
   "sweep-vault",
+  "erase-connections",
   "rotate-vault-keys",
 ] as const;
 

@@ -216,6 +216,24 @@ const changeVaultAndKeys = async () => {
   await rotate(secretsManager, region, "VaultKeys");
 };
 
+/** One person leaves in the middle of a sign-in, and then their workspace is deleted. */
+const leave = async () => {
+  const niall = await scene.signedIn("user_niall");
+  const oona = await scene.signedIn("user_oona");
+  const { workspaceId } = niall;
+  const [theirs] = await scene.list(oona);
+  if (!theirs) expect.fail("the colleague has no connection");
+  await layIntoTheTable(theirs.id);
+  await niall.start();
+
+  expect(await scene.erase({ workspaceId, userId: niall.personId })).toEqual({
+    ok: true,
+    erased: 1,
+  });
+  expect(await scene.erase({ workspaceId })).toEqual({ ok: true, erased: 2 });
+  for (const person of [niall, oona]) expect(await scene.list(person)).toEqual([]);
+};
+
 const approveOnTheWay = async (product: ProductClient, username: string) => {
   const browser = administratorsBrowser();
   const { authorizationUrl } = await product.start({ forOrganization: true });
@@ -258,6 +276,7 @@ it("denies nothing on the whole way of a connection and of an approval, which us
   served(await scene.fetchToken({ product: ines, connection }));
   expect((await ines.call("DELETE", `/connections/${connection.id}`)).status).toBe(204);
   await approveAndWithdraw();
+  await leave();
   await changeVaultAndKeys();
 
   expect(access.denied).toEqual([]);
@@ -312,6 +331,28 @@ it("says a token is temporarily unavailable while it may not be stored, and chan
   expect(refusedWith(answer)).toMatchObject({ code: "temporarily_unavailable", retryable: true });
   expect(await stored()).toEqual(before);
   served(await scene.fetchToken({ product: ines, connection }));
+});
+
+it("ends no connection that it may not bury, and all of them with the next call", async () => {
+  await scene.connect(ines, ben);
+  const person = { workspaceId: ines.workspaceId, userId: ines.personId };
+  const before = await stored();
+
+  const answer = await without("erase-connections", "dynamodb:PutItem", /Connections/, () =>
+    scene.erase(person),
+  );
+
+  expect(answer).toMatchObject({
+    ok: false,
+    error: { code: "temporarily_unavailable", actor: "operator", retryable: true },
+  });
+  const { connections, secrets } = await stored();
+  expect({ connections, secrets }).toEqual({
+    connections: before.connections,
+    secrets: before.secrets,
+  });
+  expect(await scene.erase(person)).toEqual({ ok: true, erased: 1 });
+  expect(await scene.list(ines)).toEqual([]);
 });
 
 it("serves a token whose new refresh token may not be stored, and keeps the old one", async () => {

@@ -385,6 +385,28 @@ const contract = (open: () => Stores) => {
       expect(await requests.waiting(organisation)).toEqual([found]);
     });
 
+    it("are erased with their link, of one person and organisation, told or not", async () => {
+      const { requests } = open();
+      const request = newRequest();
+      const colleague = newRequest({ organisation: request.organisation });
+      const elsewhere = newRequest({ requester: request.requester });
+      for (const each of [request, colleague, elsewhere]) await requests.open(each);
+      const { organisation, requester, tokenHash } = request;
+
+      await requests.erase(organisation, requester.user);
+      await requests.erase(organisation, requester.user);
+
+      expect(await requests.find(organisation, requester.user)).toBeUndefined();
+      expect(await requests.findByLink(tokenHash)).toBeUndefined();
+      expect(await requests.waiting(organisation)).toMatchObject([colleague]);
+      expect(await requests.find(elsewhere.organisation, requester.user)).toBeDefined();
+      const anew = await requests.open(again(request, 100));
+      expect(await requests.findByLink(tokenHash)).toBeUndefined();
+      await requests.claimNotice(anew, at(101));
+      await requests.erase(organisation, requester.user);
+      expect(await requests.find(organisation, requester.user)).toBeUndefined();
+    });
+
     it("begin anew after their person was told", async () => {
       const { requests } = open();
       const opened = await requests.open(newRequest());

@@ -81,6 +81,54 @@ const contract = (open: () => AuthorizationAttempts) => {
     return before;
   };
 
+  describe("eraseOpen", () => {
+    it("forgets what is open at any stage, and neither what has ended nor other people's", async () => {
+      const attempts = open();
+      const user = newUser();
+      const completionHash = newHash();
+      const of = (owner = user) => newAttempt({ user: owner });
+      const [pending, parked, completing, ended] = [of(), of(), of(), of()];
+      const elsewhere = of({ ...user, workspaceId: workspaceId("globex") });
+      for (const each of [pending, parked, completing, ended, elsewhere]) {
+        await attempts.begin(each);
+      }
+      for (const { id } of [parked, completing, ended]) {
+        await attempts.park(id, code, completionHash, at(1));
+      }
+      for (const { id } of [completing, ended]) {
+        await attempts.take(id, user, completionHash, at(2));
+      }
+      await attempts.end(ended.id, connected);
+
+      await attempts.eraseOpen(user);
+      await attempts.eraseOpen(user);
+
+      for (const { id } of [completing, parked, pending]) {
+        expect(await attempts.find(id)).toBeUndefined();
+      }
+      expect(await attempts.take(parked.id, user, completionHash, at(3))).toBeUndefined();
+      await attempts.end(completing.id, connected);
+      expect(await attempts.find(completing.id)).toBeUndefined();
+      expect(await attempts.find(ended.id)).toMatchObject({ status: "completed" });
+      expect(await attempts.find(elsewhere.id)).toMatchObject({ status: "pending" });
+    });
+
+    it("lets the person begin as many as before", async () => {
+      const attempts = open();
+      const user = newUser();
+      const beginAll = async () => {
+        for (let begun = 0; begun < openAttemptsPerUser; begun += 1) {
+          expect(await attempts.begin(newAttempt({ user }))).toBe(true);
+        }
+      };
+      await beginAll();
+
+      await attempts.eraseOpen(user);
+
+      await beginAll();
+    });
+  });
+
   describe("begin", () => {
     it("remembers the attempt", async () => {
       const attempts = open();

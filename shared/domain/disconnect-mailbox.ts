@@ -1,7 +1,7 @@
-import type { Connections } from "../../shared/domain/connection.ts";
-import type { ConnectionId, ProductUser } from "../../shared/domain/ids.ts";
-import { fail, type Result, succeed } from "../../shared/domain/result.ts";
-import type { TokenVault } from "../../shared/domain/token-vault.ts";
+import type { Connections } from "./connection.ts";
+import type { ConnectionId, ProductUser } from "./ids.ts";
+import { fail, type Result, succeed } from "./result.ts";
+import type { TokenVault } from "./token-vault.ts";
 
 export interface DisconnectMailboxPorts {
   readonly connections: Pick<Connections, "disconnect">;

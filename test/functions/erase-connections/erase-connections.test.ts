@@ -1,0 +1,633 @@
+import { randomUUID } from "node:crypto";
+import { DynamoDBClient, PutItemCommand, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
+import { marshall } from "@aws-sdk/util-dynamodb";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { EraseConnectionsPorts } from "../../../functions/erase-connections/erase-connections.ts";
+import {
+  type EraseConnectionsAnswer,
+  eraseConnectionsHandler,
+} from "../../../functions/erase-connections/handler.ts";
+import { sweepVault } from "../../../functions/sweep-vault/sweep-vault.ts";
+import { startDynamoDb } from "../../../infra/local/dynamodb/start-dynamodb.ts";
+import { dynamoDbAttempts } from "../../../shared/adapters/dynamodb/authorization-attempts.ts";
+import { dynamoDbConnections } from "../../../shared/adapters/dynamodb/connections.ts";
+import { dynamoDbConsentRequests } from "../../../shared/adapters/dynamodb/consent-requests.ts";
+import { dynamoDbVaultNames } from "../../../shared/adapters/dynamodb/vault-entries.ts";
+import { dynamoDbWorkspaceConnections } from "../../../shared/adapters/dynamodb/workspace-connections.ts";
+import {
+  attemptIdOf,
+  type ConnectionId,
+  connectionIdOf,
+  hashOf,
+  objectId,
+  ownerKeyOf,
+  type ProductUser,
+  userId,
+  workspaceId,
+} from "../../../shared/domain/ids.ts";
+import { mailAddress } from "../../../shared/domain/mail-address.ts";
+import { requestedScopes } from "../../../shared/domain/permissions.ts";
+import type { Organisation } from "../../../shared/domain/tenant-consent.ts";
+import type { TokenVaultKind } from "../../../shared/domain/token-vaults.ts";
+import { vaultErasers } from "../../../shared/domain/token-vaults.ts";
+import { captureLog } from "../../fakes/captured-log.ts";
+import { fakeClock } from "../../fakes/fake-clock.ts";
+import { lambdaContext } from "../../fakes/http-event.ts";
+import { type Intercept, intercepted } from "../../fakes/intercepted.ts";
+import { memoryVault } from "../../fakes/memory-vault.ts";
+import { account, grant, noon, secondsAfter } from "../../fakes/samples.ts";
+import { createProductTables } from "../../shared/adapters/dynamodb/product-tables.ts";
+
+const log = captureLog();
+
+let engine: Awaited<ReturnType<typeof startDynamoDb>>;
+let client: DynamoDBClient;
+let tables: Awaited<ReturnType<typeof createProductTables>>;
+beforeAll(async () => {
+  engine = await startDynamoDb();
+  client = new DynamoDBClient({
+    endpoint: engine.origin,
+    region: "eu-west-1",
+    credentials: { accessKeyId: "local", secretAccessKey: "local" },
+  });
+  tables = await createProductTables(engine.origin);
+});
+afterAll(async () => {
+  client.destroy();
+  await engine.close();
+});
+
+/** A workspace that no other test knows. */
+const newWorkspace = () => workspaceId(`ws_${randomUUID()}`);
+const newPerson = (workspace = newWorkspace()): ProductUser => ({
+  userId: userId(`user-${randomUUID()}`),
+  workspaceId: workspace,
+});
+
+interface Script {
+  readonly intercept?: Intercept;
+  /** How long each pause between two pages takes on the clock. */
+  readonly pauseSeconds?: number;
+}
+
+const rig = ({ intercept = (_, call) => call(), pauseSeconds = 0 }: Script = {}) => {
+  const clock = fakeClock();
+  const vaults = { "secrets-manager": memoryVault(), table: memoryVault("table") };
+  const connections = dynamoDbConnections(client, tables.connections);
+  const attempts = dynamoDbAttempts(client, tables.attempts);
+  const requests = dynamoDbConsentRequests(client, tables.tenantConsents, {
+    clientId: "client",
+    scopeSet: "scopes",
+  });
+  let pauses = 0;
+  const ports: EraseConnectionsPorts = {
+    attempts: intercepted("attempts", attempts, intercept),
+    connections: intercepted("connections", connections, intercept),
+    workspaces: intercepted(
+      "workspaces",
+      dynamoDbWorkspaceConnections(client, tables.connections),
+      intercept,
+    ),
+    requests: intercepted("requests", requests, intercept),
+    vault: intercepted("vault", vaultErasers(vaults), intercept),
+    pause: async () => {
+      pauses += 1;
+      clock.pass(pauseSeconds);
+    },
+    now: clock.now,
+  };
+  const handler = eraseConnectionsHandler(ports);
+
+  const connect = async (
+    owner: ProductUser,
+    { kind = "secrets-manager" as TokenVaultKind, sealedAccessToken = "sealed" } = {},
+  ): Promise<ConnectionId> => {
+    const mailbox = { ...account, objectId: objectId(randomUUID()) };
+    const id = connectionIdOf(owner, mailbox);
+    const vaultOwner = { connectionId: id, workspaceId: owner.workspaceId, ...mailbox };
+    await connections.connect({
+      id,
+      owner,
+      account: mailbox,
+      vaultEntry: await vaults[kind].create(vaultOwner, grant.refreshToken),
+      sealedAccessToken,
+      accessTokenExpiresAt: secondsAfter(noon, 3600),
+      scopes: grant.scopes,
+      requestedScopes,
+      startedAt: clock.now(),
+      now: clock.now(),
+    });
+    return id;
+  };
+
+  return {
+    clock,
+    vaults,
+    attempts,
+    connections,
+    requests,
+    connect,
+    pauses: () => pauses,
+    erase: (payload: unknown, remainingSeconds = 50): Promise<EraseConnectionsAnswer> =>
+      handler(payload, {
+        ...lambdaContext,
+        getRemainingTimeInMillis: () => remainingSeconds * 1000,
+      }),
+    isServed: async (id: ConnectionId, workspace: ProductUser["workspaceId"]) =>
+      (await connections.findForWorkspace(id, workspace, { consistent: true })) !== undefined,
+    entries: () =>
+      [vaults["secrets-manager"], vaults.table].flatMap(({ entries }) => [...entries.keys()]),
+
+    begin: async (user: ProductUser) => {
+      const id = attemptIdOf(randomUUID());
+      await attempts.begin({
+        id,
+        user,
+        authority: "organizations",
+        requestedScopes,
+        returnTo: "connections",
+        reconnect: undefined,
+        forOrganization: false,
+        sealedSecrets: "sealed",
+        createdAt: clock.now(),
+        expiresAt: secondsAfter(clock.now(), 600),
+      });
+      return id;
+    },
+
+    ask: async (organisation: Organisation, user: ProductUser) => {
+      const email = mailAddress("somebody@north.example");
+      if (!email) expect.fail("no address");
+      await requests.open({
+        organisation,
+        requester: { user, email, name: "Some Body", workspaceName: undefined },
+        returnTo: "connections",
+        tokenHash: hashOf("approval_link", randomUUID()),
+        sealedToken: "sealed",
+        createdAt: clock.now(),
+        expiresAt: secondsAfter(clock.now(), 7 * 24 * 3600),
+      });
+    },
+  };
+};
+
+/** Calls until there is no next one. @returns every answer */
+const eraseAll = async (
+  { erase }: Pick<ReturnType<typeof rig>, "erase">,
+  workspace: string,
+  remainingSeconds?: number,
+) => {
+  const answers: Extract<EraseConnectionsAnswer, { ok: true }>[] = [];
+  let startAt: string | undefined;
+  do {
+    const answer = await erase(
+      { workspaceId: workspace, ...(startAt !== undefined && { startAt }) },
+      remainingSeconds,
+    );
+    if (!answer.ok) expect.fail(answer.error.message);
+    answers.push(answer);
+    startAt = answer.next;
+  } while (startAt !== undefined);
+  return answers;
+};
+
+const total = (answers: readonly { readonly erased: number }[]) =>
+  answers.reduce((sum, { erased }) => sum + erased, 0);
+
+/** As a later version of the code would have written it. */
+const makeLater = (id: ConnectionId) =>
+  client.send(
+    new UpdateItemCommand({
+      TableName: tables.connections,
+      Key: marshall({ id }),
+      UpdateExpression: "SET schemaVersion = :later",
+      ExpressionAttributeValues: marshall({ ":later": 2 }),
+    }),
+  );
+
+describe("of a person", () => {
+  it("ends every connection in that workspace, and erases its refresh token in whichever vault it is", async () => {
+    const service = rig();
+    const { connect, erase, isServed, entries } = service;
+    const person = newPerson();
+    const ids = [
+      await connect(person),
+      await connect(person, { kind: "table" }),
+      await connect(person),
+    ];
+
+    expect(await erase({ ...person })).toEqual({ ok: true, erased: 3 });
+
+    for (const id of ids) expect(await isServed(id, person.workspaceId)).toBe(false);
+    expect(entries()).toEqual([]);
+  });
+
+  it("leaves colleagues and the same person elsewhere as they were", async () => {
+    const { connect, erase, isServed, entries } = rig();
+    const person = newPerson();
+    const colleague = newPerson(person.workspaceId);
+    const elsewhere = { ...person, workspaceId: newWorkspace() };
+    await connect(person);
+    const kept = [await connect(colleague), await connect(elsewhere)] as const;
+
+    await erase({ ...person });
+
+    expect(await isServed(kept[0], colleague.workspaceId)).toBe(true);
+    expect(await isServed(kept[1], elsewhere.workspaceId)).toBe(true);
+    expect(entries()).toHaveLength(2);
+  });
+
+  it("leaves a tombstone, as the owner's own disconnect does: no later write brings it back", async () => {
+    const { connect, connections, erase } = rig();
+    const person = newPerson();
+    const id = await connect(person);
+    const lease = { owner: "refresh", expiresAt: secondsAfter(noon, 20) };
+    await connections.acquireLease(id, 1, lease, noon);
+
+    await erase({ ...person });
+
+    const tokens = {
+      sealedAccessToken: "late",
+      accessTokenExpiresAt: secondsAfter(noon, 3600),
+      scopes: [],
+      vaultEntry: "late",
+      refreshTokenStoredAt: noon,
+      problem: undefined,
+      now: noon,
+    };
+    expect(await connections.saveRefreshed(id, { owner: "refresh", version: 1 }, tokens)).toBe(
+      false,
+    );
+    expect(await connections.disconnect(id, person, noon)).toBeDefined();
+  });
+
+  it("may be repeated, and is nothing for somebody who has none", async () => {
+    const { connect, erase } = rig();
+    const person = newPerson();
+    await connect(person);
+    await erase({ ...person });
+
+    expect(await erase({ ...person })).toEqual({ ok: true, erased: 0 });
+    expect(await erase({ ...newPerson() })).toEqual({ ok: true, erased: 0 });
+  });
+
+  it("forgets sign-ins that are under way, so that none of them is completed", async () => {
+    const { begin, attempts, erase, clock } = rig();
+    const person = newPerson();
+    const colleague = newPerson(person.workspaceId);
+    const pending = await begin(person);
+    const returned = await begin(person);
+    const kept = await begin(colleague);
+    const completion = hashOf("completion", "value");
+    await attempts.park(returned, { kind: "code", sealedCode: "c" }, completion, clock.now());
+
+    await erase({ ...person });
+
+    expect(await attempts.find(pending)).toBeUndefined();
+    expect(await attempts.take(returned, person, completion, clock.now())).toBeUndefined();
+    expect(await attempts.find(kept)).toMatchObject({ status: "pending" });
+  });
+
+  it("forgets what they asked of the organisations whose mailboxes they have, or for themselves", async () => {
+    const { ask, connect, requests, erase } = rig();
+    const person = newPerson();
+    const colleague = newPerson(person.workspaceId);
+    const tenant = { kind: "tenant", tenantId: account.tenantId } as const;
+    const alone = { kind: "person", ownerKey: ownerKeyOf(person) } as const;
+    await connect(person);
+    await ask(tenant, person);
+    await ask(tenant, colleague);
+    await ask(alone, person);
+
+    await erase({ ...person });
+
+    expect(await requests.find(tenant, person)).toBeUndefined();
+    expect(await requests.find(alone, person)).toBeUndefined();
+    expect(await requests.find(tenant, colleague)).toBeDefined();
+  });
+
+  it("says how many it could not read, which stay", async () => {
+    const { connect, erase } = rig();
+    const person = newPerson();
+    await connect(person);
+    await makeLater(await connect(person));
+
+    expect(await erase({ ...person })).toEqual({ ok: true, erased: 1, leftOut: 1 });
+  });
+
+  it("goes on where a call ended that ran out of time", async () => {
+    let calls = 0;
+    const service = rig({
+      intercept: async (name, call) => {
+        if (name === "connections.disconnect") {
+          calls += 1;
+          service.clock.pass(20);
+        }
+        return call();
+      },
+    });
+    const person = newPerson();
+    for (let count = 0; count < 5; count += 1) await service.connect(person);
+
+    expect(await service.erase({ ...person })).toMatchObject({
+      ok: false,
+      error: { code: "temporarily_unavailable", actor: "nobody", retryable: true },
+    });
+    const first = calls;
+    expect(await service.erase({ ...person })).toMatchObject({ ok: false });
+    expect(await service.erase({ ...person })).toEqual({ ok: true, erased: 1 });
+
+    expect(first).toBe(2);
+    expect(calls).toBe(5);
+    expect(service.entries()).toEqual([]);
+  });
+});
+
+describe("of a workspace", () => {
+  it("ends all connections of all its people, and none of another workspace", async () => {
+    const service = rig();
+    const workspace = newWorkspace();
+    const people = Array.from({ length: 12 }, () => newPerson(workspace));
+    const stranger = newPerson();
+    const ids = await Promise.all(
+      people.map((person, index) =>
+        service.connect(person, { kind: index % 2 ? "table" : "secrets-manager" }),
+      ),
+    );
+    const kept = await service.connect(stranger);
+
+    const answers = await eraseAll(service, workspace);
+
+    expect(total(answers)).toBe(12);
+    for (const id of ids) expect(await service.isServed(id, workspace)).toBe(false);
+    expect(await service.isServed(kept, stranger.workspaceId)).toBe(true);
+    expect(service.entries()).toHaveLength(1);
+    expect(await eraseAll(service, workspace)).toEqual([{ ok: true, erased: 0 }]);
+  });
+
+  it("reads a table of many pages, and rests between them", async () => {
+    const service = rig();
+    const workspace = newWorkspace();
+    const sealedAccessToken = "t".repeat(150 * 1024); // DynamoDB's page is 1 MB
+    for (let count = 0; count < 20; count += 1) {
+      const owner = newPerson(count % 2 ? workspace : newWorkspace());
+      await service.connect(owner, { sealedAccessToken });
+    }
+
+    const answers = await eraseAll(service, workspace);
+
+    expect(answers).toEqual([{ ok: true, erased: 10 }]);
+    expect(service.pauses()).toBeGreaterThanOrEqual(2);
+    expect(service.entries()).toHaveLength(10);
+  });
+
+  it("stops in time, in the middle of a page as well, and is complete once there is no next place", async () => {
+    const service = rig({
+      intercept: async (name, call) => {
+        if (name === "connections.disconnect") service.clock.pass(12);
+        return call();
+      },
+    });
+    const workspace = newWorkspace();
+    for (let count = 0; count < 8; count += 1) await service.connect(newPerson(workspace));
+
+    const answers = await eraseAll(service, workspace, 50);
+
+    expect(answers.length).toBeGreaterThanOrEqual(3);
+    for (const { erased } of answers) expect(erased).toBeLessThanOrEqual(3);
+    expect(total(answers)).toBe(8);
+    expect(service.entries()).toEqual([]);
+  });
+
+  it("stops in time where the workspace has nothing for pages on end", async () => {
+    const service = rig({ pauseSeconds: 31 });
+    for (let count = 0; count < 20; count += 1) {
+      await service.connect(newPerson(), { sealedAccessToken: "t".repeat(150 * 1024) });
+    }
+
+    const answers = await eraseAll(service, newWorkspace(), 50);
+
+    expect(answers.length).toBeGreaterThan(1);
+    expect(total(answers)).toBe(0);
+  });
+
+  it("names a place that is of no use to anything else, and goes on from one that is gone", async () => {
+    const service = rig();
+    const workspace = newWorkspace();
+    const person = newPerson(workspace);
+    await service.connect(person);
+    const gone = connectionIdOf(newPerson(), account);
+
+    const onwards = await service.erase({ workspaceId: workspace, startAt: gone });
+    await eraseAll(service, workspace);
+
+    expect(onwards).toMatchObject({ ok: true });
+    expect(service.entries()).toEqual([]);
+  });
+
+  it("counts what a later version of the code has written, and leaves it", async () => {
+    const service = rig();
+    const workspace = newWorkspace();
+    await service.connect(newPerson(workspace));
+    await makeLater(await service.connect(newPerson(workspace)));
+
+    expect(await eraseAll(service, workspace)).toEqual([{ ok: true, erased: 1, leftOut: 1 }]);
+    expect(service.entries()).toHaveLength(1);
+  });
+
+  it("forgets open sign-ins and requests of those whose connections it ends", async () => {
+    const service = rig();
+    const person = newPerson();
+    const tenant = { kind: "tenant", tenantId: account.tenantId } as const;
+    await service.connect(person);
+    await service.ask(tenant, person);
+    const attempt = await service.begin(person);
+
+    await eraseAll(service, person.workspaceId);
+
+    expect(await service.requests.find(tenant, person)).toBeUndefined();
+    expect(await service.attempts.find(attempt)).toBeUndefined();
+  });
+
+  it("gives up at something that is no connection, and says so to the operator", async () => {
+    const service = rig();
+    const workspace = newWorkspace();
+    const id = await service.connect(newPerson(workspace));
+    await client.send(
+      new PutItemCommand({
+        TableName: tables.connections,
+        Item: marshall({ id, workspaceId: workspace, schemaVersion: 1, status: "connected" }),
+      }),
+    );
+
+    expect(await service.erase({ workspaceId: workspace })).toMatchObject({
+      ok: false,
+      error: { code: "temporarily_unavailable", actor: "operator" },
+    });
+    expect(log.lines().join("")).toContain('"failure":"internal_error"');
+  });
+});
+
+describe("a failure in the middle", () => {
+  const outage = () => {
+    const state = { isOver: false, brokenCall: "" };
+    const intercept: Intercept = async (name, call) => {
+      if (!state.isOver && name === state.brokenCall) throw new Error("throttled");
+      return call();
+    };
+    return { state, intercept };
+  };
+
+  it.for([
+    "attempts.eraseOpen",
+    "requests.erase",
+    "workspaces.page",
+    "connections.disconnect",
+    "vault.erase",
+  ])("of %s is answered as one that may be repeated, and a repeat finishes", async (call) => {
+    const { state, intercept } = outage();
+    const service = rig({ intercept });
+    const workspace = newWorkspace();
+    for (let count = 0; count < 4; count += 1) await service.connect(newPerson(workspace));
+    state.brokenCall = call;
+
+    const failed = await service.erase({ workspaceId: workspace });
+    state.isOver = true;
+    const answers = await eraseAll(service, workspace);
+
+    expect(failed).toEqual({
+      ok: false,
+      error: {
+        code: "temporarily_unavailable",
+        actor: "operator",
+        retryable: true,
+        message: expect.stringMatching(/^Something went wrong on our side/),
+        traceId: lambdaContext.awsRequestId,
+      },
+    });
+    expect(total(answers)).toBe(call === "vault.erase" ? 3 : 4);
+    expect(service.entries()).toEqual([]);
+  });
+
+  it("of the vault leaves one token of a workspace behind, however often it is tried, which the sweep takes", async () => {
+    const { state, intercept } = outage();
+    const service = rig({ intercept });
+    const workspace = newWorkspace();
+    const ids: ConnectionId[] = [];
+    for (let count = 0; count < 30; count += 1)
+      ids.push(await service.connect(newPerson(workspace)));
+    state.brokenCall = "vault.erase";
+
+    for (let tries = 0; tries < 12; tries += 1) await service.erase({ workspaceId: workspace });
+
+    const served = await Promise.all(ids.map((id) => service.isServed(id, workspace)));
+    expect(served.filter((is) => !is)).toHaveLength(1);
+    const { entries, erase } = service.vaults["secrets-manager"];
+    const swept = await sweepVault({
+      vaults: [
+        {
+          async *inPart() {
+            for (const [entry, { owner }] of [...entries]) {
+              yield {
+                entry,
+                connectionId: owner.connectionId,
+                writtenAt: secondsAfter(noon, -90_000),
+              };
+            }
+          },
+        },
+      ],
+      connections: dynamoDbVaultNames(client, tables.connections),
+      erase,
+      now: service.clock.now,
+      report: () => {},
+    });
+    expect(swept).toEqual({ seen: 30, erased: 1, left: 0, refused: false });
+  });
+
+  it("of the vault leaves one token of a person behind, which is not served, and a repeat ends the others", async () => {
+    const { state, intercept } = outage();
+    const service = rig({ intercept });
+    const person = newPerson();
+    const ids = [await service.connect(person), await service.connect(person)];
+    state.brokenCall = "vault.erase";
+
+    const failed = await service.erase({ ...person });
+    state.isOver = true;
+    const repeated = await service.erase({ ...person });
+
+    expect(failed).toMatchObject({ ok: false, error: { retryable: true } });
+    expect(repeated).toEqual({ ok: true, erased: 1 });
+    for (const id of ids) expect(await service.isServed(id, person.workspaceId)).toBe(false);
+    expect(service.entries()).toHaveLength(1);
+    // The place of the tombstone in the table is found by looking through the workspace.
+    await eraseAll(service, person.workspaceId);
+    expect(service.entries()).toEqual([]);
+  });
+});
+
+describe("a payload that is wrong is refused, and nothing is done:", () => {
+  let service: ReturnType<typeof rig>;
+  const calls: string[] = [];
+  beforeEach(() => {
+    calls.length = 0;
+    service = rig({
+      intercept: async (name, call) => {
+        calls.push(name);
+        return call();
+      },
+    });
+  });
+
+  it.for<readonly [string, unknown]>([
+    ["nothing", undefined],
+    ["null", null],
+    ["a text", "ws_north"],
+    ["a list", ["ws_north"]],
+    ["no workspace", {}],
+    ["a person without a workspace", { userId: "alice" }],
+    ["an empty workspace", { workspaceId: "" }],
+    ["an empty person, which is not everybody", { workspaceId: "ws_north", userId: "" }],
+    ["a person that is null", { workspaceId: "ws_north", userId: null }],
+    ["a number", { workspaceId: 7 }],
+    ["a list of workspaces", { workspaceId: ["ws_north"] }],
+    ["too long a workspace", { workspaceId: "w".repeat(257) }],
+    ["something else besides", { workspaceId: "ws_north", everybody: true }],
+    ["a misspelt person", { workspaceId: "ws_north", userID: "alice" }],
+    ["a person and a place", { ...newPerson(), startAt: `conn_${"a".repeat(22)}` }],
+    ["a place that is none", { workspaceId: "ws_north", startAt: "1" }],
+    ["a place with more behind it", { workspaceId: "w", startAt: `conn_${"a".repeat(22)}\n` }],
+    ["a key as a place", { workspaceId: "w", startAt: { id: `conn_${"a".repeat(22)}` } }],
+  ])("%s", async ([, payload]) => {
+    expect(await service.erase(payload)).toEqual({
+      ok: false,
+      error: {
+        code: "invalid_request",
+        actor: "operator",
+        retryable: false,
+        message: expect.stringMatching(/^The payload must be .*[.]$/),
+        traceId: lambdaContext.awsRequestId,
+      },
+    });
+    expect(calls).toEqual([]);
+  });
+});
+
+it("logs which workspace, how many, and nobody's name", async () => {
+  const { connect, erase } = rig();
+  const person = newPerson();
+  const id = await connect(person);
+
+  await erase({ ...person });
+
+  const line = JSON.parse(log.lines().at(-1) ?? "{}");
+  expect(line).toMatchObject({
+    level: "INFO",
+    message: "connections erased",
+    workspaceId: person.workspaceId,
+    erasure: { erased: 1, leftOut: 0, isComplete: true },
+  });
+  for (const name of [person.userId, account.username, account.displayName, id]) {
+    expect(log.lines().join("")).not.toContain(name);
+  }
+});
