@@ -262,6 +262,8 @@ const fetchInEveryWay = async () => {
   await priya.call("DELETE", `/connections/${strict}`);
   scene.stack.clock.advance(31);
   await fetchToken(priya, strict);
+  const { workspaceId, personId: userId } = priya;
+  expect(await scene.erase({ workspaceId, userId })).toMatchObject({ ok: true });
 };
 
 /** Requests with secrets where none belong. */
@@ -288,6 +290,7 @@ const sendSecretsToWrongPlaces = async () => {
     await postCallback({ action: form.action, fields: new URLSearchParams(fields) });
   }
   await leo.complete(returned);
+  await scene.erase({ workspaceId: leo.workspaceId, startAt: code, [canary]: canary });
 };
 
 /** What breaks on our side breaks with secrets in its hands. */
