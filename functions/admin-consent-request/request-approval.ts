@@ -58,6 +58,8 @@ export type ApprovalAnswer =
       readonly approvalUrl: URL;
       readonly expiresAt: Date;
       readonly mail: RequestMail;
+      /** Set if it is the tenant of this connection that is asked, and not the organisation of the person's address. */
+      readonly connectionId: ConnectionId | undefined;
     };
 
 export type NotAsked =
@@ -87,7 +89,10 @@ export interface RequestApprovalPorts extends Omit<RecordPorts, "consents"> {
   readonly attempts: Pick<AuthorizationAttempts, "find">;
   readonly connections: Pick<Connections, "findOwned">;
   readonly consents: Pick<TenantConsents, "find" | "record">;
-  readonly requests: Pick<ConsentRequests, "open" | "waiting" | "claimNotice" | "noteMail">;
+  readonly requests: Pick<
+    ConsentRequests,
+    "find" | "open" | "waiting" | "claimNotice" | "noteMail"
+  >;
   readonly ledger: Pick<MailLedger, "claim" | "release">;
   readonly sendMail: (mail: ApprovalMail) => ReturnType<Mailer["send"]>;
   readonly sealer: Sealer;
@@ -96,6 +101,8 @@ export interface RequestApprovalPorts extends Omit<RecordPorts, "consents"> {
 
 interface Origin {
   readonly organisation: Organisation;
+  /** The connection whose tenant it is, if it is one's. */
+  readonly connectionId: ConnectionId | undefined;
   readonly returnTo: string;
   /** Microsoft has turned them away: an approval from before that is no help. */
   readonly wasTurnedAway: boolean;
@@ -104,6 +111,27 @@ interface Origin {
 }
 
 const isTheirs = (owner: ProductUser, user: ProductUser) => ownerKeyOf(owner) === ownerKeyOf(user);
+
+/**
+ * An attempt is removed an hour after it is over, while the link that was given out for it leads somewhere for days:
+ * whoever has asked goes on with what they asked for.
+ */
+const originOfRequest = async (
+  { user, email }: Requester,
+  ports: RequestApprovalPorts,
+): Promise<Result<Origin, NotAsked>> => {
+  const organisation = await organisationOf({ user, email }, ports);
+  const request = await ports.requests.find(organisation, user);
+  if (!request || request.expiresAt <= ports.now()) return fail({ kind: "attempt_unknown" });
+  return succeed({
+    organisation,
+    connectionId: undefined,
+    returnTo: request.returnTo,
+    // They were before they asked: an approval that is there now came later.
+    wasTurnedAway: false,
+    mayBeWarnedOnly: false,
+  });
+};
 
 const originOf = async (
   { requester, from, returnTo }: ApprovalAsked,
@@ -117,10 +145,16 @@ const originOf = async (
     if (tenantId === personalAccountsTenant) return fail({ kind: "personal_account" });
     const wasTurnedAway = connection.status === "admin_approval_required";
     const organisation = { kind: "tenant", tenantId } as const;
-    return succeed({ organisation, returnTo, wasTurnedAway, mayBeWarnedOnly: false });
+    return succeed({
+      organisation,
+      connectionId: connection.id,
+      returnTo,
+      wasTurnedAway,
+      mayBeWarnedOnly: false,
+    });
   }
   const attempt = await ports.attempts.find(from.attemptId);
-  if (!attempt || !isTheirs(attempt.user, user)) return fail({ kind: "attempt_unknown" });
+  if (!attempt || !isTheirs(attempt.user, user)) return originOfRequest(requester, ports);
   const { status } = attemptStateOf(attempt, ports.now());
   // Who comes back to a mailbox needs its tenant's approval, whatever their address at the product says.
   const tenantId = attempt.reconnect?.account.tenantId;
@@ -129,6 +163,7 @@ const originOf = async (
     organisation: tenantId
       ? { kind: "tenant", tenantId }
       : await organisationOf({ user, email }, ports),
+    connectionId: attempt.reconnect?.connectionId,
     returnTo: attempt.returnTo,
     wasTurnedAway: status === "failed" || status === "pending" || status === "expired",
     mayBeWarnedOnly: status === "pending" && tenantId === undefined,
@@ -217,7 +252,7 @@ export const requestApproval = async (
   }
   const origin = await originOf(asked, ports);
   if (!origin.ok) return origin;
-  const { organisation, returnTo, wasTurnedAway, mayBeWarnedOnly } = origin.value;
+  const { organisation, connectionId, returnTo, wasTurnedAway, mayBeWarnedOnly } = origin.value;
   const consent = await consents.find(organisation);
   if (isApproved(consent, wasTurnedAway, now())) return succeed({ status: "verified" });
 
@@ -260,5 +295,6 @@ export const requestApproval = async (
     ? await mailAdministrator(adminEmail, request, approvalUrl, ports)
     : succeed(request.mail);
   if (!mailed.ok) return mailed;
-  return succeed({ status, approvalUrl, expiresAt: request.expiresAt, mail: mailed.value });
+  const { expiresAt } = request;
+  return succeed({ status, approvalUrl, expiresAt, mail: mailed.value, connectionId });
 };
