@@ -17,6 +17,7 @@ import { inWords } from "./words.js";
  * @property {() => void} approveNow for a person who is an administrator
  * @property {() => void} goOn once it is approved; without a click, so in this window
  * @property {() => void} worksAgain the same for a connection, which needs no sign-in
+ * @property {string} signInPage where a person goes whose session at the product is over
  * @property {AbortSignal} signal ends it
  */
 
@@ -63,11 +64,16 @@ export const approvalPanel = (options) => {
     approveNow,
     goOn,
     worksAgain,
+    signInPage,
     signal,
   } = options;
+  /** The sign-in is forgotten sooner than the connection that it was to renew. */
+  let asksFor = what;
+  let isWatching = false;
   const domain = email.slice(email.lastIndexOf("@") + 1);
   const waiting = new AbortController();
   const said = element("p", { class: "muted", role: "status" });
+  const unheard = element("div", { hidden: "" });
   const body = element("div", { class: "stack" });
   const panel = element(
     "section",
@@ -92,6 +98,7 @@ export const approvalPanel = (options) => {
         : undefined,
       body,
       said,
+      unheard,
     ),
   );
 
@@ -99,13 +106,25 @@ export const approvalPanel = (options) => {
   const button = (text, look, click) =>
     element("button", { type: "button", class: look, click }, text);
 
-  const others = () =>
+  const others = (connectWords = "Try anyway") =>
     element(
       "div",
       { class: "actions" },
-      tryAnyway ? button("Try anyway", "", tryAnyway) : undefined,
+      tryAnyway ? button(connectWords, "", tryAnyway) : undefined,
       button("I am an administrator: approve now", "quiet", approveNow),
     );
+
+  /** @param {Problem} problem @param {string} text @param {() => void} again */
+  const nextStep = ({ code, canRetry }, text, again) => {
+    if (code === "signed_out") {
+      return element(
+        "div",
+        { class: "actions" },
+        element("a", { class: "button", href: signInPage }, "Sign in"),
+      );
+    }
+    return canRetry ? element("div", { class: "actions" }, button(text, "", again)) : undefined;
+  };
 
   /** Either the mail or the watching may learn of the approval, and the other may be under way. */
   const showApproved = () => {
@@ -209,13 +228,14 @@ export const approvalPanel = (options) => {
       if (!mail.value.trim()) return complain("Please enter the address of an administrator.");
       complain("");
       send.ariaDisabled = "true";
-      const asked = await outlook.requestApproval(what, mail.value.trim());
+      const asked = await outlook.requestApproval(asksFor, mail.value.trim());
       send.ariaDisabled = null;
       if (signal.aborted) return;
       if (!asked.ok) return complain(asked.problem.message);
       if (asked.value.status === "verified") return showApproved();
       mail.value = "";
       showStatus(asked.value);
+      if (!isWatching) watch(asked.value);
     });
 
     return [
@@ -241,25 +261,42 @@ export const approvalPanel = (options) => {
     const asked = await outlook.requestApproval(what);
     if (signal.aborted) return;
     if (!asked.ok) {
+      const isForgotten = asked.problem.code === "attempt_unknown";
+      const next = isForgotten ? undefined : nextStep(asked.problem, "Try again", open);
       body.replaceChildren(
         element("p", {}, asked.problem.message),
-        element("div", { class: "actions" }, button("Try again", "", open)),
-        others(),
+        ...(next ? [next] : []),
+        others(isForgotten ? "Connect again" : undefined),
       );
       return;
     }
-    const { status, approvalUrl, expiresAt } = asked.value;
+    const { status, approvalUrl, expiresAt, connectionId } = asked.value;
     if (status === "verified" || !approvalUrl || !expiresAt) return showApproved();
+    if (connectionId !== undefined) asksFor = { connectionId };
     body.replaceChildren(...form(approvalUrl, expiresAt));
     showStatus(asked.value);
-    outlook.watchApproval({
-      ...("connectionId" in what && { connectionId: what.connectionId }),
+    watch(asked.value);
+  };
+
+  /** @param {Approval} approval */
+  const watch = async (approval) => {
+    unheard.hidden = true;
+    isWatching = true;
+    const watched = await outlook.watchApproval(approval, {
+      onChange: showStatus,
       signal: AbortSignal.any([signal, waiting.signal]),
-      onChange: (approval) => {
-        if (approval.status === "verified") showApproved();
-        else showStatus(approval);
-      },
     });
+    isWatching = false;
+    if (watched?.ok) showApproved();
+    else if (watched) showUnheard(watched.problem, () => watch(approval));
+  };
+
+  /** @param {Problem} problem @param {() => void} again */
+  const showUnheard = (problem, again) => {
+    said.textContent = `This page does not notice the approval any more. ${problem.message} You will get a mail when it is approved.`;
+    const next = nextStep(problem, "Wait here again", again);
+    unheard.replaceChildren(...(next ? [next] : []));
+    unheard.hidden = false;
   };
   open();
   return panel;

@@ -111,6 +111,7 @@ const askAdministrator = (what, how, { problem, approval: status } = {}) => {
       );
       showList();
     },
+    signInPage: "/sign-in",
     signal: approving.signal,
   });
   approval.replaceChildren(panel);
