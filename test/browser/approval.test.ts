@@ -363,9 +363,13 @@ stories("an organisation in which only an administrator may approve", (scene) =>
     scene.stack.clock.advance(3600);
     const renewing = await opensMicrosoft(page, "Reconnect");
     await sees(renewing.getByRole("heading", { name: "Need admin approval" }));
-    await renewing.close();
-    await page.getByRole("button", { name: "Microsoft asked for an administrator" }).click();
+    await renewing
+      .getByRole("button", { name: "Return to the application without granting consent" })
+      .click();
     await sees(panel(page).getByText("This page notices by itself"));
+    await forgetSignIns(scene.stack);
+    await askByMail(page, "it@larkfield.example");
+    await sees(panel(page).getByText("We have mailed it@larkfield.example."));
 
     scene.microsoft.grantTenantConsent(aldermoor);
     const colleague = await scene.signIn("user_oona");
@@ -374,6 +378,7 @@ stories("an organisation in which only an administrator may approve", (scene) =>
     await sees(card(colleague, oona).getByText("Connected", { exact: true }).first());
 
     await sees(page.getByRole("heading", { name: "Approved" }));
+    await sees(page.getByRole("heading", { name: "Mailbox connected" }));
   });
 
   it("is not asked by mail at another domain, and the reason stands at the field", async () => {

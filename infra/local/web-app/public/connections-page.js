@@ -218,13 +218,8 @@ const showOutcome = (outcome, how) => {
       );
     }
     case "approval_needed":
-      return askAdministrator(
-        how.connectionId === undefined
-          ? { attemptId: outcome.attemptId }
-          : { connectionId: how.connectionId },
-        how,
-        outcome,
-      );
+      // Also for a mailbox that was to be renewed: with the approval alone it may not work again.
+      return askAdministrator({ attemptId: outcome.attemptId }, how, outcome);
     case "failed": {
       const { problem, attemptId } = outcome;
       const again = () => connect({ ...how, mode: "popup" });
