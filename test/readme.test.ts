@@ -14,6 +14,7 @@ import { accept, decline, signInAtMicrosoft } from "./browser/microsoft-pages.ts
 import { opensMicrosoft, sees } from "./browser/sees.ts";
 
 const ben = "ben.okafor@larkfield.example";
+const niall = "niall.byrne@aldermoor.example";
 
 let stack: LocalStack;
 let browser: Browser | undefined;
@@ -41,23 +42,29 @@ const replaceOnce = (text: string, from: string, to: string): string => {
   return parts.join(to);
 };
 
-it("shows a product how to connect a mailbox", async (context) => {
-  context.skip(chromiumIsMissing !== undefined, chromiumIsMissing);
+/** A page of the product that consists of what the README shows, with somebody signed in. */
+const pageOfSnippet = async (person: string) => {
   const code = replaceOnce(
     await snippet("front end"),
     "https://api.example.com",
     stack.origins.api,
   );
-  browser = await launchChromium();
+  browser ??= await launchChromium();
   const page = await browser.newPage();
   await page.goto(stack.origins.webApp);
-  await page.getByRole("button", { name: "Ines Calder" }).click();
+  await page.getByRole("button", { name: person }).click();
   await sees(page.getByRole("heading", { name: "No mailbox yet" }));
   // A document of the product's origin whose policy does not forbid the script of a page written here.
   await page.goto(`${stack.origins.webApp}/config.json`);
   await page.setContent(`<!doctype html><html lang="en"><title>Snippet</title>
     <button id="connect">Connect</button><p id="said" role="status"></p>
     <script type="module">${code}</script></html>`);
+  return page;
+};
+
+it("shows a product how to connect a mailbox", async (context) => {
+  context.skip(chromiumIsMissing !== undefined, chromiumIsMissing);
+  const page = await pageOfSnippet("Ines Calder");
 
   const declined = await opensMicrosoft(page, "Connect");
   await signInAtMicrosoft(declined, ben);
@@ -68,6 +75,33 @@ it("shows a product how to connect a mailbox", async (context) => {
   await accept(microsoft);
 
   await sees(page.getByRole("status").getByText(`Connected ${ben}`));
+});
+
+it("shows a product what to tell people whose administrator must approve", async (context) => {
+  context.skip(chromiumIsMissing !== undefined, chromiumIsMissing);
+  const page = await pageOfSnippet("Niall Byrne");
+  const said = page.getByRole("status");
+
+  const microsoft = await opensMicrosoft(page, "Connect");
+  await signInAtMicrosoft(microsoft, niall);
+  await microsoft
+    .getByRole("button", { name: "Return to the application without granting consent" })
+    .click();
+  await sees(said.getByText(/^Your administrator must approve first: http:.*\/admin-consent\/./));
+
+  // From here on the page is warned before it has sent anybody to Microsoft.
+  const connect = page.getByRole("button", { name: "Connect" });
+  await page.route("**/admin-consent-requests", (route) =>
+    route.fulfill({ status: 401, json: {} }),
+  );
+  await connect.click();
+  await sees(said.getByText("Your session is over."));
+
+  await page.route("**/admin-consent-requests", (route) =>
+    route.fulfill({ json: { status: "verified" } }),
+  );
+  await connect.click();
+  await page.waitForURL((url) => url.pathname.endsWith("/authorize"));
 });
 
 const connection = z.object({ id: z.string() });

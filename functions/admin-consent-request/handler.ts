@@ -41,7 +41,10 @@ export interface AdminConsentRequestSettings extends PersonClaimNames {
 const problemOf = ({ kind }: NotAsked) => {
   switch (kind) {
     case "attempt_unknown":
-      return problem("attempt_unknown", "This sign-in does not exist, or is long over.");
+      return problem(
+        "attempt_unknown",
+        "This sign-in does not exist, or is long over. Please connect your mailbox again, and ask from there.",
+      );
     case "connection_unknown":
       return problem("not_found", "This connection does not exist, or is not yours.");
     case "personal_account":
@@ -113,11 +116,12 @@ export const adminConsentRequestHandler = (
     const answer = asked.value;
     logger.info("approval requested", { workspaceId: user.workspaceId });
     if (answer.status === "verified") return json(200, { status: answer.status });
-    const { status, approvalUrl, expiresAt, mail } = answer;
+    const { status, approvalUrl, expiresAt, mail, connectionId: askedFor } = answer;
     return json(200, {
       status,
       approvalUrl: approvalUrl.href,
       expiresAt: expiresAt.toISOString(),
       mail: { status: mail.status, to: mail.to, at: mail.at?.toISOString() },
+      connectionId: askedFor,
     });
   });

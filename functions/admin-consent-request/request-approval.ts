@@ -61,6 +61,8 @@ export type ApprovalAnswer =
       readonly approvalUrl: URL;
       readonly expiresAt: Date;
       readonly mail: RequestMail;
+      /** Set if it is the tenant of this connection that is asked, and not the organisation of the person's address. */
+      readonly connectionId: ConnectionId | undefined;
     };
 
 export type NotAsked =
@@ -90,7 +92,10 @@ export interface RequestApprovalPorts extends Omit<RecordPorts, "consents"> {
   readonly attempts: Pick<AuthorizationAttempts, "find">;
   readonly connections: Pick<Connections, "findOwned">;
   readonly consents: Pick<TenantConsents, "find" | "record" | "count">;
-  readonly requests: Pick<ConsentRequests, "open" | "waiting" | "claimNotice" | "noteMail">;
+  readonly requests: Pick<
+    ConsentRequests,
+    "find" | "open" | "waiting" | "claimNotice" | "noteMail"
+  >;
   readonly ledger: Pick<MailLedger, "claim" | "release">;
   readonly sendMail: (mail: ApprovalMail) => ReturnType<Mailer["send"]>;
   readonly sealer: Sealer;
@@ -101,6 +106,8 @@ interface Origin {
   readonly organisation: Organisation;
   /** Their account there, if they have connected one. */
   readonly objectId: ObjectId | undefined;
+  /** The connection whose tenant it is, if it is one's. */
+  readonly connectionId: ConnectionId | undefined;
   readonly returnTo: string;
   /** Microsoft has turned them away: an approval from before that is no help. */
   readonly wasTurnedAway: boolean;
@@ -109,6 +116,28 @@ interface Origin {
 }
 
 const isTheirs = (owner: ProductUser, user: ProductUser) => ownerKeyOf(owner) === ownerKeyOf(user);
+
+/**
+ * An attempt is removed an hour after it is over, while the link that was given out for it leads somewhere for days:
+ * whoever has asked goes on with what they asked for.
+ */
+const originOfRequest = async (
+  { user, email }: Requester,
+  ports: RequestApprovalPorts,
+): Promise<Result<Origin, NotAsked>> => {
+  const organisation = await organisationOf({ user, email }, ports);
+  const request = await ports.requests.find(organisation, user);
+  if (!request || request.expiresAt <= ports.now()) return fail({ kind: "attempt_unknown" });
+  return succeed({
+    organisation,
+    objectId: undefined,
+    connectionId: undefined,
+    returnTo: request.returnTo,
+    // They were before they asked: an approval that is there now came later.
+    wasTurnedAway: false,
+    mayBeWarnedOnly: false,
+  });
+};
 
 const originOf = async (
   { requester, from, returnTo }: ApprovalAsked,
@@ -122,10 +151,17 @@ const originOf = async (
     if (tenantId === personalAccountsTenant) return fail({ kind: "personal_account" });
     const wasTurnedAway = connection.status === "admin_approval_required";
     const organisation = { kind: "tenant", tenantId } as const;
-    return succeed({ organisation, objectId, returnTo, wasTurnedAway, mayBeWarnedOnly: false });
+    return succeed({
+      organisation,
+      objectId,
+      connectionId: connection.id,
+      returnTo,
+      wasTurnedAway,
+      mayBeWarnedOnly: false,
+    });
   }
   const attempt = await ports.attempts.find(from.attemptId);
-  if (!attempt || !isTheirs(attempt.user, user)) return fail({ kind: "attempt_unknown" });
+  if (!attempt || !isTheirs(attempt.user, user)) return originOfRequest(requester, ports);
   const { status } = attemptStateOf(attempt, ports.now());
   // Who comes back to a mailbox needs its tenant's approval, whatever their address at the product says.
   const tenantId = attempt.reconnect?.account.tenantId;
@@ -135,6 +171,7 @@ const originOf = async (
       ? { kind: "tenant", tenantId }
       : await organisationOf({ user, email }, ports),
     objectId: attempt.reconnect?.account.objectId,
+    connectionId: attempt.reconnect?.connectionId,
     returnTo: attempt.returnTo,
     wasTurnedAway: status === "failed" || status === "pending" || status === "expired",
     mayBeWarnedOnly: status === "pending" && tenantId === undefined,
@@ -223,7 +260,8 @@ export const requestApproval = async (
   }
   const origin = await originOf(asked, ports);
   if (!origin.ok) return origin;
-  const { organisation, objectId, returnTo, wasTurnedAway, mayBeWarnedOnly } = origin.value;
+  const { organisation, objectId, connectionId, returnTo, wasTurnedAway, mayBeWarnedOnly } =
+    origin.value;
   const consent = await consents.find(organisation);
   if (isApproved(consent, wasTurnedAway, now())) return succeed({ status: "verified" });
 
@@ -271,5 +309,6 @@ export const requestApproval = async (
     approvalUrl,
     expiresAt: request.expiresAt,
     mail: mailed.value,
+    connectionId,
   });
 };

@@ -30,5 +30,6 @@ export const approvalStatusHandler = (
     return json(200, {
       status,
       mail: mail && { status: mail.status, to: mail.to, at: mail.at?.toISOString() },
+      connectionId: id,
     });
   });

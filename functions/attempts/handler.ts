@@ -18,7 +18,10 @@ export const attemptsHandler = (
       ? await attemptStatus({ id: attemptId(id.data), user, email }, ports)
       : undefined;
     if (!now?.ok) {
-      return problem("attempt_unknown", "This sign-in does not exist, or is long over.");
+      return problem(
+        "attempt_unknown",
+        "This sign-in does not exist, or is long over. Please start again.",
+      );
     }
     const { attempt, status, problem: why } = now.value;
     return json(200, {

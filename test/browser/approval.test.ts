@@ -1,6 +1,7 @@
 import type { Page, Request } from "playwright-core";
 import { expect, it } from "vitest";
 import { mailsTo } from "../../infra/local/administrator-client.ts";
+import { forgetSignIns } from "../e2e/forget-sign-ins.ts";
 import { accept, decline, signInAtMicrosoft } from "./microsoft-pages.ts";
 import { card, opensMicrosoft, sees, seesNoLonger } from "./sees.ts";
 import { type Scene, stories } from "./stories.ts";
@@ -366,6 +367,106 @@ stories("an organisation in which only an administrator may approve", (scene) =>
     await page.reload();
     await page.getByRole("button", { name: /^Run workflow/ }).click();
     await seesNoLonger(card(page, niall).getByText("Waiting for approval"));
+  });
+
+  it("is still asked for a person who names an administrator two hours later", async () => {
+    const page = await scene.signIn("user_niall");
+    await turnedAway(page, niall);
+    await sees(page.getByLabel("Send this link to your administrator"));
+    scene.stack.clock.advance(2 * 3600);
+    await forgetSignIns(scene.stack);
+
+    await askByMail(page);
+
+    await sees(panel(page).getByText(`We have mailed ${margit}.`));
+  });
+
+  it("is not asked for a sign-in that is forgotten before anybody asked: the person connects again", async () => {
+    const page = await scene.signIn("user_niall");
+    const microsoft = await opensMicrosoft(page, "Connect Outlook");
+    await signInAtMicrosoft(microsoft, niall);
+    await microsoft.close();
+    const ask = page.getByRole("button", { name: "Microsoft asked for an administrator" });
+    await sees(ask);
+    scene.stack.clock.advance(2 * 3600);
+    await forgetSignIns(scene.stack);
+
+    await ask.click();
+
+    await sees(panel(page).getByText("This sign-in does not exist, or is long over."));
+    await scene.inspect(page, "connections-approval-forgotten");
+    const again = await opensMicrosoft(page, "Connect again");
+    await again.getByRole("button", { name: niall }).click();
+    await sees(again.getByRole("heading", { name: "Need admin approval" }));
+  });
+
+  it("is no longer waited for when the session is over, and the page says so", async () => {
+    const context = await scene.newBrowser();
+    await context.clock.install();
+    const page = await scene.signIn("user_niall", context);
+    await turnedAway(page, niall);
+    await sees(panel(page).getByText("This page notices by itself"));
+    const { webApp } = scene.stack.origins;
+    await context.request.delete(`${webApp}/session`, { headers: { origin: webApp } });
+
+    await context.clock.runFor(4_000);
+
+    await sees(panel(page).getByText("This page does not notice the approval any more."));
+    await scene.inspect(page, "connections-approval-unheard");
+    await page.getByRole("link", { name: "Sign in" }).click();
+    await sees(page.getByRole("button", { name: "Niall Byrne" }));
+  });
+
+  it("is waited for again by a person who says so, after a fault that did not pass", async () => {
+    const context = await scene.newBrowser();
+    await context.clock.install();
+    const page = await scene.signIn("user_niall", context);
+    await turnedAway(page, niall);
+    await sees(panel(page).getByText("This page notices by itself"));
+    const watched = (status: string) =>
+      page.route("**/admin-consent-requests", async (route) => {
+        if (route.request().method() !== "GET") return route.fallback();
+        await route.fulfill(status ? { json: { status } } : { status: 404, json: {} });
+      });
+    await watched("");
+    await context.clock.runFor(4_000);
+    await sees(panel(page).getByText("This page does not notice the approval any more."));
+    await watched("verified");
+
+    await page.getByRole("button", { name: "Wait here again" }).click();
+    await context.clock.runFor(4_000);
+
+    await sees(page.getByRole("heading", { name: "Approved" }));
+  });
+
+  it("is the one whose mailbox is to be renewed, also for a person of another organisation", async () => {
+    const aldermoor = { tenantId: "a94d2e60-15cb-4f38-8b7a-0e6d93f1c582" };
+    scene.microsoft.grantTenantConsent(aldermoor);
+    const page = await scene.signIn("user_ines");
+    const microsoft = await opensMicrosoft(page, "Connect Outlook");
+    await signInAtMicrosoft(microsoft, niall);
+    await sees(card(page, niall).getByText("Connected", { exact: true }).first());
+    scene.microsoft.withdrawTenantConsent(aldermoor);
+    // Long enough for the approval to be no longer a fresh one.
+    scene.stack.clock.advance(3600);
+    const renewing = await opensMicrosoft(page, "Reconnect");
+    await sees(renewing.getByRole("heading", { name: "Need admin approval" }));
+    await renewing
+      .getByRole("button", { name: "Return to the application without granting consent" })
+      .click();
+    await sees(panel(page).getByText("This page notices by itself"));
+    await forgetSignIns(scene.stack);
+    await askByMail(page, "it@larkfield.example");
+    await sees(panel(page).getByText("We have mailed it@larkfield.example."));
+
+    scene.microsoft.grantTenantConsent(aldermoor);
+    const colleague = await scene.signIn("user_oona");
+    const theirs = await opensMicrosoft(colleague, "Connect Outlook");
+    await signInAtMicrosoft(theirs, oona);
+    await sees(card(colleague, oona).getByText("Connected", { exact: true }).first());
+
+    await sees(page.getByRole("heading", { name: "Approved" }));
+    await sees(page.getByRole("heading", { name: "Mailbox connected" }));
   });
 
   it("is not asked by mail at another domain, and the reason stands at the field", async () => {

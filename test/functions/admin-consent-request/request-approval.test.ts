@@ -134,7 +134,7 @@ describe("asking", () => {
       service.askAdministrator(alice, { connectionId: alicesConnection }),
     );
 
-    expect(answer.status).toBe("requested");
+    expect(answer).toMatchObject({ status: "requested", connectionId: alicesConnection });
     expect((await service.consents.find(tenant)).times).toHaveProperty("lost");
   });
 
@@ -263,7 +263,7 @@ describe("asking", () => {
 
     const answer = await answerOf(service.askAdministrator(alice, { attemptId }));
 
-    expect(answer.status).toBe("requested");
+    expect(answer).toMatchObject({ status: "requested", connectionId: alicesConnection });
     expect((await service.consents.find(tenant)).status).toBe("requested");
     const other: Organisation = { kind: "tenant", tenantId: elsewhere };
     expect((await service.consents.find(other)).status).toBe("unknown");
@@ -307,6 +307,77 @@ describe("asking", () => {
 
     expect(await answerOf(ask())).toEqual({ status: "verified" });
     expect(await service.requests.waiting(tenant)).toEqual([]);
+  });
+});
+
+describe("asking again, when the sign-in is forgotten", () => {
+  /** Asks once; two hours later the table has removed the sign-in, as it removes all. */
+  const hoursLater = async () => {
+    let isForgotten = false;
+    const opened = await blocked({
+      intercept: async (name, call) =>
+        isForgotten && name === "attempts.find" ? undefined : call(),
+    });
+    const first = await answerOf(opened.ask());
+    isForgotten = true;
+    opened.service.clock.pass(2 * 3600);
+    return { ...opened, first };
+  };
+
+  it("mails the administrator the link that was given out for it", async () => {
+    const { service, ask, first } = await hoursLater();
+
+    const answer = await answerOf(ask({ adminEmail: administrator }));
+
+    expect(answer).toMatchObject({
+      status: "requested",
+      approvalUrl: first.approvalUrl,
+      mail: { status: "sent", to: administrator },
+    });
+    expect(service.mails[0]?.approvalUrl.href).toBe(first.approvalUrl);
+  });
+
+  it("learns that it was approved meanwhile, and takes no approval back", async () => {
+    const { service, ask } = await hoursLater();
+    const proof = { kind: "user_grant" } as const;
+    await service.consents.record(tenant, { kind: "verified", proof }, service.clock.now());
+    service.clock.pass(3600);
+    await service.resume();
+
+    expect(service.notices).toHaveLength(1);
+    expect(await answerOf(ask({ adminEmail: administrator }))).toEqual({ status: "verified" });
+    expect((await service.consents.find(tenant)).status).toBe("verified");
+    expect(service.mails).toEqual([]);
+  });
+
+  it("says to connect again once the link has run out", async () => {
+    const { service, ask } = await hoursLater();
+    service.clock.pass(7 * 24 * 3600);
+
+    const answer = await ask({ adminEmail: administrator });
+
+    expect(problemIn(answer)).toMatchObject({ statusCode: 404, code: "attempt_unknown" });
+    expect(JSON.parse(answer.body).detail).toContain("Please connect your mailbox again");
+    expect(service.mails).toEqual([]);
+  });
+
+  it.for([
+    ["a colleague", mallory],
+    ["the same person in another workspace", strangerAlice],
+  ] as const)("goes on with nobody else's: not for %s", async ([, user]) => {
+    const { service, attemptId } = await hoursLater();
+    const claims = {
+      [claimNames.USER_CLAIM]: user.userId,
+      [claimNames.WORKSPACE_CLAIM]: user.workspaceId,
+      [claimNames.EMAIL_CLAIM]: addressOf(alice),
+    };
+    const body = { attemptId, adminEmail: administrator };
+
+    const answer = await service.askAdministrator(user, body, { claims });
+
+    expect(problemIn(answer)).toMatchObject({ statusCode: 404, code: "attempt_unknown" });
+    expect(service.mails).toEqual([]);
+    expect(await service.requests.waiting(tenant)).toHaveLength(1);
   });
 });
 

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { tenantId } from "../../../shared/domain/ids.ts";
 import type { Organisation } from "../../../shared/domain/tenant-consent.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
 import { account, alice, alicesConnection, mallory } from "../../fakes/samples.ts";
@@ -44,8 +45,23 @@ it("tells of the tenant of a connection, for its owner", async () => {
   const own = await service.approval(alice, `connectionId=${alicesConnection}`);
   const foreign = await service.approval(mallory, `connectionId=${alicesConnection}`);
 
-  expect(JSON.parse(own.body).status).toBe("lost");
+  expect(JSON.parse(own.body)).toEqual({ status: "lost", connectionId: alicesConnection });
   expect(problemIn(foreign)).toMatchObject({ statusCode: 404, code: "not_found" });
+});
+
+it("tells of the tenant that was asked, also where the person's address belongs to another one", async () => {
+  const elsewhere = tenantId("99999999-9999-4999-8999-999999999999");
+  const service = serviceInMemory({ tenantsByDomain: { "north.example": elsewhere } });
+  await service.connect(alice);
+  await service.consents.record(tenant, { kind: "lost" }, service.clock.now());
+  const { attemptId } = await service.begin(alice, { connectionId: alicesConnection });
+  const asked = JSON.parse((await service.askAdministrator(alice, { attemptId })).body);
+  const proof = { kind: "user_grant" } as const;
+  await service.consents.record(tenant, { kind: "verified", proof }, service.clock.now());
+
+  const { body } = await service.approval(alice, `connectionId=${asked.connectionId}`);
+
+  expect(JSON.parse(body).status).toBe("verified");
 });
 
 it.for([

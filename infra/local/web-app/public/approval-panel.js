@@ -17,6 +17,7 @@ import { inWords } from "./words.js";
  * @property {() => void} approveNow for a person who is an administrator
  * @property {() => void} goOn once it is approved; without a click, so in this window
  * @property {() => void} worksAgain the same for a connection, which needs no sign-in
+ * @property {string} signInPage where a person goes whose session at the product is over
  * @property {AbortSignal} signal ends it
  */
 
@@ -64,11 +65,16 @@ export const approvalPanel = (options) => {
     approveNow,
     goOn,
     worksAgain,
+    signInPage,
     signal,
   } = options;
+  /** The sign-in is forgotten sooner than the connection that it was to renew. */
+  let asksFor = what;
+  let isWatching = false;
   const domain = email.slice(email.lastIndexOf("@") + 1);
   const waiting = new AbortController();
   const said = element("p", { class: "muted", role: "status" });
+  const unheard = element("div", { hidden: "" });
   const body = element("div", { class: "stack" });
   const panel = element(
     "section",
@@ -93,6 +99,7 @@ export const approvalPanel = (options) => {
         : undefined,
       body,
       said,
+      unheard,
     ),
   );
 
@@ -100,15 +107,22 @@ export const approvalPanel = (options) => {
   const button = (text, look, click) =>
     element("button", { type: "button", class: look, click }, text);
 
-  /** @param {...HTMLElement} first */
-  const others = (...first) =>
+  /** @param {{ first?: HTMLElement | undefined, connectWords?: string }} [options] */
+  const others = ({ first, connectWords = "Try anyway" } = {}) =>
     element(
       "div",
       { class: "actions" },
-      ...first,
-      tryAnyway ? button("Try anyway", "", tryAnyway) : undefined,
+      first,
+      tryAnyway ? button(connectWords, "", tryAnyway) : undefined,
       button("I am an administrator: approve now", "quiet", approveNow),
     );
+
+  /** @param {Problem} problem @param {string} text @param {() => void} again */
+  const nextStep = ({ code, canRetry }, text, again) => {
+    if (code === "signed_out")
+      return element("a", { class: "button", href: signInPage }, "Sign in");
+    return canRetry ? button(text, "", again) : undefined;
+  };
 
   /** Either the mail or the watching may learn of the approval, and the other may be under way. */
   const showApproved = () => {
@@ -212,13 +226,14 @@ export const approvalPanel = (options) => {
       if (!mail.value.trim()) return complain("Please enter the address of an administrator.");
       complain("");
       send.ariaDisabled = "true";
-      const asked = await outlook.requestApproval(what, mail.value.trim());
+      const asked = await outlook.requestApproval(asksFor, mail.value.trim());
       send.ariaDisabled = null;
       if (signal.aborted) return;
       if (!asked.ok) return complain(asked.problem.message);
       if (asked.value.status === "verified") return showApproved();
       mail.value = "";
       showStatus(asked.value);
+      if (!isWatching) watch(asked.value);
     });
 
     return [
@@ -244,24 +259,41 @@ export const approvalPanel = (options) => {
     const asked = await outlook.requestApproval(what);
     if (signal.aborted) return;
     if (!asked.ok) {
+      const isForgotten = asked.problem.code === "attempt_unknown";
+      const first = isForgotten ? undefined : nextStep(asked.problem, "Get the link", open);
       body.replaceChildren(
         element("p", {}, asked.problem.message),
-        others(button("Get the link", "", open)),
+        others({ first, ...(isForgotten && { connectWords: "Connect again" }) }),
       );
       return;
     }
-    const { status, approvalUrl, expiresAt } = asked.value;
+    const { status, approvalUrl, expiresAt, connectionId } = asked.value;
     if (status === "verified" || !approvalUrl || !expiresAt) return showApproved();
+    if (connectionId !== undefined) asksFor = { connectionId };
     body.replaceChildren(...form(approvalUrl, expiresAt));
     showStatus(asked.value);
-    outlook.watchApproval({
-      ...("connectionId" in what && { connectionId: what.connectionId }),
+    watch(asked.value);
+  };
+
+  /** @param {Approval} approval */
+  const watch = async (approval) => {
+    unheard.hidden = true;
+    isWatching = true;
+    const watched = await outlook.watchApproval(approval, {
+      onChange: showStatus,
       signal: AbortSignal.any([signal, waiting.signal]),
-      onChange: (approval) => {
-        if (approval.status === "verified") showApproved();
-        else showStatus(approval);
-      },
     });
+    isWatching = false;
+    if (watched?.ok) showApproved();
+    else if (watched) showUnheard(watched.problem, () => watch(approval));
+  };
+
+  /** @param {Problem} problem @param {() => void} again */
+  const showUnheard = (problem, again) => {
+    said.textContent = `This page does not notice the approval any more. ${problem.message} You will get a mail when it is approved.`;
+    const next = nextStep(problem, "Wait here again", again);
+    unheard.replaceChildren(...(next ? [element("div", { class: "actions" }, next)] : []));
+    unheard.hidden = false;
   };
   open();
   return panel;

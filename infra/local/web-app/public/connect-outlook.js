@@ -100,8 +100,11 @@
  *
  * @typedef {object} Approval
  * @property {"unknown" | "blocked" | "requested" | "reported" | "verified" | "lost"} status
- * @property {string} [approvalUrl] what an administrator must open
+ * @property {string} [approvalUrl] what an administrator must open; not there once it is `verified`, when nobody needs
+ *   to be asked: `connect` with `anyway`
  * @property {string} [expiresAt] ISO 8601
+ * @property {string} [connectionId] it is about the organisation of this connection, and not about that of the person's
+ *   address
  * @property {{status: "none" | "sending" | "sent" | "unknown" | "not_delivered" | "joined", to?: string, at?: string}} [mail]
  */
 
@@ -204,26 +207,29 @@ export const createConnectOutlook = ({ apiUrl, getAccessToken, returnTo }) => {
   };
 
   /**
-   * Tells how the approval stands until it is there, less and less often.
+   * Tells how an approval stands until it is there, less and less often. A failure that may pass is waited out.
    *
-   * @param {{connectionId?: string, onChange: (approval: Approval) => void, signal: AbortSignal}} options
+   * @param {Pick<Approval, "connectionId">} asked what `requestApproval` answered, so that the organisation that was
+   *   asked is the one that is watched; or `{connectionId}` of a connection that waits for its own
+   * @param {{onChange: (approval: Approval) => void, signal: AbortSignal}} options
+   * @returns {Promise<Result<Approval> | undefined>} the approval once it is `verified`; the problem because of which
+   *   nothing more will be heard, such as a session that is over: tell the person; `undefined` after `signal`
    */
-  const watchApproval = async ({ connectionId, onChange, signal }) => {
+  const watchApproval = async ({ connectionId }, { onChange, signal }) => {
     const path = connectionId
       ? `/admin-consent-requests?connectionId=${encodeURIComponent(connectionId)}`
       : "/admin-consent-requests";
     for (let pauseMs = 4_000; !signal.aborted; pauseMs = Math.min(pauseMs * 1.1, 60_000)) {
       await pause(pauseMs, signal);
-      if (signal.aborted) return;
+      if (signal.aborted) break;
       const asked = await request("GET", path);
-      if (signal.aborted) return;
-      if (!asked.ok) {
-        if (isPassing(asked.problem)) continue;
-        return;
-      }
+      if (signal.aborted) break;
+      if (!asked.ok && isPassing(asked.problem)) continue;
+      if (!asked.ok) return asked;
       onChange(asked.value);
-      if (asked.value.status === "verified") return;
+      if (asked.value.status === "verified") return asked;
     }
+    return undefined;
   };
 
   /**

@@ -111,6 +111,7 @@ const askAdministrator = (what, how, { problem, approval: status } = {}) => {
       );
       showList();
     },
+    signInPage: "/sign-in",
     signal: approving.signal,
   });
   approval.replaceChildren(panel);
@@ -217,13 +218,8 @@ const showOutcome = (outcome, how) => {
       );
     }
     case "approval_needed":
-      return askAdministrator(
-        how.connectionId === undefined
-          ? { attemptId: outcome.attemptId }
-          : { connectionId: how.connectionId },
-        how,
-        outcome,
-      );
+      // Also for a mailbox that was to be renewed: with the approval alone it may not work again.
+      return askAdministrator({ attemptId: outcome.attemptId }, how, outcome);
     case "failed": {
       const { problem, attemptId } = outcome;
       if (problem.code === "outcome_unknown") {

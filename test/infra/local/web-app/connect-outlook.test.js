@@ -658,6 +658,88 @@ describe("a window for Microsoft", () => {
   });
 });
 
+describe("waiting for an approval", () => {
+  const path = "GET /admin-consent-requests";
+
+  /** @param {{connectionId?: string}} [asked] */
+  const watch = (asked = {}) => {
+    /** @type {string[]} */
+    const told = [];
+    const { signal } = new AbortController();
+    const watched = outlook().watchApproval(asked, {
+      onChange: ({ status }) => told.push(status),
+      signal,
+    });
+    return { told, watched };
+  };
+
+  it("tells how it stands, and ends with the approval", async () => {
+    answers[path] = [answer({ status: "requested" }), answer({ status: "verified" })];
+    const { told, watched } = watch();
+
+    expect(await whenTimePasses(watched)).toEqual({ ok: true, value: { status: "verified" } });
+    expect(told).toEqual(["requested", "verified"]);
+  });
+
+  it("watches the organisation that was asked: that of the connection which a sign-in was to renew", async () => {
+    const requested = { status: "requested", approvalUrl: "https://api.example/a" };
+    answers["POST /admin-consent-requests"] = [answer({ ...requested, connectionId: "conn_1" })];
+    answers[`${path}?connectionId=conn_1`] = [
+      answer({ status: "verified", connectionId: "conn_1" }),
+    ];
+    const asked = await outlook().requestApproval({ attemptId });
+    if (!asked.ok) return expect.fail("it was not asked");
+
+    const { watched } = watch(asked.value);
+
+    expect(await whenTimePasses(watched)).toMatchObject({ ok: true });
+    expect(requests.map(({ path: asks }) => asks)).toEqual([
+      "/admin-consent-requests",
+      "/admin-consent-requests?connectionId=conn_1",
+    ]);
+  });
+
+  it("says why nothing more will be heard, when the session is over for instance", async () => {
+    answers[path] = [answer({ status: "requested" }), answer({ message: "Unauthorized" }, 401)];
+    const { told, watched } = watch();
+
+    expect(await whenTimePasses(watched)).toMatchObject({
+      ok: false,
+      problem: { code: "signed_out", actor: "user", canRetry: false },
+    });
+    expect(told).toEqual(["requested"]);
+  });
+
+  it("waits out what may pass", async () => {
+    answers[path] = [
+      () => Promise.reject(new TypeError("Failed to fetch")),
+      answer({ message: "gateway" }, 503),
+      answer({ message: "Too Many Requests" }, 429),
+      answer({ status: "verified" }),
+    ];
+    const { told, watched } = watch();
+
+    expect(await whenTimePasses(watched)).toMatchObject({ ok: true });
+    expect(told).toEqual(["verified"]);
+  });
+
+  it("ends without a word when the page gives up, even while it asks", async () => {
+    const giveUp = new AbortController();
+    const onChange = vi.fn();
+    answers[path] = [
+      async () => {
+        giveUp.abort();
+        return answer({ status: "verified" })();
+      },
+    ];
+
+    const watched = outlook().watchApproval({}, { onChange, signal: giveUp.signal });
+
+    expect(await whenTimePasses(watched)).toBeUndefined();
+    expect(onChange).not.toHaveBeenCalled();
+  });
+});
+
 describe("disconnecting", () => {
   it("has no answer but that it is done", async () => {
     answers["DELETE /connections/conn_1"] = [answer(undefined, 204)];
