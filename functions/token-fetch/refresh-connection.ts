@@ -4,11 +4,7 @@ import type {
   Lease,
   StoredConnection,
 } from "../../shared/domain/connection.ts";
-import type {
-  MicrosoftFailure,
-  MicrosoftIdentity,
-  RefreshedTokens,
-} from "../../shared/domain/microsoft.ts";
+import type { MicrosoftIdentity, RefreshedTokens } from "../../shared/domain/microsoft.ts";
 import { missingScopes, openIdScopes } from "../../shared/domain/permissions.ts";
 import type { Problem } from "../../shared/domain/problem.ts";
 import type { Sealer } from "../../shared/domain/sealer.ts";
@@ -16,7 +12,13 @@ import type { Secret } from "../../shared/domain/secret.ts";
 import { signInAgainMessage } from "../../shared/domain/sign-in-frequency.ts";
 import type { TokenVaults } from "../../shared/domain/token-vaults.ts";
 import type { Admission, Admit } from "./circuit-breaker.ts";
-import { afterOutage, setbackOf, tokenFailureOf } from "./refresh-failures.ts";
+import {
+  afterOutage,
+  lostRefreshToken,
+  type Refusal,
+  setbackOf,
+  tokenFailureOf,
+} from "./refresh-failures.ts";
 import type { LearnSignInFrequency } from "./sign-in-frequency.ts";
 import { stepLimits, timeBudget } from "./time-budget.ts";
 import { heldUp, type TokenFailure } from "./token-failure.ts";
@@ -127,7 +129,7 @@ const refreshInTime = async (
   ports: RefreshConnectionPorts,
 ): Promise<RefreshOutcome> => {
   const { connections, identity, vault, admit, approval, now, report } = ports;
-  const refused = async (refusal: MicrosoftFailure): Promise<RefreshOutcome> => {
+  const refused = async (refusal: Refusal): Promise<RefreshOutcome> => {
     const failure = await inOwnWords(refusal, connection, ports);
     const setback = setbackOf(failure, connection, now());
     const recorded = await connections.recordSetback(connection.id, held, setback);
@@ -177,10 +179,10 @@ const refreshInTime = async (
 
 /** Names the period after which the tenant asks for a new sign-in, as far as it is known. */
 const inOwnWords = async (
-  failure: MicrosoftFailure,
+  failure: Refusal,
   connection: StoredConnection,
   { learnSignInFrequency, report }: RefreshConnectionPorts,
-): Promise<MicrosoftFailure> => {
+): Promise<Refusal> => {
   if (!failure.signInFrequency) return failure;
   try {
     const atMostSeconds = await learnSignInFrequency(connection);
@@ -190,16 +192,6 @@ const inOwnWords = async (
     report(error);
     return failure;
   }
-};
-
-/** A new sign-in replaces the entry and with it the version, so an entry that is gone is gone for good. */
-const lostRefreshToken: MicrosoftFailure = {
-  kind: "sign_in_required",
-  actor: "user",
-  retryable: false,
-  certain: true,
-  message: "The permission to read this mailbox is no longer there. Please reconnect the mailbox.",
-  evidence: { error: "vault_entry_gone", errorCodes: [] },
 };
 
 /** The token works for what is left: workers get it, with the permissions that it really has. */

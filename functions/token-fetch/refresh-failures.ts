@@ -13,6 +13,28 @@ const pauses = {
   credentialSeconds: 30,
   /** Only an administrator changes it; still it is tried again without anybody reconnecting. */
   administratorSeconds: 600,
+  /** Between two looks for a refresh token that the vault has lost. They cost Microsoft nothing. */
+  lostTokenSeconds: 3600,
+};
+
+/** A refusal of Microsoft's, or one of our own. */
+export interface Refusal extends MicrosoftFailure {
+  /** The vault lacks the refresh token: it may come back from a backup. */
+  readonly isLostByUs?: true;
+}
+
+/**
+ * A new sign-in replaces the entry and with it the version, so nobody has taken away on purpose what a connection still
+ * names: it is looked for again before its person must act, and after that, until they do.
+ */
+export const lostRefreshToken: Refusal = {
+  kind: "sign_in_required",
+  actor: "user",
+  retryable: false,
+  certain: false,
+  isLostByUs: true,
+  message: "The permission to read this mailbox is no longer there. Please reconnect the mailbox.",
+  evidence: { error: "vault_entry_gone", errorCodes: [] },
 };
 
 const codes: Record<MicrosoftFailure["kind"], TokenFailureCode> = {
@@ -28,11 +50,11 @@ const codes: Record<MicrosoftFailure["kind"], TokenFailureCode> = {
   misconfigured: "misconfigured",
 };
 
-const isUnbelieved = (failure: MicrosoftFailure, setback: Setback | undefined) =>
+const isUnbelieved = (failure: Refusal, setback: Setback | undefined) =>
   !failure.certain && setback !== undefined && setback.status !== "reauthorization_required";
 
-/** What the worker is told of Microsoft's refusal. */
-export const tokenFailureOf = (failure: MicrosoftFailure, setback?: Setback): TokenFailure => {
+/** What the worker is told of a refusal. */
+export const tokenFailureOf = (failure: Refusal, setback?: Setback): TokenFailure => {
   const cause = { kind: failure.kind, evidence: failure.evidence };
   if (isUnbelieved(failure, setback)) {
     return {
@@ -40,7 +62,9 @@ export const tokenFailureOf = (failure: MicrosoftFailure, setback?: Setback): To
       actor: "nobody",
       retryable: true,
       retryAfterSeconds: pauses.secondOpinionSeconds,
-      message: "Microsoft refused without a reason; it is asked again before anybody has to act.",
+      message: failure.isLostByUs
+        ? "The permission to read this mailbox was not found; it is looked for again before anybody has to act."
+        : "Microsoft refused without a reason; it is asked again before anybody has to act.",
       cause,
     };
   }
@@ -87,11 +111,7 @@ export const afterOutage = (connection: StoredConnection, now: Date): Setback =>
   inQueue({ ...withoutVerdict(connection, now), pause: pauseOf(brokenHere) }, connection, now);
 
 /** What a refusal means for the connection, and what workers are told until Microsoft is asked again. */
-export const setbackOf = (
-  failure: MicrosoftFailure,
-  connection: StoredConnection,
-  now: Date,
-): Setback => {
+export const setbackOf = (failure: Refusal, connection: StoredConnection, now: Date): Setback => {
   const setback = inQueue(consequencesOf(failure, connection, now), connection, now);
   if (!setback.refreshNotBefore) return setback;
   return { ...setback, pause: pauseOf(tokenFailureOf(failure, setback)) };
@@ -107,11 +127,7 @@ const inQueue = (setback: Setback, connection: StoredConnection, now: Date): Set
 };
 
 /** What a refusal means for the connection. Only a definite refusal of its own grant ends it. */
-const consequencesOf = (
-  failure: MicrosoftFailure,
-  connection: StoredConnection,
-  now: Date,
-): Setback => {
+const consequencesOf = (failure: Refusal, connection: StoredConnection, now: Date): Setback => {
   const unchanged = withoutVerdict(connection, now);
   const pause = (defaultSeconds: number) =>
     new Date(now.getTime() + (failure.retryAfterSeconds ?? defaultSeconds) * 1000);
@@ -148,10 +164,13 @@ const consequencesOf = (
       };
     case "sign_in_required": {
       if (failure.certain) return ended;
-      const { firstRefusedAt } = connection;
+      const { firstRefusedAt, status, keepAliveAt } = connection;
       const askedAgain =
         firstRefusedAt !== undefined &&
         now.getTime() - firstRefusedAt.getTime() >= pauses.secondOpinionSeconds * 1000;
+      if (failure.isLostByUs && (askedAgain || status === "reauthorization_required")) {
+        return { ...ended, refreshNotBefore: pause(pauses.lostTokenSeconds), keepAliveAt };
+      }
       if (askedAgain) return ended;
       return {
         ...unchanged,

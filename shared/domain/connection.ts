@@ -42,7 +42,7 @@ export interface StoredConnection extends Connection {
   /** When its owner last signed in at Microsoft. `undefined` if it was stored before that was kept. */
   readonly signedInAt: Date | undefined;
   readonly lease: Lease | undefined;
-  /** Microsoft is not asked again before this. */
+  /** Microsoft is not asked again before this. `undefined` in a connection that has ended: not before a new sign-in. */
   readonly refreshNotBefore: Date | undefined;
   /** What workers are told until then. */
   readonly pause: Pause | undefined;
@@ -105,7 +105,7 @@ export interface Setback {
   readonly pause: Pause | undefined;
   readonly firstRefusedAt: Date | undefined;
   readonly pendingClaims: string | undefined;
-  /** `undefined` for a connection that has ended: nothing keeps it alive. */
+  /** `undefined` for a connection that has ended for good: nothing keeps it alive. */
   readonly keepAliveAt: Date | undefined;
 }
 
