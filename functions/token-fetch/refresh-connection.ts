@@ -288,6 +288,7 @@ const save = async (
       problem,
       version: held.version + 1,
       lease: undefined,
+      forgottenAt: undefined,
     },
   };
 };

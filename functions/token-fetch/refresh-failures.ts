@@ -1,4 +1,9 @@
-import type { Pause, Setback, StoredConnection } from "../../shared/domain/connection.ts";
+import {
+  endedKeptSeconds,
+  type Pause,
+  type Setback,
+  type StoredConnection,
+} from "../../shared/domain/connection.ts";
 import { keptAliveAgainAt } from "../../shared/domain/keep-alive.ts";
 import type { MicrosoftFailure } from "../../shared/domain/microsoft.ts";
 import type { Problem } from "../../shared/domain/problem.ts";
@@ -16,6 +21,9 @@ const pauses = {
   /** Between two looks for a refresh token that the vault has lost. They cost Microsoft nothing. */
   lostTokenSeconds: 3600,
 };
+
+/** So long after the connection ended, a lost refresh token may come back: tables have a backup of 35 days. */
+const restorableSeconds = 35 * 24 * 3600;
 
 /** A refusal of Microsoft's, or one of our own. */
 export interface Refusal extends MicrosoftFailure {
@@ -88,8 +96,11 @@ const problemOf = ({ kind, actor, message }: MicrosoftFailure): Problem => ({
   message,
 });
 
+/** A setback, but for the times that follow from it. */
+type Consequences = Omit<Setback, "forgottenAt">;
+
 /** Nothing new is known of the connection; it is tried again shortly. */
-const withoutVerdict = (connection: StoredConnection, now: Date): Setback => ({
+const withoutVerdict = (connection: StoredConnection, now: Date): Consequences => ({
   status: connection.status,
   problem: connection.problem,
   refreshNotBefore: new Date(now.getTime() + pauses.outageSeconds * 1000),
@@ -108,30 +119,51 @@ const pauseOf = ({ code, actor, retryable, message }: TokenFailure): Pause => ({
 
 /** What an outage of ours means: nothing for the connection, and a short rest for what has failed. */
 export const afterOutage = (connection: StoredConnection, now: Date): Setback =>
-  inQueue({ ...withoutVerdict(connection, now), pause: pauseOf(brokenHere) }, connection, now);
+  dated({ ...withoutVerdict(connection, now), pause: pauseOf(brokenHere) }, connection, now);
 
 /** What a refusal means for the connection, and what workers are told until Microsoft is asked again. */
 export const setbackOf = (failure: Refusal, connection: StoredConnection, now: Date): Setback => {
-  const setback = inQueue(consequencesOf(failure, connection, now), connection, now);
+  const setback = dated(consequencesOf(failure, connection, now), connection, now);
   if (!setback.refreshNotBefore) return setback;
   return { ...setback, pause: pauseOf(tokenFailureOf(failure, setback)) };
 };
 
 /** Whoever was due is tried again in a day, so that those who are refused hold up nobody behind them. */
-const inQueue = (setback: Setback, connection: StoredConnection, now: Date): Setback => {
-  if (setback.keepAliveAt === undefined || setback.keepAliveAt > now) return setback;
-  return {
-    ...setback,
-    keepAliveAt: keptAliveAgainAt(connection.id, now, setback.refreshNotBefore),
-  };
+const nextInQueue = (
+  { keepAliveAt, refreshNotBefore }: Consequences,
+  { id }: StoredConnection,
+  now: Date,
+): Date | undefined =>
+  keepAliveAt !== undefined && keepAliveAt <= now
+    ? keptAliveAgainAt(id, now, refreshNotBefore)
+    : keepAliveAt;
+
+/** What has ended is forgotten some time after it first did. */
+const dated = (consequences: Consequences, connection: StoredConnection, now: Date): Setback => ({
+  ...consequences,
+  keepAliveAt: nextInQueue(consequences, connection, now),
+  forgottenAt:
+    consequences.status === "reauthorization_required"
+      ? (connection.forgottenAt ?? new Date(now.getTime() + endedKeptSeconds * 1000))
+      : undefined,
+});
+
+const isRestorable = ({ forgottenAt }: StoredConnection, now: Date): boolean => {
+  if (!forgottenAt) return true;
+  const secondsLeft = (forgottenAt.getTime() - now.getTime()) / 1000;
+  return endedKeptSeconds - secondsLeft <= restorableSeconds;
 };
 
 /** What a refusal means for the connection. Only a definite refusal of its own grant ends it. */
-const consequencesOf = (failure: Refusal, connection: StoredConnection, now: Date): Setback => {
+const consequencesOf = (
+  failure: Refusal,
+  connection: StoredConnection,
+  now: Date,
+): Consequences => {
   const unchanged = withoutVerdict(connection, now);
   const pause = (defaultSeconds: number) =>
     new Date(now.getTime() + (failure.retryAfterSeconds ?? defaultSeconds) * 1000);
-  const ended: Setback = {
+  const ended: Consequences = {
     ...unchanged,
     status: "reauthorization_required",
     problem: problemOf(failure),
@@ -168,7 +200,9 @@ const consequencesOf = (failure: Refusal, connection: StoredConnection, now: Dat
       const askedAgain =
         firstRefusedAt !== undefined &&
         now.getTime() - firstRefusedAt.getTime() >= pauses.secondOpinionSeconds * 1000;
-      if (failure.isLostByUs && (askedAgain || status === "reauthorization_required")) {
+      const isOver = askedAgain || status === "reauthorization_required";
+      if (failure.isLostByUs && isOver) {
+        if (!isRestorable(connection, now)) return ended;
         return { ...ended, refreshNotBefore: pause(pauses.lostTokenSeconds), keepAliveAt };
       }
       if (askedAgain) return ended;

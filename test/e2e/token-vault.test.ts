@@ -94,6 +94,47 @@ describe("refresh tokens in the table", () => {
   });
 });
 
+describe("a connection that has ended", () => {
+  let scene: Scene;
+  beforeAll(async () => {
+    scene = await openScene({ tokenVault: "table" });
+  });
+  afterAll(() => scene?.close());
+  const day = 24 * hour;
+
+  it("is shown for half a year, then forgotten and its refresh token erased, before TTL removes it and after", async () => {
+    const product = await scene.signedIn("user_ines");
+    const connection = await scene.connect(product, ben);
+    scene.microsoft.revokeSessions({ username: ben.username });
+    scene.stack.clock.advance(2 * hour);
+    refusedWith(await scene.fetchToken({ product, connection }));
+    scene.stack.clock.advance(180 * day - hour);
+    const lastShown = await scene.list(product);
+    scene.stack.clock.advance(hour);
+
+    const seen = async () => ({
+      listed: await scene.list(product),
+      shown: (await product.call("GET", `/connections/${connection.id}`)).status,
+      disconnected: (await product.call("DELETE", `/connections/${connection.id}`)).status,
+      told: refusedWith(await scene.fetchToken({ product, connection })).code,
+    });
+    const nothing = { listed: [], shown: 404, disconnected: 404, told: "not_found" };
+    expect(lastShown).toMatchObject([{ status: "reauthorization_required" }]);
+    expect(await seen()).toEqual(nothing);
+    expect((await entriesIn(scene)).items).toHaveLength(1);
+
+    await sweepsPass(scene, 49);
+    expect((await entriesIn(scene)).items).toEqual([]);
+    const { deleteAt } = await scene.tables.connection(connection.id);
+    expect(Number(deleteAt)).toBeGreaterThan(scene.stack.clock.now().getTime() / 1000);
+    await scene.tables.remove("CONNECTIONS_TABLE", { id: connection.id });
+
+    expect(await seen()).toEqual(nothing);
+    expect((await scene.connect(product, ben)).id).toBe(connection.id);
+    served(await scene.fetchToken({ product, connection }));
+  });
+});
+
 describe("a stage that changes its vault", () => {
   let folder: string;
   let scene: Scene;

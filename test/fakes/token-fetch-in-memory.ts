@@ -69,11 +69,12 @@ const interceptedVaults = (vaults: TokenVaults, counted: Intercept): TokenVaults
 export const tokenFetchInMemory = ({
   random = 0,
   sealer = plainSealer,
-  connections = memoryConnections(),
+  connections: given,
   intercept = (_, call) => call(),
   ...microsoft
 }: TokenFetchScript = {}) => {
   const clock = fakeClock();
+  const connections = given ?? memoryConnections(clock.now);
   const vault = memoryVault();
   const tableVault = memoryVault("table");
   const circuits = memoryCircuits();

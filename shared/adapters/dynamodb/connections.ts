@@ -32,6 +32,12 @@ import { queried } from "./query.ts";
 /** How long a tombstone tells a late writer that the connection is gone, then TTL removes it. */
 const tombstoneKeptSeconds = 120 * 24 * 3600;
 
+/**
+ * How long TTL leaves a connection that is forgotten. Its refresh token is erased by what the item still says, and the
+ * sweep takes a day.
+ */
+const forgottenKeptSeconds = 14 * 24 * 3600;
+
 /** How often two sign-ins to one account may cross before this one lets the other stand. */
 const connectTries = 3;
 
@@ -69,6 +75,7 @@ const liveItem = z.object({
   refreshNotBefore: z.optional(fromSeconds),
   pause: z.optional(pauseItem),
   firstRefusedAt: z.optional(fromSeconds),
+  forgottenAt: z.optional(fromSeconds),
   problem: z.optional(problemItem),
   pendingClaims: z.optional(z.string()),
   /** Which call wrote tokens or status last. */
@@ -121,10 +128,21 @@ const storedConnectionOf = (item: LiveItem): StoredConnection => ({
   refreshNotBefore: item.refreshNotBefore,
   pause: item.pause,
   firstRefusedAt: item.firstRefusedAt,
+  forgottenAt: item.forgottenAt,
 });
 
-/** Connections in DynamoDB, one item each; a disconnected one leaves a tombstone under the same id. */
-export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): Connections => {
+/**
+ * Connections in DynamoDB, one item each; a disconnected one leaves a tombstone under the same id. One that is forgotten
+ * is treated as if TTL had removed it, which may take days.
+ */
+export const dynamoDbConnections = (
+  client: DynamoDBClient,
+  tableName: string,
+  now: () => Date = () => new Date(),
+): Connections => {
+  const isForgotten = ({ forgottenAt }: LiveItem) =>
+    forgottenAt !== undefined && forgottenAt <= now();
+
   const read = async (id: ConnectionId, consistent: boolean) => {
     const { Item } = await client.send(
       new GetItemCommand({
@@ -140,7 +158,7 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
 
   const readLive = async (id: ConnectionId, consistent: boolean) => {
     const item = await read(id, consistent);
-    return item?.status === "disconnected" ? undefined : item;
+    return item && item.status !== "disconnected" && !isForgotten(item) ? item : undefined;
   };
 
   /** The SDK repeats a write whose answer was lost, and the repetition is refused although the first was done. */
@@ -175,7 +193,7 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
   /** @returns `undefined` when another write came between reading and writing. */
   const tryToConnect = async (mailbox: ConnectedMailbox): Promise<Connecting | undefined> => {
     const before = await read(mailbox.id, true);
-    const isLive = before !== undefined && before.status !== "disconnected";
+    const isLive = before !== undefined && before.status !== "disconnected" && !isForgotten(before);
     if (before?.status === "disconnected") {
       // Within one second, the unit of both times, the sign-in counts as begun after the disconnect.
       const isOlder = secondsOf(mailbox.startedAt) < secondsOf(before.disconnectedAt);
@@ -230,6 +248,7 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
         : before.userId === owner.userId && before.workspaceId === owner.workspaceId;
     if (!owns) return undefined;
     if (before.status === "disconnected") return { vaultEntry: before.vaultEntry };
+    if (isForgotten(before)) return undefined;
 
     const buried = await unlessRefused(
       client.send(
@@ -283,8 +302,12 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
         ExpressionAttributeValues: marshall({ ":owner": ownerKeyOf(owner) }),
       });
       for await (const item of items) {
-        if (laterItem.safeParse(item).success) leftOut += 1;
-        else connections.push(connectionOf(liveItem.parse(item)));
+        if (laterItem.safeParse(item).success) {
+          leftOut += 1;
+          continue;
+        }
+        const live = liveItem.parse(item);
+        if (!isForgotten(live)) connections.push(connectionOf(live));
       }
       return { connections, leftOut };
     },
@@ -336,7 +359,7 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
               "keepAliveShard = :shard, keepAliveAt = :keepAliveAt" +
               `${tokens.problem ? ", problem = :problem" : ""} ` +
               "REMOVE leaseOwner, leaseExpiresAt, refreshNotBefore, pause, firstRefusedAt, " +
-              `pendingClaims${tokens.problem ? "" : ", problem"}`,
+              `forgottenAt, deleteAt, pendingClaims${tokens.problem ? "" : ", problem"}`,
             ConditionExpression: "version = :version AND leaseOwner = :owner",
             ExpressionAttributeNames: { "#status": "status" },
             ExpressionAttributeValues: marshall({
@@ -364,6 +387,7 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
     async recordSetback(id, held, setback) {
       const claim = randomUUID();
       const { status, problem, refreshNotBefore, pause, firstRefusedAt, pendingClaims } = setback;
+      const forgottenAt = setback.forgottenAt && secondsOf(setback.forgottenAt);
       const isKept = setback.keepAliveAt !== undefined;
       const kept = {
         problem,
@@ -373,6 +397,8 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
         pendingClaims,
         keepAliveAt: setback.keepAliveAt?.toISOString(),
         keepAliveShard: isKept ? shardOf(id) : undefined,
+        forgottenAt,
+        deleteAt: forgottenAt && forgottenAt + forgottenKeptSeconds,
         writtenBy: claim,
       };
       const named = Object.entries(kept);

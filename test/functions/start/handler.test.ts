@@ -203,6 +203,7 @@ describe("a sign-in to a mailbox that was connected", () => {
       refreshNotBefore: undefined,
       pause: undefined,
       firstRefusedAt: undefined,
+      forgottenAt: undefined,
       pendingClaims: claims,
       keepAliveAt: undefined,
     });

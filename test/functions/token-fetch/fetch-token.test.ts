@@ -392,6 +392,7 @@ describe("a token that was renewed less than a minute ago and still does not las
         refreshNotBefore: undefined,
         pause: undefined,
         firstRefusedAt: undefined,
+        forgottenAt: undefined,
         pendingClaims: undefined,
         keepAliveAt: undefined,
       },

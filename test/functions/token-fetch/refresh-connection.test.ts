@@ -216,6 +216,32 @@ describe("a refresh token that the vault has lost", () => {
       problem: undefined,
       refreshNotBefore: undefined,
       firstRefusedAt: undefined,
+      forgottenAt: undefined,
+    });
+  });
+
+  it("may come back for the 35 days that backups last; after that nothing looks for it or keeps it alive", async () => {
+    const { fetch, clock, stored, restore, environment, tokenInVault } = await lost();
+    await fetch();
+    clock.pass(120);
+    await fetch();
+    clock.pass(35 * day);
+    await fetch();
+    const restorable = await stored();
+    clock.pass(hour);
+    await fetch();
+    await restore();
+    clock.pass(hour);
+    const { fetch: ask, calls } = environment();
+
+    expect(restorable?.refreshNotBefore).toBeDefined();
+    expect(await ask()).toMatchObject(reconnect);
+    expect(calls).not.toContain("vault.read");
+    expect(await tokenInVault()).toBeDefined();
+    expect(await stored()).toMatchObject({
+      refreshNotBefore: undefined,
+      keepAliveAt: undefined,
+      forgottenAt: secondsAfter(noon, 120 + 180 * day),
     });
   });
 

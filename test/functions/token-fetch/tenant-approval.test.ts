@@ -53,6 +53,7 @@ const connectionOf = (
   refreshNotBefore: undefined,
   pause: undefined,
   firstRefusedAt: undefined,
+  forgottenAt: undefined,
   ...changes,
 });
 

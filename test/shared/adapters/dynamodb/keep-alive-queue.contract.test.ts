@@ -144,6 +144,7 @@ describe.for(Object.entries(engines))(
         refreshNotBefore: undefined,
         pause: undefined,
         firstRefusedAt: undefined,
+        forgottenAt: undefined,
         pendingClaims: undefined,
         keepAliveAt: undefined,
       });

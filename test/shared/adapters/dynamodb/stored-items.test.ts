@@ -58,6 +58,22 @@ const {
   ...older
 } = connected;
 
+/** As it has been since connections that have ended are forgotten. */
+const { keepAliveShard: _____, keepAliveAt: ______, ...kept } = connected;
+const ended = {
+  ...kept,
+  id: "conn_ended-ulET3Kl2PyTe4iP",
+  version: 3,
+  status: "reauthorization_required",
+  problem: {
+    code: "reauthorization_required",
+    actor: "user",
+    message: "Please sign in to Microsoft again.",
+  },
+  forgottenAt: 4102444800, // 2100, so that this test needs no clock
+  deleteAt: 4103654400,
+};
+
 const buried = {
   schemaVersion: 1,
   id: "conn_buried-ET3Kl2PyTe4iPS",
@@ -148,6 +164,24 @@ it.for([
     requestedScopes,
   });
   expect((await connections.listOwned(owner)).connections).toHaveLength(1);
+});
+
+it("a connection that has ended is read, with the time after which it is not", async () => {
+  await store(tables.connections, ended);
+  const connections = dynamoDbConnections(client, tables.connections);
+  const id = connectionId(ended.id);
+
+  expect(
+    await connections.findForWorkspace(id, owner.workspaceId, { consistent: true }),
+  ).toMatchObject({
+    status: "reauthorization_required",
+    problem: ended.problem,
+    keepAliveAt: undefined,
+    forgottenAt: new Date("2100-01-01T00:00:00Z"),
+  });
+  expect((await connections.listOwned(owner)).connections).toContainEqual(
+    expect.objectContaining({ id, status: "reauthorization_required" }),
+  );
 });
 
 it("a disconnected connection is not served, and tells what is to be erased", async () => {
