@@ -96,8 +96,18 @@ const problemOf = ({ kind, actor, message }: MicrosoftFailure): Problem => ({
   message,
 });
 
+/** Nobody has asked for its token for so long that it is not to be renewed any more. */
+export const unusedConnection = (days: number): Refusal => ({
+  kind: "sign_in_required",
+  actor: "user",
+  retryable: false,
+  certain: true,
+  message: `No workflow used this mailbox for more than ${days} days, so the permission to read it was deleted. Please reconnect the mailbox if you still need it.`,
+  evidence: { error: "connection_unused", errorCodes: [] },
+});
+
 /** A setback, but for the times that follow from it. */
-type Consequences = Omit<Setback, "forgottenAt">;
+type Consequences = Omit<Setback, "forgottenAt" | "lastUsedAt">;
 
 /** Nothing new is known of the connection; it is tried again shortly. */
 const withoutVerdict = (connection: StoredConnection, now: Date): Consequences => ({
@@ -142,6 +152,7 @@ const nextInQueue = (
 const dated = (consequences: Consequences, connection: StoredConnection, now: Date): Setback => ({
   ...consequences,
   keepAliveAt: nextInQueue(consequences, connection, now),
+  lastUsedAt: connection.lastUsedAt,
   forgottenAt:
     consequences.status === "reauthorization_required"
       ? (connection.forgottenAt ?? new Date(now.getTime() + endedKeptSeconds * 1000))

@@ -49,6 +49,7 @@ export const localStage = ({
   tokenVault,
   tableCeiling: { reads: 500, writes: 200 },
   reservedConcurrency: {},
+  idleConnectionsEndAfterDays: 400,
   logRetentionDays: 7,
   removalProtection: false,
 });

@@ -47,6 +47,8 @@ export interface StoredConnection extends Connection {
   readonly requestedScopes: readonly string[] | undefined;
   /** When its owner last signed in at Microsoft. `undefined` if it was stored before that was kept. */
   readonly signedInAt: Date | undefined;
+  /** When a worker last had it renewed, or its owner signed in. `undefined` if that was before it was kept. */
+  readonly lastUsedAt: Date | undefined;
   readonly lease: Lease | undefined;
   /** Microsoft is not asked again before this. `undefined` in a connection that has ended: not before a new sign-in. */
   readonly refreshNotBefore: Date | undefined;
@@ -113,6 +115,7 @@ export interface Setback {
   readonly pause: Pause | undefined;
   readonly firstRefusedAt: Date | undefined;
   readonly pendingClaims: string | undefined;
+  readonly lastUsedAt: Date | undefined;
   /** When a connection that has ended is forgotten; `undefined` for all others. */
   readonly forgottenAt: Date | undefined;
   /** `undefined` for a connection that has ended for good: nothing keeps it alive. */
@@ -124,6 +127,7 @@ export interface RenewedTokens extends NewTokens {
   /** Another one than before if the refresh token has moved. */
   readonly vaultEntry: string;
   readonly refreshTokenStoredAt: Date;
+  readonly lastUsedAt: Date | undefined;
   /** What the owner should know although the connection works. */
   readonly problem: Problem | undefined;
   readonly now: Date;

@@ -74,6 +74,7 @@ export const memoryConnections = (clock: () => Date = () => new Date(0)): Connec
         refreshTokenStoredAt: now,
         keepAliveAt: keepAliveAt(id, now),
         signedInAt: now,
+        lastUsedAt: now,
         problem: undefined,
         pendingClaims: undefined,
         lease: undefined,

@@ -70,6 +70,7 @@ const liveItem = z.object({
   /** One text, since every fetch reads it. RFC 6749 §3.3 */
   requestedScopes: z.optional(z.string()),
   signedInAt: z.optional(fromSeconds),
+  lastUsedAt: z.optional(fromSeconds),
   leaseOwner: z.optional(z.string()),
   leaseExpiresAt: z.optional(z.int()),
   refreshNotBefore: z.optional(fromSeconds),
@@ -121,6 +122,7 @@ const storedConnectionOf = (item: LiveItem): StoredConnection => ({
   keepAliveAt: item.keepAliveAt,
   requestedScopes: item.requestedScopes?.split(" "),
   signedInAt: item.signedInAt,
+  lastUsedAt: item.lastUsedAt,
   lease:
     item.leaseOwner === undefined || item.leaseExpiresAt === undefined
       ? undefined
@@ -186,6 +188,7 @@ export const dynamoDbConnections = (
     vaultEntry: mailbox.vaultEntry,
     refreshTokenStoredAt: secondsOf(mailbox.now),
     signedInAt: secondsOf(mailbox.now),
+    lastUsedAt: secondsOf(mailbox.now),
     keepAliveShard: shardOf(mailbox.id),
     keepAliveAt: keepAliveAt(mailbox.id, mailbox.now).toISOString(),
   });
@@ -357,6 +360,7 @@ export const dynamoDbConnections = (
               "refreshTokenStoredAt = :storedAt, vaultEntry = :entry, writtenBy = :claim, " +
               // The same as before while the refresh token is, and then the index is not written.
               "keepAliveShard = :shard, keepAliveAt = :keepAliveAt" +
+              `${tokens.lastUsedAt ? ", lastUsedAt = :lastUsedAt" : ""}` +
               `${tokens.problem ? ", problem = :problem" : ""} ` +
               "REMOVE leaseOwner, leaseExpiresAt, refreshNotBefore, pause, firstRefusedAt, " +
               `forgottenAt, deleteAt, pendingClaims${tokens.problem ? "" : ", problem"}`,
@@ -376,6 +380,7 @@ export const dynamoDbConnections = (
               ":claim": claim,
               ":shard": shardOf(id),
               ":keepAliveAt": keepAliveAt(id, tokens.refreshTokenStoredAt).toISOString(),
+              ...(tokens.lastUsedAt && { ":lastUsedAt": secondsOf(tokens.lastUsedAt) }),
               ...(tokens.problem && { ":problem": tokens.problem }),
             }),
           }),
@@ -395,6 +400,7 @@ export const dynamoDbConnections = (
         refreshNotBefore: refreshNotBefore && secondsOf(refreshNotBefore),
         firstRefusedAt: firstRefusedAt && secondsOf(firstRefusedAt),
         pendingClaims,
+        lastUsedAt: setback.lastUsedAt && secondsOf(setback.lastUsedAt),
         keepAliveAt: setback.keepAliveAt?.toISOString(),
         keepAliveShard: isKept ? shardOf(id) : undefined,
         forgottenAt,

@@ -81,6 +81,7 @@ it("says what is wrong with it and who must act, and keeps Microsoft's claims to
     pause: undefined,
     firstRefusedAt: undefined,
     forgottenAt: undefined,
+    lastUsedAt: undefined,
     pendingClaims: '{"access_token":{}}',
     keepAliveAt: undefined,
   });

@@ -204,6 +204,7 @@ describe("a sign-in to a mailbox that was connected", () => {
       pause: undefined,
       firstRefusedAt: undefined,
       forgottenAt: undefined,
+      lastUsedAt: undefined,
       pendingClaims: claims,
       keepAliveAt: undefined,
     });

@@ -72,6 +72,7 @@ const connectionOf = (number: number, tenant: TenantId = account.tenantId): Stor
   pause: undefined,
   firstRefusedAt: undefined,
   forgottenAt: undefined,
+  lastUsedAt: undefined,
 });
 
 /** A connection asks, in the first environment, and this comes of it if it may. */

@@ -37,6 +37,7 @@ const connection: StoredConnection = {
   pause: undefined,
   firstRefusedAt: undefined,
   forgottenAt: undefined,
+  lastUsedAt: undefined,
 };
 
 interface Meaning {

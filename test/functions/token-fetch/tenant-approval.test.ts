@@ -54,6 +54,7 @@ const connectionOf = (
   pause: undefined,
   firstRefusedAt: undefined,
   forgottenAt: undefined,
+  lastUsedAt: undefined,
   ...changes,
 });
 

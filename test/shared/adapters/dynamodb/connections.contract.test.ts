@@ -95,6 +95,7 @@ const newTokens = (changes: Partial<NewTokens> = {}) => ({
   scopes: ["User.Read"],
   vaultEntry: "vault/refreshed",
   refreshTokenStoredAt: at(100),
+  lastUsedAt: at(90),
   problem: undefined,
   now: at(100),
   ...changes,
@@ -111,6 +112,7 @@ const setback: Setback = {
   pause: undefined,
   firstRefusedAt: at(100),
   forgottenAt: undefined,
+  lastUsedAt: at(95),
   pendingClaims: '{"access_token":{}}',
   keepAliveAt: undefined,
 };
@@ -168,6 +170,7 @@ const contract = (open: () => Connections) => {
         pause: undefined,
         firstRefusedAt: undefined,
         forgottenAt: undefined,
+        lastUsedAt: began,
       });
     });
 
@@ -213,6 +216,7 @@ const contract = (open: () => Connections) => {
         pause: undefined,
         firstRefusedAt: undefined,
         forgottenAt: undefined,
+        lastUsedAt: at(120),
         lease: undefined,
       });
       expect(await connections.saveRefreshed(id, failed, newTokens())).toBe(false);
@@ -486,6 +490,7 @@ const contract = (open: () => Connections) => {
         pause: undefined,
         firstRefusedAt: undefined,
         forgottenAt: undefined,
+        lastUsedAt: at(90),
       });
     });
 
@@ -573,6 +578,7 @@ const contract = (open: () => Connections) => {
         pause: undefined,
         firstRefusedAt: undefined,
         forgottenAt: undefined,
+        lastUsedAt: undefined,
         pendingClaims: undefined,
         keepAliveAt: undefined,
       };

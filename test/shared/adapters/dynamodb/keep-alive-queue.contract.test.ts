@@ -121,6 +121,7 @@ describe.for(Object.entries(engines))(
           scopes: [],
           vaultEntry: "vault/entry",
           refreshTokenStoredAt: storedAt,
+          lastUsedAt: undefined,
           problem: undefined,
           now,
         });
@@ -145,6 +146,7 @@ describe.for(Object.entries(engines))(
         pause: undefined,
         firstRefusedAt: undefined,
         forgottenAt: undefined,
+        lastUsedAt: undefined,
         pendingClaims: undefined,
         keepAliveAt: undefined,
       });
@@ -227,6 +229,7 @@ describe.for(Object.entries(engines))(
                 scopes: [],
                 vaultEntry: "vault/entry",
                 refreshTokenStoredAt: now,
+                lastUsedAt: undefined,
                 problem: undefined,
                 now,
               },

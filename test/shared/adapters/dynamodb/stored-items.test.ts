@@ -44,6 +44,7 @@ const connected = {
   vaultEntry: "outlook-connect/prod/refresh-tokens/conn_bg0-ulET3Kl2PyTe4iPSWA/fa1b765a",
   refreshTokenStoredAt: 1795634330,
   signedInAt: 1795634330,
+  lastUsedAt: 1795641530,
   keepAliveShard: "1",
   keepAliveAt: "2026-12-05T20:26:34.000Z",
   writtenBy: "4ecd07c5-bfa6-4506-b433-3d5416a6b660",
@@ -55,11 +56,12 @@ const {
   signedInAt: __,
   keepAliveShard: ___,
   keepAliveAt: ____,
+  lastUsedAt: _____,
   ...older
 } = connected;
 
 /** As it has been since connections that have ended are forgotten. */
-const { keepAliveShard: _____, keepAliveAt: ______, ...kept } = connected;
+const { keepAliveShard: ______, keepAliveAt: _______, ...kept } = connected;
 const ended = {
   ...kept,
   id: "conn_ended-ulET3Kl2PyTe4iP",
@@ -141,9 +143,9 @@ const store = (TableName: string, item: Readonly<Record<string, unknown>>) =>
   client.send(new PutItemCommand({ TableName, Item: marshall(item) }));
 
 it.for([
-  ["as it is", connected, connected.requestedScopes.split(" ")],
-  ["as it was before there was a keep-alive", older, undefined],
-] as const)("a connection %s is read", async ([, item, requestedScopes]) => {
+  ["as it is", connected, connected.requestedScopes.split(" "), 1795641530],
+  ["as it was before there was a keep-alive", older, undefined, undefined],
+] as const)("a connection %s is read", async ([, item, requestedScopes, lastUsedAt]) => {
   await store(tables.connections, item);
   const connections = dynamoDbConnections(client, tables.connections);
 
@@ -162,6 +164,7 @@ it.for([
     vaultEntry: item.vaultEntry,
     refreshTokenStoredAt: new Date(1795634330_000),
     requestedScopes,
+    lastUsedAt: lastUsedAt && new Date(lastUsedAt * 1000),
   });
   expect((await connections.listOwned(owner)).connections).toHaveLength(1);
 });
