@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { tokenFetchEnv } from "../../../functions/token-fetch/env.ts";
 import type { FetchPurpose } from "../../../functions/token-fetch/refresh-connection.ts";
 import { fail } from "../../../shared/domain/result.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
@@ -211,4 +212,17 @@ it.for([
   );
 
   expect(await lastUsedAt()).toEqual(counts ? secondsAfter(noon, day) : noon);
+});
+
+it.for([
+  ["91", 91],
+  ["400", 400],
+  ["90", undefined],
+  ["", undefined],
+  ["91.5", undefined],
+  ["never", undefined],
+] as const)("a setting of %j days is taken for %s", ([text, days]) => {
+  const setting = tokenFetchEnv.shape.IDLE_CONNECTIONS_END_AFTER_DAYS.safeParse(text);
+
+  expect(setting.data).toBe(days);
 });
