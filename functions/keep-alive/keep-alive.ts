@@ -9,7 +9,7 @@ import {
 export type KeptAlive =
   /** It was refreshed, or is in use. */
   | "kept"
-  /** It has ended, or is gone: it leaves the queue by itself. */
+  /** It has ended, or is gone: it leaves the queue by itself, unless its refresh token may be found again. */
   | "ended"
   /** Its organisation must act, or Microsoft refused it alone: it is tried again another day. */
   | "refused"

@@ -1,4 +1,9 @@
-import type { NamedEntry, VaultEntries, VaultNames } from "../../shared/domain/vault-entries.ts";
+import type {
+  EntryNaming,
+  NamedEntry,
+  VaultEntries,
+  VaultNames,
+} from "../../shared/domain/vault-entries.ts";
 
 export interface SweepVaultPorts {
   readonly vaults: readonly VaultEntries[];
@@ -40,12 +45,10 @@ const runMilliseconds = 4 * 60 * 1000;
 
 export const partAt = (now: Date): number => Math.floor(now.getTime() / 3_600_000) % sweepParts;
 
-const isNamed = async ({ entry, connectionId }: NamedEntry, connections: VaultNames) =>
-  (await connections.entryOf(connectionId)) === entry;
-
 /**
  * Erases refresh tokens that no connection names: what a crash left between storing a token and naming it, or between
- * naming another one and erasing it. Whether a connection names an entry is read consistently, and an entry is a day
+ * naming another one and erasing it. And those of connections that have ended and are forgotten, of which there may be any
+ * number: what names them says so itself, for two weeks before TTL removes it. Whether a connection names an entry is read consistently, and an entry is a day
  * old before it is asked for at all.
  */
 export const sweepVault = async (ports: SweepVaultPorts): Promise<SweptVault> => {
@@ -53,12 +56,17 @@ export const sweepVault = async (ports: SweepVaultPorts): Promise<SweptVault> =>
   const startedAt = now();
   const part = { index: partAt(startedAt), of: sweepParts };
   const isOver = () => now().getTime() - startedAt.getTime() > runMilliseconds;
+  /** A refresh that was on its way has ended, whatever its clock said. */
+  const isForgotten = ({ forgottenAt }: EntryNaming) =>
+    forgottenAt !== undefined &&
+    startedAt.getTime() - forgottenAt.getTime() > youngestSeconds * 1000;
   const isOld = ({ writtenAt }: NamedEntry) =>
     startedAt.getTime() - writtenAt.getTime() > youngestSeconds * 1000;
 
   let seen = 0;
   let named = 0;
   const unnamed: string[] = [];
+  const forgotten: string[] = [];
   for (const vault of vaults) {
     const entries = vault.inPart(part)[Symbol.asyncIterator]();
     const work = async () => {
@@ -66,8 +74,14 @@ export const sweepVault = async (ports: SweepVaultPorts): Promise<SweptVault> =>
         if (isOver()) return;
         seen += 1;
         if (!isOld(next.value)) continue;
-        if (await isNamed(next.value, connections)) named += 1;
-        else unnamed.push(next.value.entry);
+        const { entry, connectionId } = next.value;
+        const naming = await connections.entryOf(connectionId);
+        if (naming?.entry !== entry) {
+          unnamed.push(entry);
+          continue;
+        }
+        named += 1;
+        if (isForgotten(naming)) forgotten.push(entry);
       }
     };
     await Promise.all(Array.from({ length: readsAtOnce }, work));
@@ -76,10 +90,11 @@ export const sweepVault = async (ports: SweepVaultPorts): Promise<SweptVault> =>
   const believable =
     named === 0 ? believableAlone : Math.max(believableCount, seen * believableShare);
   if (unnamed.length > believable) {
-    return { seen, erased: 0, left: unnamed.length, refused: true };
+    return { seen, erased: 0, left: unnamed.length + forgotten.length, refused: true };
   }
+  const toErase = [...unnamed, ...forgotten];
   let erased = 0;
-  for (const entry of unnamed) {
+  for (const entry of toErase) {
     if (isOver()) break;
     try {
       await erase(entry);
@@ -88,5 +103,5 @@ export const sweepVault = async (ports: SweepVaultPorts): Promise<SweptVault> =>
       report(error);
     }
   }
-  return { seen, erased, left: unnamed.length - erased, refused: false };
+  return { seen, erased, left: toErase.length - erased, refused: false };
 };

@@ -17,5 +17,10 @@ export const tokenFetchEnv = z.object({
   ...tenantConsentsEnv,
   ...tokenVaultEnv,
   ...vaultKeysEnv,
+  /** A connection that no worker has used for longer than so many days is not kept alive, but ends. */
+  IDLE_CONNECTIONS_END_AFTER_DAYS: z.pipe(
+    z.pipe(z.string().check(z.regex(/^\d{2,4}$/)), z.transform(Number)),
+    z.int().check(z.gt(90)),
+  ),
 });
 export type TokenFetchEnv = z.input<typeof tokenFetchEnv>;

@@ -3,7 +3,7 @@ import type { ConnectionId, WorkspaceId } from "../../shared/domain/ids.ts";
 import { fail, type Result, succeed } from "../../shared/domain/result.ts";
 import { SealedTextRefused, type Sealer } from "../../shared/domain/sealer.ts";
 import type { Secret } from "../../shared/domain/secret.ts";
-import type { RefreshConnection, RefreshOutcome } from "./refresh-connection.ts";
+import type { FetchPurpose, RefreshConnection, RefreshOutcome } from "./refresh-connection.ts";
 import { timeBudget } from "./time-budget.ts";
 import type { TokenCache } from "./token-cache.ts";
 import {
@@ -43,6 +43,8 @@ export interface TokenRequest {
   readonly minTtlSeconds: number;
   /** When the invocation ends, answered or not. */
   readonly deadline: Date;
+  /** By default, a worker uses it. */
+  readonly purpose?: FetchPurpose;
 }
 
 export interface ServedToken {
@@ -109,7 +111,7 @@ const isRenewable = (stored: StoredConnection, now: Date) =>
  * caller from it.
  */
 export const fetchToken = async (
-  { connectionId, workspaceId, minTtlSeconds, deadline }: TokenRequest,
+  { connectionId, workspaceId, minTtlSeconds, deadline, purpose = "use" }: TokenRequest,
   ports: FetchTokenPorts,
 ): Promise<Result<ServedToken, TokenFailure>> => {
   const { connections, sealer, cache, now, random, wait, onUnreadable } = ports;
@@ -193,7 +195,7 @@ export const fetchToken = async (
 
     const isGoodEnough = isReadable(stored) && satisfies(stored, minTtlSeconds, now());
     const hasTime = now().getTime() <= givesUpAt;
-    const outcome = await renew(stored, { isGoodEnough, hasTime, deadline }, ports);
+    const outcome = await renew(stored, { isGoodEnough, hasTime, deadline, purpose }, ports);
     switch (outcome.kind) {
       case "refreshed": {
         if (!satisfies(outcome.connection, minTtlSeconds, now())) return fail(livesTooShort);
@@ -233,12 +235,13 @@ interface RenewalTerms {
   readonly isGoodEnough: boolean;
   readonly hasTime: boolean;
   readonly deadline: Date;
+  readonly purpose: FetchPurpose;
 }
 
 /** Renews the stored token, unless something that was just read already tells the outcome. */
 const renew = async (
   stored: StoredConnection,
-  { isGoodEnough, hasTime, deadline }: RenewalTerms,
+  { isGoodEnough, hasTime, deadline, purpose }: RenewalTerms,
   { refresh, now, report }: FetchTokenPorts,
 ): Promise<RefreshOutcome> => {
   const failure = rememberedRefusal(stored, now());
@@ -248,7 +251,7 @@ const renew = async (
   // Reading that the lease is held is cheaper than a write that is refused.
   if (isHeld(stored, now())) return { kind: "elsewhere" };
   try {
-    return await refresh(stored, deadline);
+    return await refresh(stored, deadline, purpose);
   } catch (error) {
     if (!isGoodEnough) throw error;
     report(error);

@@ -20,6 +20,8 @@ const tokenRequest = z.strictObject({
     defaultMinTtlSeconds,
   ),
   run: z.strictObject({ workflowId: runId, runId }),
+  /** Workers leave it out: a connection that is only kept alive counts as unused. */
+  purpose: z._default(z.enum(["use", "keep_alive"]), "use"),
 });
 
 export type TokenFetchAnswer =
@@ -45,7 +47,7 @@ const invalidRequest: TokenFailure = {
   code: "invalid_request",
   actor: "operator",
   retryable: false,
-  message: `The payload must be {connectionId, workspaceId, minTtlSeconds?, run: {workflowId, runId}}, with minTtlSeconds between 0 and ${largestMinTtlSeconds}, and nothing else.`,
+  message: `The payload must be {connectionId, workspaceId, minTtlSeconds?, run: {workflowId, runId}, purpose?}, with minTtlSeconds between 0 and ${largestMinTtlSeconds}, and nothing else.`,
 };
 
 const failureFields = ({ code, actor, retryable, cause }: TokenFailure): LogFields => ({
@@ -71,7 +73,7 @@ export const tokenFetchHandler =
       return refuse(invalidRequest);
     }
 
-    const { run, minTtlSeconds, ...wanted } = request.data;
+    const { run, minTtlSeconds, purpose, ...wanted } = request.data;
     const who = { connectionId: wanted.connectionId, workspaceId: wanted.workspaceId, ...run };
     try {
       const fetched = await fetchToken(
@@ -79,6 +81,7 @@ export const tokenFetchHandler =
           connectionId: connectionId(wanted.connectionId),
           workspaceId: workspaceId(wanted.workspaceId),
           minTtlSeconds,
+          purpose,
           deadline: new Date(ports.now().getTime() + context.getRemainingTimeInMillis()),
         },
         ports,

@@ -18,7 +18,7 @@ export interface LeaseFirstPorts {
  */
 export const leaseFirst =
   ({ connections, load, now, leaseOwner }: LeaseFirstPorts): RefreshConnection =>
-  async (connection, deadline) => {
+  async (connection, deadline, purpose) => {
     const lease: Lease = {
       owner: leaseOwner(),
       expiresAt: new Date(now().getTime() + timeBudget.lease * 1000),
@@ -33,5 +33,5 @@ export const leaseFirst =
       throw error;
     }
     const refresh = await load();
-    return refresh(connection, deadline, lease);
+    return refresh(connection, deadline, lease, purpose);
   };

@@ -4,11 +4,7 @@ import type {
   Lease,
   StoredConnection,
 } from "../../shared/domain/connection.ts";
-import type {
-  MicrosoftFailure,
-  MicrosoftIdentity,
-  RefreshedTokens,
-} from "../../shared/domain/microsoft.ts";
+import type { MicrosoftIdentity, RefreshedTokens } from "../../shared/domain/microsoft.ts";
 import { missingScopes, openIdScopes } from "../../shared/domain/permissions.ts";
 import type { Problem } from "../../shared/domain/problem.ts";
 import type { Sealer } from "../../shared/domain/sealer.ts";
@@ -16,7 +12,14 @@ import type { Secret } from "../../shared/domain/secret.ts";
 import { signInAgainMessage } from "../../shared/domain/sign-in-frequency.ts";
 import type { TokenVaults } from "../../shared/domain/token-vaults.ts";
 import type { Admission, Admit } from "./circuit-breaker.ts";
-import { afterOutage, setbackOf, tokenFailureOf } from "./refresh-failures.ts";
+import {
+  afterOutage,
+  lostRefreshToken,
+  type Refusal,
+  setbackOf,
+  tokenFailureOf,
+  unusedConnection,
+} from "./refresh-failures.ts";
 import type { LearnSignInFrequency } from "./sign-in-frequency.ts";
 import { stepLimits, timeBudget } from "./time-budget.ts";
 import { heldUp, type TokenFailure } from "./token-failure.ts";
@@ -32,10 +35,17 @@ export type RefreshOutcome =
   /** Somebody else wrote first; whatever this call got is dropped. */
   | { readonly kind: "overtaken" };
 
-/** @param deadline when the invocation ends: Microsoft is not asked when it could answer too late for it */
+/** What a token is asked for: for a worker to use it, or only so that its refresh token lives on. */
+export type FetchPurpose = "use" | "keep_alive";
+
+/**
+ * @param deadline when the invocation ends: Microsoft is not asked when it could answer too late for it
+ * @param purpose by default, a worker uses the connection
+ */
 export type RefreshConnection = (
   connection: StoredConnection,
   deadline: Date,
+  purpose?: FetchPurpose,
 ) => Promise<RefreshOutcome>;
 
 /** A refresh by the one who holds the connection's lease. */
@@ -43,6 +53,7 @@ export type RefreshUnderLease = (
   connection: StoredConnection,
   deadline: Date,
   lease: Lease,
+  purpose?: FetchPurpose,
 ) => Promise<RefreshOutcome>;
 
 export interface RefreshConnectionPorts {
@@ -51,6 +62,8 @@ export interface RefreshConnectionPorts {
   readonly vault: TokenVaults;
   readonly sealer: Pick<Sealer, "seal">;
   readonly now: () => Date;
+  /** A connection that nobody has used for longer than so many days is not kept alive, but ends. */
+  readonly idleDays: number;
   /** Whether Microsoft may be asked now, for what it has told others. */
   readonly admit: Admit;
   /** What a refresh tells of the approval of the whole tenant. */
@@ -93,8 +106,13 @@ const ownerOf = ({ id, owner, account }: StoredConnection) => ({
  */
 export const refreshConnection =
   (ports: RefreshConnectionPorts): RefreshUnderLease =>
-  async (connection, deadline, lease) => {
+  async (stored, deadline, lease, purpose = "use") => {
     const { connections, now } = ports;
+    const connection = {
+      ...stored,
+      // Where it was not kept when it was used last, it was now: nothing tells how long ago.
+      lastUsedAt: purpose === "use" ? now() : (stored.lastUsedAt ?? now()),
+    };
     const { id, version } = connection;
     const held: HeldLease = { owner: lease.owner, version };
     const savedBy = earlier(lease.expiresAt, secondsBefore(deadline, timeBudget.note));
@@ -111,6 +129,8 @@ export const refreshConnection =
     }
   };
 
+type UsedConnection = StoredConnection & { readonly lastUsedAt: Date };
+
 const earlier = (one: Date, other: Date) => (one < other ? one : other);
 
 const secondsBefore = (instant: Date, seconds: number) =>
@@ -120,14 +140,21 @@ const secondsBefore = (instant: Date, seconds: number) =>
 const scopesToAskFor = ({ requestedScopes, scopes }: StoredConnection): readonly string[] =>
   requestedScopes ?? [...new Set([...openIdScopes, ...scopes])];
 
+/** One that waits for an administrator, or has ended, is not for its person to use. */
+const isUnused = (
+  { status, lastUsedAt }: UsedConnection,
+  { idleDays, now }: RefreshConnectionPorts,
+): boolean =>
+  status === "connected" && now().getTime() - lastUsedAt.getTime() > idleDays * 24 * 3600 * 1000;
+
 const refreshInTime = async (
-  connection: StoredConnection,
+  connection: UsedConnection,
   held: HeldLease,
   savedBy: Date,
   ports: RefreshConnectionPorts,
 ): Promise<RefreshOutcome> => {
   const { connections, identity, vault, admit, approval, now, report } = ports;
-  const refused = async (refusal: MicrosoftFailure): Promise<RefreshOutcome> => {
+  const refused = async (refusal: Refusal): Promise<RefreshOutcome> => {
     const failure = await inOwnWords(refusal, connection, ports);
     const setback = setbackOf(failure, connection, now());
     const recorded = await connections.recordSetback(connection.id, held, setback);
@@ -136,6 +163,13 @@ const refreshInTime = async (
     if (failure.losesApproval) await learn(() => approval.lost(connection), report);
     return { kind: "refused", failure: tokenFailureOf(failure, setback) };
   };
+
+  // A worker's own request is a use, so only the keep-alive ever meets one.
+  if (isUnused(connection, ports)) {
+    const outcome = await refused(unusedConnection(ports.idleDays));
+    if (outcome.kind === "refused") await learn(() => vault.erase(connection.vaultEntry), report);
+    return outcome;
+  }
 
   const [refreshToken, { stop, tell }] = await Promise.all([
     vault.read(connection.vaultEntry, ownerOf(connection)),
@@ -177,10 +211,10 @@ const refreshInTime = async (
 
 /** Names the period after which the tenant asks for a new sign-in, as far as it is known. */
 const inOwnWords = async (
-  failure: MicrosoftFailure,
+  failure: Refusal,
   connection: StoredConnection,
   { learnSignInFrequency, report }: RefreshConnectionPorts,
-): Promise<MicrosoftFailure> => {
+): Promise<Refusal> => {
   if (!failure.signInFrequency) return failure;
   try {
     const atMostSeconds = await learnSignInFrequency(connection);
@@ -190,16 +224,6 @@ const inOwnWords = async (
     report(error);
     return failure;
   }
-};
-
-/** A new sign-in replaces the entry and with it the version, so an entry that is gone is gone for good. */
-const lostRefreshToken: MicrosoftFailure = {
-  kind: "sign_in_required",
-  actor: "user",
-  retryable: false,
-  certain: true,
-  message: "The permission to read this mailbox is no longer there. Please reconnect the mailbox.",
-  evidence: { error: "vault_entry_gone", errorCodes: [] },
 };
 
 /** The token works for what is left: workers get it, with the permissions that it really has. */
@@ -275,6 +299,7 @@ const save = async (
     ...tokens,
     vaultEntry,
     refreshTokenStoredAt,
+    lastUsedAt: connection.lastUsedAt,
     problem,
     now: now(),
   });
@@ -296,6 +321,7 @@ const save = async (
       problem,
       version: held.version + 1,
       lease: undefined,
+      forgottenAt: undefined,
     },
   };
 };

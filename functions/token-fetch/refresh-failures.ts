@@ -1,4 +1,9 @@
-import type { Pause, Setback, StoredConnection } from "../../shared/domain/connection.ts";
+import {
+  endedKeptSeconds,
+  type Pause,
+  type Setback,
+  type StoredConnection,
+} from "../../shared/domain/connection.ts";
 import { keptAliveAgainAt } from "../../shared/domain/keep-alive.ts";
 import type { MicrosoftFailure } from "../../shared/domain/microsoft.ts";
 import type { Problem } from "../../shared/domain/problem.ts";
@@ -13,6 +18,31 @@ const pauses = {
   credentialSeconds: 30,
   /** Only an administrator changes it; still it is tried again without anybody reconnecting. */
   administratorSeconds: 600,
+  /** Between two looks for a refresh token that the vault has lost. They cost Microsoft nothing. */
+  lostTokenSeconds: 3600,
+};
+
+/** So long after the connection ended, a lost refresh token may come back: tables have a backup of 35 days. */
+const restorableSeconds = 35 * 24 * 3600;
+
+/** A refusal of Microsoft's, or one of our own. */
+export interface Refusal extends MicrosoftFailure {
+  /** The vault lacks the refresh token: it may come back from a backup. */
+  readonly isLostByUs?: true;
+}
+
+/**
+ * A new sign-in replaces the entry and with it the version, so nobody has taken away on purpose what a connection still
+ * names: it is looked for again before its person must act, and after that, until they do.
+ */
+export const lostRefreshToken: Refusal = {
+  kind: "sign_in_required",
+  actor: "user",
+  retryable: false,
+  certain: false,
+  isLostByUs: true,
+  message: "The permission to read this mailbox is no longer there. Please reconnect the mailbox.",
+  evidence: { error: "vault_entry_gone", errorCodes: [] },
 };
 
 const codes: Record<MicrosoftFailure["kind"], TokenFailureCode> = {
@@ -29,11 +59,11 @@ const codes: Record<MicrosoftFailure["kind"], TokenFailureCode> = {
   misconfigured: "misconfigured",
 };
 
-const isUnbelieved = (failure: MicrosoftFailure, setback: Setback | undefined) =>
+const isUnbelieved = (failure: Refusal, setback: Setback | undefined) =>
   !failure.certain && setback !== undefined && setback.status !== "reauthorization_required";
 
-/** What the worker is told of Microsoft's refusal. */
-export const tokenFailureOf = (failure: MicrosoftFailure, setback?: Setback): TokenFailure => {
+/** What the worker is told of a refusal. */
+export const tokenFailureOf = (failure: Refusal, setback?: Setback): TokenFailure => {
   const cause = { kind: failure.kind, evidence: failure.evidence };
   if (isUnbelieved(failure, setback)) {
     return {
@@ -41,7 +71,9 @@ export const tokenFailureOf = (failure: MicrosoftFailure, setback?: Setback): To
       actor: "nobody",
       retryable: true,
       retryAfterSeconds: pauses.secondOpinionSeconds,
-      message: "Microsoft refused without a reason; it is asked again before anybody has to act.",
+      message: failure.isLostByUs
+        ? "The permission to read this mailbox was not found; it is looked for again before anybody has to act."
+        : "Microsoft refused without a reason; it is asked again before anybody has to act.",
       cause,
     };
   }
@@ -65,8 +97,21 @@ const problemOf = ({ kind, actor, message }: MicrosoftFailure): Problem => ({
   message,
 });
 
+/** Nobody has asked for its token for so long that it is not to be renewed any more. */
+export const unusedConnection = (days: number): Refusal => ({
+  kind: "sign_in_required",
+  actor: "user",
+  retryable: false,
+  certain: true,
+  message: `No workflow used this mailbox for more than ${days} days, so the permission to read it was deleted. Please reconnect the mailbox if you still need it.`,
+  evidence: { error: "connection_unused", errorCodes: [] },
+});
+
+/** A setback, but for the times that follow from it. */
+type Consequences = Omit<Setback, "forgottenAt" | "lastUsedAt">;
+
 /** Nothing new is known of the connection; it is tried again shortly. */
-const withoutVerdict = (connection: StoredConnection, now: Date): Setback => ({
+const withoutVerdict = (connection: StoredConnection, now: Date): Consequences => ({
   status: connection.status,
   problem: connection.problem,
   refreshNotBefore: new Date(now.getTime() + pauses.outageSeconds * 1000),
@@ -85,38 +130,52 @@ const pauseOf = ({ code, actor, retryable, message }: TokenFailure): Pause => ({
 
 /** What an outage of ours means: nothing for the connection, and a short rest for what has failed. */
 export const afterOutage = (connection: StoredConnection, now: Date): Setback =>
-  inQueue({ ...withoutVerdict(connection, now), pause: pauseOf(brokenHere) }, connection, now);
+  dated({ ...withoutVerdict(connection, now), pause: pauseOf(brokenHere) }, connection, now);
 
 /** What a refusal means for the connection, and what workers are told until Microsoft is asked again. */
-export const setbackOf = (
-  failure: MicrosoftFailure,
-  connection: StoredConnection,
-  now: Date,
-): Setback => {
-  const setback = inQueue(consequencesOf(failure, connection, now), connection, now);
+export const setbackOf = (failure: Refusal, connection: StoredConnection, now: Date): Setback => {
+  const setback = dated(consequencesOf(failure, connection, now), connection, now);
   if (!setback.refreshNotBefore) return setback;
   return { ...setback, pause: pauseOf(tokenFailureOf(failure, setback)) };
 };
 
 /** Whoever was due is tried again in a day, so that those who are refused hold up nobody behind them. */
-const inQueue = (setback: Setback, connection: StoredConnection, now: Date): Setback => {
-  if (setback.keepAliveAt === undefined || setback.keepAliveAt > now) return setback;
-  return {
-    ...setback,
-    keepAliveAt: keptAliveAgainAt(connection.id, now, setback.refreshNotBefore),
-  };
+const nextInQueue = (
+  { keepAliveAt, refreshNotBefore }: Consequences,
+  { id }: StoredConnection,
+  now: Date,
+): Date | undefined =>
+  keepAliveAt !== undefined && keepAliveAt <= now
+    ? keptAliveAgainAt(id, now, refreshNotBefore)
+    : keepAliveAt;
+
+/** What has ended is forgotten some time after it first did. */
+const dated = (consequences: Consequences, connection: StoredConnection, now: Date): Setback => ({
+  ...consequences,
+  keepAliveAt: nextInQueue(consequences, connection, now),
+  lastUsedAt: connection.lastUsedAt,
+  forgottenAt:
+    consequences.status === "reauthorization_required"
+      ? (connection.forgottenAt ?? new Date(now.getTime() + endedKeptSeconds * 1000))
+      : undefined,
+});
+
+const isRestorable = ({ forgottenAt }: StoredConnection, now: Date): boolean => {
+  if (!forgottenAt) return true;
+  const secondsLeft = (forgottenAt.getTime() - now.getTime()) / 1000;
+  return endedKeptSeconds - secondsLeft <= restorableSeconds;
 };
 
 /** What a refusal means for the connection. Only a definite refusal of its own grant ends it. */
 const consequencesOf = (
-  failure: MicrosoftFailure,
+  failure: Refusal,
   connection: StoredConnection,
   now: Date,
-): Setback => {
+): Consequences => {
   const unchanged = withoutVerdict(connection, now);
   const pause = (defaultSeconds: number) =>
     new Date(now.getTime() + (failure.retryAfterSeconds ?? defaultSeconds) * 1000);
-  const ended: Setback = {
+  const ended: Consequences = {
     ...unchanged,
     status: "reauthorization_required",
     problem: problemOf(failure),
@@ -150,10 +209,15 @@ const consequencesOf = (
       };
     case "sign_in_required": {
       if (failure.certain) return ended;
-      const { firstRefusedAt } = connection;
+      const { firstRefusedAt, status, keepAliveAt } = connection;
       const askedAgain =
         firstRefusedAt !== undefined &&
         now.getTime() - firstRefusedAt.getTime() >= pauses.secondOpinionSeconds * 1000;
+      const isOver = askedAgain || status === "reauthorization_required";
+      if (failure.isLostByUs && isOver) {
+        if (!isRestorable(connection, now)) return ended;
+        return { ...ended, refreshNotBefore: pause(pauses.lostTokenSeconds), keepAliveAt };
+      }
       if (askedAgain) return ended;
       return {
         ...unchanged,

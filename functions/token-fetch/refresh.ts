@@ -144,6 +144,7 @@ export const openRefresh = ({
       }),
     ),
     now,
+    idleDays: env.IDLE_CONNECTIONS_END_AFTER_DAYS,
     report,
     identity: {
       refresh: msalRefresh({

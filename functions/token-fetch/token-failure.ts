@@ -82,14 +82,15 @@ export const tokenUnreadable: TokenFailure = {
 const cause = { kind: "remembered_refusal" };
 
 /**
- * What can be said without asking Microsoft: the connection has ended, or Microsoft's last refusal is too
- * fresh to ask again. Nothing is loaded for such an answer and nobody is called.
+ * What can be said without asking Microsoft: the connection has ended, or the last refusal is too fresh to ask again.
+ * One that has ended and has a time before which nothing is asked may come back after it. Nothing is loaded for such an answer and nobody is called.
  */
 export const rememberedRefusal = (
   { status, problem, refreshNotBefore, pause }: StoredConnection,
   now: Date,
 ): TokenFailure | undefined => {
-  if (status === "reauthorization_required") {
+  const isTooEarly = refreshNotBefore !== undefined && refreshNotBefore > now;
+  if (status === "reauthorization_required" && (isTooEarly || !refreshNotBefore)) {
     return {
       code: "reauthorization_required",
       actor: problem?.actor ?? "user",
@@ -98,7 +99,7 @@ export const rememberedRefusal = (
       cause,
     };
   }
-  if (!refreshNotBefore || refreshNotBefore <= now) return undefined;
+  if (!isTooEarly) return undefined;
   const retryAfterSeconds = Math.ceil((refreshNotBefore.getTime() - now.getTime()) / 1000);
   const { actor, retryable, message } = pause ?? unexplainedPause;
   return { code: codeOf(pause), actor, retryable, retryAfterSeconds, message, cause };

@@ -287,6 +287,7 @@ export class ServiceStack extends Stack {
         ...tenantConsents,
         ...tokenVault,
         ...vaultKeys,
+        IDLE_CONNECTIONS_END_AFTER_DAYS: String(stage.idleConnectionsEndAfterDays),
       } satisfies TokenFetchEnv,
       ...(reservedConcurrency.tokenFetch && {
         reservedConcurrency: reservedConcurrency.tokenFetch,

@@ -121,6 +121,11 @@ const stageSchema = z.strictObject({
   /** Roles of workers in other AWS accounts; those in this one get the stack's policy instead. */
   workerRoles: z.optional(z.array(roleArn)),
 
+  /**
+   * A connection that no worker has used for longer is not kept alive any more, but ends. Longer than Microsoft lets an
+   * unused refresh token live, 90 days.
+   */
+  idleConnectionsEndAfterDays: z.int().check(z.gt(90), z.lte(9_999)),
   logRetentionDays,
   /** Who is told of alarms. */
   alarmEmail: z.optional(z.email()),
@@ -247,6 +252,7 @@ export const stages = {
     tokenVault: "secrets-manager",
     tableCeiling: { reads: 500, writes: 200 },
     reservedConcurrency: {},
+    idleConnectionsEndAfterDays: 400,
     logRetentionDays: 30,
     removalProtection: false,
   },
@@ -283,6 +289,7 @@ export const stages = {
       adminConsentCallback: 25,
       keepAlive: 1,
     },
+    idleConnectionsEndAfterDays: 400,
     logRetentionDays: 365,
     alarmEmail: "operations@appse.example",
     removalProtection: true,

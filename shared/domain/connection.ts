@@ -2,6 +2,12 @@ import type { ConnectionId, ProductUser, WorkspaceId } from "./ids.ts";
 import type { MicrosoftAccount } from "./microsoft.ts";
 import type { Problem } from "./problem.ts";
 
+/**
+ * A connection that has ended is kept for so long, in seconds, for its person to see why, and to reconnect it under the
+ * id that workflows know.
+ */
+export const endedKeptSeconds = 180 * 24 * 3600;
+
 export type ConnectionStatus =
   | "connected"
   | "reauthorization_required"
@@ -41,13 +47,17 @@ export interface StoredConnection extends Connection {
   readonly requestedScopes: readonly string[] | undefined;
   /** When its owner last signed in at Microsoft. `undefined` if it was stored before that was kept. */
   readonly signedInAt: Date | undefined;
+  /** When a worker last had it renewed, or its owner signed in. `undefined` if that was before it was kept. */
+  readonly lastUsedAt: Date | undefined;
   readonly lease: Lease | undefined;
-  /** Microsoft is not asked again before this. */
+  /** Microsoft is not asked again before this. `undefined` in a connection that has ended: not before a new sign-in. */
   readonly refreshNotBefore: Date | undefined;
   /** What workers are told until then. */
   readonly pause: Pause | undefined;
   /** When an unexplained refusal was first seen; two of them, minutes apart, are believed. */
   readonly firstRefusedAt: Date | undefined;
+  /** From then on it is as if it were not there, unless something revives it. `undefined` unless it has ended. */
+  readonly forgottenAt: Date | undefined;
 }
 
 /** Why Microsoft is left alone for a while, in the words that workers are told. */
@@ -105,7 +115,10 @@ export interface Setback {
   readonly pause: Pause | undefined;
   readonly firstRefusedAt: Date | undefined;
   readonly pendingClaims: string | undefined;
-  /** `undefined` for a connection that has ended: nothing keeps it alive. */
+  readonly lastUsedAt: Date | undefined;
+  /** When a connection that has ended is forgotten; `undefined` for all others. */
+  readonly forgottenAt: Date | undefined;
+  /** `undefined` for a connection that has ended for good: nothing keeps it alive. */
   readonly keepAliveAt: Date | undefined;
 }
 
@@ -114,6 +127,7 @@ export interface RenewedTokens extends NewTokens {
   /** Another one than before if the refresh token has moved. */
   readonly vaultEntry: string;
   readonly refreshTokenStoredAt: Date;
+  readonly lastUsedAt: Date | undefined;
   /** What the owner should know although the connection works. */
   readonly problem: Problem | undefined;
   readonly now: Date;
@@ -128,16 +142,16 @@ export interface Connections {
    */
   connect(mailbox: ConnectedMailbox): Promise<Connecting>;
 
-  /** Only the owner's; a disconnected one is not found. Strongly consistent. */
+  /** Only the owner's; a disconnected or forgotten one is not found. Strongly consistent. */
   findOwned(id: ConnectionId, owner: ProductUser): Promise<Connection | undefined>;
 
-  /** All of the owner's that are not disconnected, oldest first. May lag behind a write by a second. */
+  /** All of the owner's that are not disconnected or forgotten, oldest first. May lag behind a write by a second. */
   listOwned(owner: ProductUser): Promise<OwnedConnections>;
 
   /**
    * Forgets everything but a tombstone without personal data. Repeating it returns the same.
    *
-   * @returns the entry of the vault to erase, or `undefined` if the owner never had this connection.
+   * @returns the entry of the vault to erase, or `undefined` if the owner never had this connection, or it is forgotten.
    */
   disconnect(
     id: ConnectionId,
@@ -146,7 +160,7 @@ export interface Connections {
   ): Promise<{ readonly vaultEntry: string } | undefined>;
 
   /**
-   * Unknown, foreign and disconnected look the same.
+   * Unknown, foreign, disconnected and forgotten look the same.
    *
    * @param consistent reads past any replica lag, at twice the price
    */

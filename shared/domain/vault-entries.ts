@@ -20,8 +20,15 @@ export interface VaultEntries {
   inPart(part: VaultPart): AsyncIterable<NamedEntry>;
 }
 
+/** What a connection says of the vaults. */
+export interface EntryNaming {
+  readonly entry: string;
+  /** When the connection, which has ended, is forgotten. `undefined` unless it has ended. */
+  readonly forgottenAt: Date | undefined;
+}
+
 /** What connections say of the vaults. */
 export interface VaultNames {
   /** The entry that a connection names, read consistently; `undefined` if it is gone or disconnected. */
-  entryOf(id: ConnectionId): Promise<string | undefined>;
+  entryOf(id: ConnectionId): Promise<EntryNaming | undefined>;
 }

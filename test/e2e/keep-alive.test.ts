@@ -99,6 +99,49 @@ describe("a mailbox that nobody uses for a quarter of a year", () => {
   });
 });
 
+describe("a mailbox that nobody has used for more than 400 days", () => {
+  /** @param lastUsedAt days ago; `undefined` as it was before it was kept */
+  const lastUsed = async (mailbox: Connected, daysAgo: number | undefined) => {
+    const { lastUsedAt: _, ...item } = await scene.tables.connection(mailbox.connection.id);
+    const now = Math.floor(scene.stack.clock.now().getTime() / 1000);
+    await scene.tables.putConnection({
+      ...item,
+      ...(daysAgo !== undefined && { lastUsedAt: now - daysAgo * day }),
+    });
+  };
+
+  it("ends when it would be kept alive, says why, and leaves nothing that opens it", async () => {
+    const mailbox = await connected("user_ines", "ben.okafor@larkfield.example");
+    await lastUsed(mailbox, 400);
+
+    await daysPass(16, true);
+
+    const { status, problem } = await shown(mailbox);
+    expect(status).toBe("reauthorization_required");
+    expect(problem).toMatchObject({ actor: "user", message: expect.stringContaining("400 days") });
+    expect(scene.microsoft.report().calls["token.refresh_token"] ?? 0).toBe(0);
+    expect(await scene.vault.names(mailbox.connection.id)).toEqual([]);
+    expect(refusedWith(await scene.fetchToken(mailbox))).toMatchObject({
+      code: "reauthorization_required",
+      message: problem?.message,
+    });
+    await scene.connect(mailbox.product, { username: mailbox.username });
+    served(await scene.fetchToken(mailbox));
+  });
+
+  it("is kept alive where it was not kept when it was used: that counts from now on", async () => {
+    const mailbox = await connected("user_ines", "ben.okafor@larkfield.example");
+    await lastUsed(mailbox, undefined);
+
+    await daysPass(16, true);
+
+    expect((await shown(mailbox)).status).toBe("connected");
+    const { lastUsedAt } = await scene.tables.connection(mailbox.connection.id);
+    const now = scene.stack.clock.now().getTime() / 1000;
+    expect(Number(lastUsedAt)).toBeGreaterThan(now - 16 * day);
+  });
+});
+
 it("a mailbox that is in use is not kept alive besides", async () => {
   const mailbox = await connected("user_leo", "juno.hale@outlook.example");
   for (let passed = 0; passed < 30; passed += 1) {

@@ -1,4 +1,9 @@
-import { DynamoDBClient, PutItemCommand, paginateScan } from "@aws-sdk/client-dynamodb";
+import {
+  DeleteItemCommand,
+  DynamoDBClient,
+  PutItemCommand,
+  paginateScan,
+} from "@aws-sdk/client-dynamodb";
 import { InvokeCommand } from "@aws-sdk/client-lambda";
 import {
   CreateSecretCommand,
@@ -160,6 +165,8 @@ export interface Scene {
     items(table: TableSetting): Promise<readonly Record<string, unknown>[]>;
     connection(id: string): Promise<Record<string, unknown>>;
     putConnection(item: Record<string, unknown>): Promise<void>;
+    put(table: TableSetting, item: Record<string, unknown>): Promise<void>;
+    remove(table: TableSetting, key: { readonly id: unknown }): Promise<void>;
   };
   /** What the functions have logged of this failure. A line reaches us a moment after the answer: poll. */
   failuresLogged(failure: string): readonly Record<string, unknown>[];
@@ -342,9 +349,15 @@ export const openScene = async (
         if (!item) expect.fail("there is no such item");
         return item;
       },
-      putConnection: async (item) => {
+      putConnection: (item) => scene.tables.put("CONNECTIONS_TABLE", item),
+      put: async (table, item) => {
         await dynamoDb.send(
-          new PutItemCommand({ TableName: setting("CONNECTIONS_TABLE"), Item: marshall(item) }),
+          new PutItemCommand({ TableName: setting(table), Item: marshall(item) }),
+        );
+      },
+      remove: async (table, key) => {
+        await dynamoDb.send(
+          new DeleteItemCommand({ TableName: setting(table), Key: marshall(key) }),
         );
       },
     },

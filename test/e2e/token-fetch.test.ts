@@ -716,6 +716,11 @@ describe("whoever can write to the tables or the vault gains nothing", () => {
     });
 
     expect(refusedWith(await scene.fetchToken(victim))).toMatchObject({
+      code: "temporarily_unavailable",
+      actor: "nobody",
+    });
+    scene.stack.clock.advance(120);
+    expect(refusedWith(await scene.fetchToken(victim))).toMatchObject({
       code: "reauthorization_required",
       actor: "user",
     });

@@ -10,13 +10,18 @@ interface Tombstone {
   readonly disconnectedAt: Date;
 }
 
-/** Connections in memory, with the promises of the port and nothing more. Every method is one step. */
-export const memoryConnections = (): Connections => {
+/**
+ * Connections in memory, with the promises of the port and nothing more. Every method is one step.
+ *
+ * @param clock tells what is forgotten by now; by default, nothing is
+ */
+export const memoryConnections = (clock: () => Date = () => new Date(0)): Connections => {
   const items = new Map<ConnectionId, StoredConnection | Tombstone>();
 
   const live = (id: ConnectionId): StoredConnection | undefined => {
     const item = items.get(id);
-    return item && !("disconnectedBy" in item) ? item : undefined;
+    if (!item || "disconnectedBy" in item) return undefined;
+    return item.forgottenAt && item.forgottenAt <= clock() ? undefined : item;
   };
 
   const viewOf = (stored: StoredConnection): Connection => {
@@ -58,6 +63,7 @@ export const memoryConnections = (): Connections => {
       ) {
         return { kind: "disconnected_since" };
       }
+      const isReconnect = live(id) !== undefined;
       const stored: StoredConnection = {
         ...rest,
         id,
@@ -68,18 +74,20 @@ export const memoryConnections = (): Connections => {
         refreshTokenStoredAt: now,
         keepAliveAt: keepAliveAt(id, now),
         signedInAt: now,
+        lastUsedAt: now,
         problem: undefined,
         pendingClaims: undefined,
         lease: undefined,
         refreshNotBefore: undefined,
         pause: undefined,
         firstRefusedAt: undefined,
+        forgottenAt: undefined,
       };
       items.set(id, stored);
       return {
         kind: "connected",
         connection: viewOf(stored),
-        isReconnect: before !== undefined && !("disconnectedBy" in before),
+        isReconnect,
         replacedVaultEntry: before?.vaultEntry,
       };
     },
@@ -104,6 +112,7 @@ export const memoryConnections = (): Connections => {
       if (!item) return undefined;
       const ownedBy = "disconnectedBy" in item ? item.disconnectedBy : ownerKeyOf(item.owner);
       if (ownedBy !== ownerKeyOf(owner)) return undefined;
+      if (!("disconnectedBy" in item) && !live(id)) return undefined;
       const { version, vaultEntry } = item;
       const disconnectedAt = "disconnectedBy" in item ? item.disconnectedAt : now;
       items.set(id, { disconnectedBy: ownedBy, version: version + 1, vaultEntry, disconnectedAt });
@@ -138,6 +147,7 @@ export const memoryConnections = (): Connections => {
         refreshNotBefore: undefined,
         pause: undefined,
         firstRefusedAt: undefined,
+        forgottenAt: undefined,
         pendingClaims: undefined,
       });
       return true;

@@ -5,6 +5,8 @@ import { type TokenVaultKind, tableEntryPrefix } from "../../shared/domain/token
 export interface MemoryVault extends TokenVault {
   /** What it holds, by entry. */
   readonly entries: ReadonlyMap<string, { readonly owner: VaultOwner; readonly token: Secret }>;
+  /** Puts an entry back that is gone, as an operator does from a backup. */
+  restore(entry: string, owner: VaultOwner, token: Secret): Promise<void>;
 }
 
 const isSame = (left: VaultOwner, right: VaultOwner) =>
@@ -37,6 +39,9 @@ export const memoryVault = (kind: TokenVaultKind = "secrets-manager"): MemoryVau
     },
     erase: async (entry) => {
       entries.delete(entry);
+    },
+    restore: async (entry, owner, token) => {
+      entries.set(entry, { owner, token });
     },
   };
 };

@@ -2,7 +2,10 @@ import { circuitBreaker } from "../../functions/token-fetch/circuit-breaker.ts";
 import { type FetchTokenPorts, fetchToken } from "../../functions/token-fetch/fetch-token.ts";
 import { tokenFetchHandler } from "../../functions/token-fetch/handler.ts";
 import { leaseFirst } from "../../functions/token-fetch/lease-first.ts";
-import { refreshConnection } from "../../functions/token-fetch/refresh-connection.ts";
+import {
+  type FetchPurpose,
+  refreshConnection,
+} from "../../functions/token-fetch/refresh-connection.ts";
 import { signInFrequency } from "../../functions/token-fetch/sign-in-frequency.ts";
 import { timeBudget } from "../../functions/token-fetch/time-budget.ts";
 import { inMemoryTokenCache } from "../../functions/token-fetch/token-cache.ts";
@@ -69,11 +72,12 @@ const interceptedVaults = (vaults: TokenVaults, counted: Intercept): TokenVaults
 export const tokenFetchInMemory = ({
   random = 0,
   sealer = plainSealer,
-  connections = memoryConnections(),
+  connections: given,
   intercept = (_, call) => call(),
   ...microsoft
 }: TokenFetchScript = {}) => {
   const clock = fakeClock();
+  const connections = given ?? memoryConnections(clock.now);
   const vault = memoryVault();
   const tableVault = memoryVault("table");
   const circuits = memoryCircuits();
@@ -136,6 +140,7 @@ export const tokenFetchInMemory = ({
           return refreshConnection({
             ...stores,
             now,
+            idleDays: 400,
             admit: circuitBreaker({
               circuits,
               onOpened: (_, fault) => opened.push(fault),
@@ -190,9 +195,10 @@ export const tokenFetchInMemory = ({
         connectionId: ConnectionId = connectionIdOf(alice, account),
         workspaceId = alice.workspaceId,
         remainingSeconds: number = timeBudget.invocation,
+        purpose: FetchPurpose = "use",
       ) => {
         const deadline = secondsAfter(now(), remainingSeconds);
-        return fetchToken({ connectionId, workspaceId, minTtlSeconds, deadline }, ports);
+        return fetchToken({ connectionId, workspaceId, minTtlSeconds, deadline, purpose }, ports);
       },
     };
   };

@@ -32,6 +32,12 @@ import { queried } from "./query.ts";
 /** How long a tombstone tells a late writer that the connection is gone, then TTL removes it. */
 const tombstoneKeptSeconds = 120 * 24 * 3600;
 
+/**
+ * How long TTL leaves a connection that is forgotten. Its refresh token is erased by what the item still says, and the
+ * sweep takes a day.
+ */
+const forgottenKeptSeconds = 14 * 24 * 3600;
+
 /** How often two sign-ins to one account may cross before this one lets the other stand. */
 const connectTries = 3;
 
@@ -64,11 +70,13 @@ const liveItem = z.object({
   /** One text, since every fetch reads it. RFC 6749 §3.3 */
   requestedScopes: z.optional(z.string()),
   signedInAt: z.optional(fromSeconds),
+  lastUsedAt: z.optional(fromSeconds),
   leaseOwner: z.optional(z.string()),
   leaseExpiresAt: z.optional(z.int()),
   refreshNotBefore: z.optional(fromSeconds),
   pause: z.optional(pauseItem),
   firstRefusedAt: z.optional(fromSeconds),
+  forgottenAt: z.optional(fromSeconds),
   problem: z.optional(problemItem),
   pendingClaims: z.optional(z.string()),
   /** Which call wrote tokens or status last. */
@@ -114,6 +122,7 @@ const storedConnectionOf = (item: LiveItem): StoredConnection => ({
   keepAliveAt: item.keepAliveAt,
   requestedScopes: item.requestedScopes?.split(" "),
   signedInAt: item.signedInAt,
+  lastUsedAt: item.lastUsedAt,
   lease:
     item.leaseOwner === undefined || item.leaseExpiresAt === undefined
       ? undefined
@@ -121,10 +130,21 @@ const storedConnectionOf = (item: LiveItem): StoredConnection => ({
   refreshNotBefore: item.refreshNotBefore,
   pause: item.pause,
   firstRefusedAt: item.firstRefusedAt,
+  forgottenAt: item.forgottenAt,
 });
 
-/** Connections in DynamoDB, one item each; a disconnected one leaves a tombstone under the same id. */
-export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): Connections => {
+/**
+ * Connections in DynamoDB, one item each; a disconnected one leaves a tombstone under the same id. One that is forgotten
+ * is treated as if TTL had removed it, which may take days.
+ */
+export const dynamoDbConnections = (
+  client: DynamoDBClient,
+  tableName: string,
+  now: () => Date = () => new Date(),
+): Connections => {
+  const isForgotten = ({ forgottenAt }: LiveItem) =>
+    forgottenAt !== undefined && forgottenAt <= now();
+
   const read = async (id: ConnectionId, consistent: boolean) => {
     const { Item } = await client.send(
       new GetItemCommand({
@@ -140,7 +160,7 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
 
   const readLive = async (id: ConnectionId, consistent: boolean) => {
     const item = await read(id, consistent);
-    return item?.status === "disconnected" ? undefined : item;
+    return item && item.status !== "disconnected" && !isForgotten(item) ? item : undefined;
   };
 
   /** The SDK repeats a write whose answer was lost, and the repetition is refused although the first was done. */
@@ -168,6 +188,7 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
     vaultEntry: mailbox.vaultEntry,
     refreshTokenStoredAt: secondsOf(mailbox.now),
     signedInAt: secondsOf(mailbox.now),
+    lastUsedAt: secondsOf(mailbox.now),
     keepAliveShard: shardOf(mailbox.id),
     keepAliveAt: keepAliveAt(mailbox.id, mailbox.now).toISOString(),
   });
@@ -175,7 +196,7 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
   /** @returns `undefined` when another write came between reading and writing. */
   const tryToConnect = async (mailbox: ConnectedMailbox): Promise<Connecting | undefined> => {
     const before = await read(mailbox.id, true);
-    const isLive = before !== undefined && before.status !== "disconnected";
+    const isLive = before !== undefined && before.status !== "disconnected" && !isForgotten(before);
     if (before?.status === "disconnected") {
       // Within one second, the unit of both times, the sign-in counts as begun after the disconnect.
       const isOlder = secondsOf(mailbox.startedAt) < secondsOf(before.disconnectedAt);
@@ -230,6 +251,7 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
         : before.userId === owner.userId && before.workspaceId === owner.workspaceId;
     if (!owns) return undefined;
     if (before.status === "disconnected") return { vaultEntry: before.vaultEntry };
+    if (isForgotten(before)) return undefined;
 
     const buried = await unlessRefused(
       client.send(
@@ -283,8 +305,12 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
         ExpressionAttributeValues: marshall({ ":owner": ownerKeyOf(owner) }),
       });
       for await (const item of items) {
-        if (laterItem.safeParse(item).success) leftOut += 1;
-        else connections.push(connectionOf(liveItem.parse(item)));
+        if (laterItem.safeParse(item).success) {
+          leftOut += 1;
+          continue;
+        }
+        const live = liveItem.parse(item);
+        if (!isForgotten(live)) connections.push(connectionOf(live));
       }
       return { connections, leftOut };
     },
@@ -334,9 +360,10 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
               "refreshTokenStoredAt = :storedAt, vaultEntry = :entry, writtenBy = :claim, " +
               // The same as before while the refresh token is, and then the index is not written.
               "keepAliveShard = :shard, keepAliveAt = :keepAliveAt" +
+              `${tokens.lastUsedAt ? ", lastUsedAt = :lastUsedAt" : ""}` +
               `${tokens.problem ? ", problem = :problem" : ""} ` +
               "REMOVE leaseOwner, leaseExpiresAt, refreshNotBefore, pause, firstRefusedAt, " +
-              `pendingClaims${tokens.problem ? "" : ", problem"}`,
+              `forgottenAt, deleteAt, pendingClaims${tokens.problem ? "" : ", problem"}`,
             ConditionExpression: "version = :version AND leaseOwner = :owner",
             ExpressionAttributeNames: { "#status": "status" },
             ExpressionAttributeValues: marshall({
@@ -353,6 +380,7 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
               ":claim": claim,
               ":shard": shardOf(id),
               ":keepAliveAt": keepAliveAt(id, tokens.refreshTokenStoredAt).toISOString(),
+              ...(tokens.lastUsedAt && { ":lastUsedAt": secondsOf(tokens.lastUsedAt) }),
               ...(tokens.problem && { ":problem": tokens.problem }),
             }),
           }),
@@ -364,6 +392,7 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
     async recordSetback(id, held, setback) {
       const claim = randomUUID();
       const { status, problem, refreshNotBefore, pause, firstRefusedAt, pendingClaims } = setback;
+      const forgottenAt = setback.forgottenAt && secondsOf(setback.forgottenAt);
       const isKept = setback.keepAliveAt !== undefined;
       const kept = {
         problem,
@@ -371,8 +400,11 @@ export const dynamoDbConnections = (client: DynamoDBClient, tableName: string): 
         refreshNotBefore: refreshNotBefore && secondsOf(refreshNotBefore),
         firstRefusedAt: firstRefusedAt && secondsOf(firstRefusedAt),
         pendingClaims,
+        lastUsedAt: setback.lastUsedAt && secondsOf(setback.lastUsedAt),
         keepAliveAt: setback.keepAliveAt?.toISOString(),
         keepAliveShard: isKept ? shardOf(id) : undefined,
+        forgottenAt,
+        deleteAt: forgottenAt && forgottenAt + forgottenKeptSeconds,
         writtenBy: claim,
       };
       const named = Object.entries(kept);

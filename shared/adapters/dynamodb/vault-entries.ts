@@ -31,7 +31,11 @@ export const dynamoDbVaultEntries = (client: DynamoDBClient, tableName: string):
   },
 });
 
-const naming = z.object({ status: z.string(), vaultEntry: z.string() });
+const naming = z.object({
+  status: z.string(),
+  vaultEntry: z.string(),
+  forgottenAt: z.optional(fromSeconds),
+});
 
 export const dynamoDbVaultNames = (client: DynamoDBClient, tableName: string): VaultNames => ({
   async entryOf(id) {
@@ -40,13 +44,13 @@ export const dynamoDbVaultNames = (client: DynamoDBClient, tableName: string): V
         TableName: tableName,
         Key: marshall({ id }),
         ConsistentRead: true,
-        ProjectionExpression: "#status, vaultEntry",
+        ProjectionExpression: "#status, vaultEntry, forgottenAt",
         ExpressionAttributeNames: { "#status": "status" },
       }),
     );
     if (!Item) return undefined;
-    const { status, vaultEntry } = naming.parse(unmarshall(Item));
+    const { status, vaultEntry: entry, forgottenAt } = naming.parse(unmarshall(Item));
     // A tombstone names the entry that is to be erased.
-    return status === "disconnected" ? undefined : vaultEntry;
+    return status === "disconnected" ? undefined : { entry, forgottenAt };
   },
 });

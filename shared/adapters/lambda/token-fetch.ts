@@ -32,7 +32,7 @@ const isNoRoom = (error: unknown) =>
   error instanceof Error && error.name === "TooManyRequestsException";
 
 /**
- * Has the token service refresh a connection, as a worker would.
+ * Has the token service refresh a connection, as a worker would, but not for use.
  *
  * @throws if it cannot be invoked, or breaks
  */
@@ -51,6 +51,7 @@ export const invokeTokenFetch =
             connectionId: id,
             workspaceId,
             run: { workflowId: "keep-alive", runId },
+            purpose: "keep_alive",
           }),
         }),
       );

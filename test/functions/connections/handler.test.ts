@@ -80,6 +80,8 @@ it("says what is wrong with it and who must act, and keeps Microsoft's claims to
     refreshNotBefore: undefined,
     pause: undefined,
     firstRefusedAt: undefined,
+    forgottenAt: undefined,
+    lastUsedAt: undefined,
     pendingClaims: '{"access_token":{}}',
     keepAliveAt: undefined,
   });

@@ -203,6 +203,8 @@ describe("a sign-in to a mailbox that was connected", () => {
       refreshNotBefore: undefined,
       pause: undefined,
       firstRefusedAt: undefined,
+      forgottenAt: undefined,
+      lastUsedAt: undefined,
       pendingClaims: claims,
       keepAliveAt: undefined,
     });

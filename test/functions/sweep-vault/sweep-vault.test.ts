@@ -17,13 +17,23 @@ const numbered = (name: string, count: number): string[] =>
 interface Sample {
   readonly named?: readonly string[];
   readonly unnamed?: readonly string[];
+  /** Named by connections that have ended and are forgotten. */
+  readonly forgotten?: readonly string[];
+  /** Since they are. */
+  readonly forgottenSeconds?: number;
   /** Since the entries without a name were written. */
   readonly ageSeconds?: number;
 }
 
-const vaultOf = ({ named = [], unnamed = [], ageSeconds = day + 1 }: Sample) => {
+const vaultOf = ({
+  named = [],
+  unnamed = [],
+  forgotten = [],
+  forgottenSeconds = day + 1,
+  ageSeconds = day + 1,
+}: Sample) => {
   const entries: NamedEntry[] = [
-    ...named.map((entry) => ({ entry, age: 30 * day })),
+    ...[...named, ...forgotten].map((entry) => ({ entry, age: 30 * day })),
     ...unnamed.map((entry) => ({ entry, age: ageSeconds })),
   ].map(({ entry, age }) => ({
     entry,
@@ -44,7 +54,14 @@ const vaultOf = ({ named = [], unnamed = [], ageSeconds = day + 1 }: Sample) => 
         },
       ],
       connections: {
-        entryOf: async (id) => named.find((entry) => `conn_${entry}` === id),
+        entryOf: async (id) => {
+          const isOf = (entry: string) => `conn_${entry}` === id;
+          const kept = named.find(isOf);
+          if (kept !== undefined) return { entry: kept, forgottenAt: undefined };
+          const entry = forgotten.find(isOf);
+          const forgottenAt = secondsAfter(noon, -forgottenSeconds);
+          return entry === undefined ? undefined : { entry, forgottenAt };
+        },
       },
       erase: async (entry) => {
         erased.push(entry);
@@ -93,6 +110,37 @@ describe("a sweep", () => {
       expect(erased).toHaveLength(refused ? 0 : without);
     },
   );
+
+  it("erases what a forgotten connection names, however many they are", async () => {
+    const { run, erased } = vaultOf({
+      named: numbered("kept", 2),
+      unnamed: ["left"],
+      forgotten: numbered("forgotten", 500),
+    });
+
+    expect(await run()).toEqual({ seen: 503, erased: 501, left: 0, refused: false });
+    expect(erased).toEqual(["left", ...numbered("forgotten", 500)]);
+  });
+
+  it.for([-180 * day, 0, day])(
+    "leaves what a connection names that was forgotten %i seconds ago",
+    async (forgottenSeconds) => {
+      const { run, erased } = vaultOf({ forgotten: ["ended"], forgottenSeconds });
+
+      expect(await run()).toEqual({ seen: 1, erased: 0, left: 0, refused: false });
+      expect(erased).toEqual([]);
+    },
+  );
+
+  it("that refuses erases nothing of forgotten connections either", async () => {
+    const { run, erased } = vaultOf({
+      unnamed: numbered("left", 21),
+      forgotten: numbered("forgotten", 60),
+    });
+
+    expect(await run()).toEqual({ seen: 81, erased: 0, left: 81, refused: true });
+    expect(erased).toEqual([]);
+  });
 
   it("goes on when one cannot be erased, says so, and leaves it to the next day", async () => {
     const { run, erased, reported } = vaultOf({ unnamed: ["one", "two"] });

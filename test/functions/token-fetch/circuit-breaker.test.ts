@@ -71,6 +71,8 @@ const connectionOf = (number: number, tenant: TenantId = account.tenantId): Stor
   refreshNotBefore: undefined,
   pause: undefined,
   firstRefusedAt: undefined,
+  forgottenAt: undefined,
+  lastUsedAt: undefined,
 });
 
 /** A connection asks, in the first environment, and this comes of it if it may. */

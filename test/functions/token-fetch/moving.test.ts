@@ -42,7 +42,12 @@ const sweep = async (rig: TokenFetchInMemory) => {
   rig.clock.pass(48 * 3600);
   return sweepVault({
     vaults: [listed(rig.vault), listed(rig.tableVault)],
-    connections: { entryOf: async () => (await rig.stored())?.vaultEntry },
+    connections: {
+      entryOf: async () => {
+        const stored = await rig.stored();
+        return stored && { entry: stored.vaultEntry, forgottenAt: stored.forgottenAt };
+      },
+    },
     erase: async (entry) => {
       await rig.vault.erase(entry);
       await rig.tableVault.erase(entry);

@@ -122,20 +122,177 @@ describe("the refresh token", () => {
     expect(await tokenInVault()).toBe(token);
     expect(reported).toEqual([]);
   });
+});
 
-  it("that is gone ends the connection, and Microsoft is not asked", async () => {
-    const { renew, vault, stored, identity } = await expired();
-    const entry = (await stored())?.vaultEntry ?? "";
-    await vault.erase(entry);
+describe("a refresh token that the vault has lost", () => {
+  /** A mailbox whose entry is gone, and a worker that asks each time in an environment of its own. */
+  const lost = async (refresh?: TokenFetchScript["refresh"]) => {
+    const rig = await expired({ ...(refresh && { refresh }) });
+    const entry = (await rig.stored())?.vaultEntry ?? "";
+    const { owner, token } = rig.vault.entries.get(entry) ?? {};
+    if (!owner || !token) throw new Error("not in the vault");
+    await rig.vault.erase(entry);
+    return {
+      ...rig,
+      fetch: () => rig.environment().fetch(),
+      restore: () => rig.vault.restore(entry, owner, token),
+    };
+  };
+  const hour = 3600;
+  const reconnect = {
+    failure: { code: "reauthorization_required", actor: "user", retryable: false },
+  };
 
-    const outcome = await (await renew()).renewing;
+  it("makes nobody act the first time, and Microsoft is not asked", async () => {
+    const { fetch, stored, identity } = await lost();
 
-    expect(outcome).toMatchObject({
-      kind: "refused",
-      failure: { code: "reauthorization_required", actor: "user", retryable: false },
+    expect(await fetch()).toMatchObject({
+      failure: {
+        code: "temporarily_unavailable",
+        actor: "nobody",
+        retryable: true,
+        retryAfterSeconds: 120,
+        message: expect.stringContaining("not found"),
+      },
     });
-    expect(await stored()).toMatchObject({ status: "reauthorization_required" });
+    expect(await stored()).toMatchObject({
+      status: "connected",
+      problem: undefined,
+      refreshNotBefore: secondsAfter(noon, 120),
+    });
     expect(identity.refreshed).toEqual([]);
+  });
+
+  it("makes its person reconnect the second time, and stays in the queue of the keep-alive", async () => {
+    const { fetch, stored, clock, identity } = await lost();
+    const keepAliveAt = (await stored())?.keepAliveAt;
+    await fetch();
+    clock.pass(120);
+
+    expect(await fetch()).toMatchObject(reconnect);
+    expect(await stored()).toMatchObject({
+      status: "reauthorization_required",
+      problem: { code: "reauthorization_required", actor: "user" },
+      refreshNotBefore: secondsAfter(noon, 120 + hour),
+      keepAliveAt,
+    });
+    expect(identity.refreshed).toEqual([]);
+  });
+
+  it("is looked for once an hour afterwards, whoever asks how often", async () => {
+    const { fetch, clock, stored, environment } = await lost();
+    await fetch();
+    clock.pass(120);
+    await fetch();
+    let looks = 0;
+
+    for (let minute = 0; minute < 240; minute += 1) {
+      clock.pass(60);
+      const { fetch: ask, calls } = environment();
+      expect(await ask()).toMatchObject(reconnect);
+      if (calls.includes("vault.read")) looks += 1;
+    }
+
+    expect(looks).toBe(4);
+    expect(await stored()).toMatchObject({ status: "reauthorization_required" });
+  });
+
+  it.for([
+    ["after the first look", 1],
+    ["after its person was told to reconnect", 2],
+    ["a day later", 20],
+  ] as const)("and found again %s serves as before", async ([, looks]) => {
+    const { fetch, clock, stored, restore } = await lost();
+    for (let look = 0; look < looks; look += 1) {
+      await fetch();
+      clock.pass(look === 0 ? 120 : hour);
+    }
+
+    await restore();
+
+    expect(await fetch()).toMatchObject({ value: { source: "refresh" } });
+    expect(await stored()).toMatchObject({
+      status: "connected",
+      problem: undefined,
+      refreshNotBefore: undefined,
+      firstRefusedAt: undefined,
+      forgottenAt: undefined,
+    });
+  });
+
+  it("may come back for the 35 days that backups last; after that nothing looks for it or keeps it alive", async () => {
+    const { fetch, clock, stored, restore, environment, tokenInVault } = await lost();
+    await fetch();
+    clock.pass(120);
+    await fetch();
+    clock.pass(35 * day);
+    await fetch();
+    const restorable = await stored();
+    clock.pass(hour);
+    await fetch();
+    await restore();
+    clock.pass(hour);
+    const { fetch: ask, calls } = environment();
+
+    expect(restorable?.refreshNotBefore).toBeDefined();
+    expect(await ask()).toMatchObject(reconnect);
+    expect(calls).not.toContain("vault.read");
+    expect(await tokenInVault()).toBeDefined();
+    expect(await stored()).toMatchObject({
+      refreshNotBefore: undefined,
+      keepAliveAt: undefined,
+      forgottenAt: secondsAfter(noon, 120 + 180 * day),
+    });
+  });
+
+  it("and found again is over where Microsoft refuses it by now: nothing asks for it again", async () => {
+    const { fetch, clock, stored, restore, identity } = await lost(async () =>
+      fail(microsoftFailure("sign_in_required")),
+    );
+    await fetch();
+    clock.pass(120);
+    await fetch();
+    clock.pass(hour);
+    await restore();
+    await fetch();
+    clock.pass(30 * day);
+
+    expect(await fetch()).toMatchObject(reconnect);
+    expect(await stored()).toMatchObject({ refreshNotBefore: undefined, keepAliveAt: undefined });
+    expect(identity.refreshed).toHaveLength(1);
+  });
+
+  it("is still lost while Microsoft is not to be asked: its person stays told what to do", async () => {
+    const { fetch, clock, stored, restore } = await lost(async () =>
+      fail(microsoftFailure("temporarily_unavailable")),
+    );
+    await fetch();
+    clock.pass(120);
+    await fetch();
+    clock.pass(hour);
+    await restore();
+    await fetch();
+
+    expect(await stored()).toMatchObject({
+      status: "reauthorization_required",
+      problem: { code: "reauthorization_required" },
+    });
+    expect(await fetch()).toMatchObject(reconnect);
+  });
+
+  it("ends nothing for a person who reconnects while it is looked for", async () => {
+    const { clock, fetch, renew, connect, stored } = await lost();
+    await fetch();
+    clock.pass(120);
+
+    const { renewing } = await renew(async (name, call) => {
+      const answer = await call();
+      if (name === "vault.read") await connect({ accessToken: "after-a-new-sign-in" });
+      return answer;
+    });
+
+    expect(await renewing).toEqual({ kind: "overtaken" });
+    expect(await stored()).toMatchObject({ status: "connected", problem: undefined });
   });
 });
 

@@ -36,6 +36,8 @@ const connection: StoredConnection = {
   refreshNotBefore: undefined,
   pause: undefined,
   firstRefusedAt: undefined,
+  forgottenAt: undefined,
+  lastUsedAt: undefined,
 };
 
 interface Meaning {
@@ -113,6 +115,8 @@ describe.for(Object.entries(meanings) as [MicrosoftFailureKind, Meaning][])(
         refreshNotBefore: pause === undefined ? undefined : secondsAfter(noon, pause),
         firstRefusedAt: undefined,
         pendingClaims: undefined,
+        forgottenAt:
+          status === "reauthorization_required" ? secondsAfter(noon, 180 * 24 * 3600) : undefined,
       });
     });
 
@@ -267,6 +271,20 @@ describe("a refusal without a known reason", () => {
 
     expect(await stored()).toMatchObject({ status: "reauthorization_required" });
   });
+});
+
+it("what has ended is forgotten 180 days after it first did, and not at all when it waits for an administrator", () => {
+  const forgottenAt = secondsAfter(noon, 24 * 3600);
+  const ended: StoredConnection = {
+    ...connection,
+    status: "reauthorization_required",
+    forgottenAt,
+  };
+  const after = (kind: MicrosoftFailureKind) => setbackOf(microsoftFailure(kind), ended, noon);
+
+  expect(after("sign_in_required").forgottenAt).toEqual(forgottenAt);
+  expect(after("temporarily_unavailable").forgottenAt).toEqual(forgottenAt);
+  expect(after("admin_approval_required").forgottenAt).toBeUndefined();
 });
 
 it.for([

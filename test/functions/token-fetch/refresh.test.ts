@@ -125,6 +125,7 @@ const expired = async (
       FEDERATED_CREDENTIAL: federated ? "used" : "unused",
       CONNECTIONS_TABLE: "connections",
       GRAPH_ENDPOINT: "https://graph.microsoft.com",
+      IDLE_CONNECTIONS_END_AFTER_DAYS: "400",
       MICROSOFT_AUTHORITY: "https://login.microsoftonline.com",
       MICROSOFT_CLIENT_ID: "c1e27000-0000-4000-8000-00000000a001",
       MICROSOFT_LOGIN_ENDPOINT: microsoft.origin.href,

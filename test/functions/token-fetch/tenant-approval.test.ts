@@ -58,6 +58,8 @@ const connectionOf = (
   refreshNotBefore: undefined,
   pause: undefined,
   firstRefusedAt: undefined,
+  forgottenAt: undefined,
+  lastUsedAt: undefined,
   ...changes,
 });
 

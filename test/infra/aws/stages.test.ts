@@ -86,6 +86,21 @@ describe("a stage", () => {
     );
   });
 
+  it.each([90, 0, 1.5, 10_000])(
+    "refuses to end connections that were not used for %d days",
+    (days) => {
+      expect(() => checkedStage({ ...stages.dev, idleConnectionsEndAfterDays: days })).toThrow(
+        "idleConnectionsEndAfterDays",
+      );
+    },
+  );
+
+  it("may end connections that were not used for 91 days", () => {
+    const stage = { ...stages.dev, idleConnectionsEndAfterDays: 91 };
+
+    expect(checkedStage(stage)).toEqual(stage);
+  });
+
   it("on this machine may use plain http, but to itself only", () => {
     const away = { ...local.microsoft, graphEndpoint: "http://192.0.2.1:4000" };
 

@@ -84,6 +84,9 @@ const connect = async (connections: Pick<Connections, "connect">, mailbox: Conne
   return connecting;
 };
 
+/** By the clock of this machine, in whole seconds: the store compares with it. */
+const fromNow = (seconds: number) => new Date(Math.floor(Date.now() / 1000 + seconds) * 1000);
+
 const lease = (owner: string, expires = 115) => ({ owner, expiresAt: at(expires) });
 
 const newTokens = (changes: Partial<NewTokens> = {}) => ({
@@ -92,6 +95,7 @@ const newTokens = (changes: Partial<NewTokens> = {}) => ({
   scopes: ["User.Read"],
   vaultEntry: "vault/refreshed",
   refreshTokenStoredAt: at(100),
+  lastUsedAt: at(90),
   problem: undefined,
   now: at(100),
   ...changes,
@@ -107,6 +111,8 @@ const setback: Setback = {
   refreshNotBefore: at(400),
   pause: undefined,
   firstRefusedAt: at(100),
+  forgottenAt: undefined,
+  lastUsedAt: at(95),
   pendingClaims: '{"access_token":{}}',
   keepAliveAt: undefined,
 };
@@ -163,6 +169,8 @@ const contract = (open: () => Connections) => {
         refreshNotBefore: undefined,
         pause: undefined,
         firstRefusedAt: undefined,
+        forgottenAt: undefined,
+        lastUsedAt: began,
       });
     });
 
@@ -207,6 +215,8 @@ const contract = (open: () => Connections) => {
         refreshNotBefore: undefined,
         pause: undefined,
         firstRefusedAt: undefined,
+        forgottenAt: undefined,
+        lastUsedAt: at(120),
         lease: undefined,
       });
       expect(await connections.saveRefreshed(id, failed, newTokens())).toBe(false);
@@ -479,6 +489,8 @@ const contract = (open: () => Connections) => {
         refreshNotBefore: undefined,
         pause: undefined,
         firstRefusedAt: undefined,
+        forgottenAt: undefined,
+        lastUsedAt: at(90),
       });
     });
 
@@ -565,6 +577,8 @@ const contract = (open: () => Connections) => {
         refreshNotBefore: undefined,
         pause: undefined,
         firstRefusedAt: undefined,
+        forgottenAt: undefined,
+        lastUsedAt: undefined,
         pendingClaims: undefined,
         keepAliveAt: undefined,
       };
@@ -572,6 +586,17 @@ const contract = (open: () => Connections) => {
       await connections.recordSetback(id, second, nothing);
 
       expect(await read()).toMatchObject({ ...nothing, version: version + 2, lease: undefined });
+    });
+
+    it("keeps what has ended until it is forgotten", async () => {
+      const { connections, id, held, mailbox, read } = await leased();
+      const forgottenAt = fromNow(3600);
+
+      await connections.recordSetback(id, held, { ...setback, forgottenAt });
+
+      expect(await read()).toMatchObject({ status: "reauthorization_required", forgottenAt });
+      expect(await connections.findOwned(id, mailbox.owner)).toMatchObject({ id });
+      expect((await connections.listOwned(mailbox.owner)).connections).toHaveLength(1);
     });
 
     it("shows the owner the problem", async () => {
@@ -586,10 +611,78 @@ const contract = (open: () => Connections) => {
       ]);
     });
   });
+
+  describe("a connection that is forgotten", () => {
+    const forgotten = async () => {
+      const before = await leased();
+      const { connections, id, held } = before;
+      await connections.recordSetback(id, held, { ...setback, forgottenAt: fromNow(-1) });
+      return before;
+    };
+
+    it("is nowhere, whether it was removed or not", async () => {
+      const { connections, id, mailbox, read } = await forgotten();
+
+      expect(await read()).toBeUndefined();
+      expect(await connections.findOwned(id, mailbox.owner)).toBeUndefined();
+      expect(await connections.listOwned(mailbox.owner)).toEqual({ connections: [], leftOut: 0 });
+      expect(await connections.disconnect(id, mailbox.owner, at(200))).toBeUndefined();
+    });
+
+    it("is connected anew by a sign-in, which replaces what is left of it", async () => {
+      const { connections, id, mailbox, version, read } = await forgotten();
+
+      const connecting = await connect(connections, again(mailbox, 600));
+
+      expect(connecting).toMatchObject({
+        connection: { id, createdAt: at(600), problem: undefined },
+        isReconnect: false,
+        replacedVaultEntry: mailbox.vaultEntry,
+      });
+      expect(await read()).toMatchObject({
+        version: version + 2,
+        status: "connected",
+        forgottenAt: undefined,
+      });
+    });
+  });
+
+  describe("a connection that has ended is not forgotten any more", () => {
+    const ended = async () => {
+      const before = await leased();
+      const { connections, id, held, version } = before;
+      await connections.recordSetback(id, held, { ...setback, forgottenAt: fromNow(3600) });
+      const next = { owner: "refresh-2", version: version + 1 };
+      await connections.acquireLease(id, next.version, lease(next.owner), at(101));
+      return { ...before, next };
+    };
+
+    it.for<readonly [string, (of: Awaited<ReturnType<typeof ended>>) => Promise<unknown>]>([
+      [
+        "after a new sign-in",
+        ({ connections, mailbox }) => connect(connections, again(mailbox, 600)),
+      ],
+      [
+        "after a refresh",
+        ({ connections, id, next }) => connections.saveRefreshed(id, next, newTokens()),
+      ],
+      [
+        "when it waits for its administrator",
+        ({ connections, id, next }) =>
+          connections.recordSetback(id, next, { ...setback, status: "admin_approval_required" }),
+      ],
+    ])("%s", async ([, revive]) => {
+      const connection = await ended();
+
+      await revive(connection);
+
+      expect((await connection.read())?.forgottenAt).toBeUndefined();
+    });
+  });
 };
 
 describe("connections in memory", () => {
-  contract(() => memoryConnections());
+  contract(() => memoryConnections(() => new Date()));
 });
 
 describe.for(Object.entries(engines))("connections on %s", ([, start]) => {
@@ -763,6 +856,49 @@ describe.for(Object.entries(engines))("connections on %s", ([, start]) => {
 
     expect(connection.createdAt).toEqual(at(60));
     expect(await connections.findOwned(id, mailbox.owner)).toEqual(connection);
+  });
+
+  describe("a connection that has ended", () => {
+    const forgottenAt = fromNow(180 * 24 * 3600);
+
+    const ended = async () => {
+      const before = await leasedLossy();
+      const { connections, id, held } = before;
+      await connections.recordSetback(id, held, { ...setback, forgottenAt });
+      const next = { owner: "refresh-2", version: held.version + 1 };
+      await connections.acquireLease(id, next.version, lease(next.owner), at(101));
+      return { ...before, next };
+    };
+
+    it("is removed by TTL two weeks after it is forgotten", async () => {
+      const { id, ...lossy } = await ended();
+
+      expect(await rawItem(lossy, id)).toMatchObject({
+        forgottenAt: forgottenAt.getTime() / 1000,
+        deleteAt: forgottenAt.getTime() / 1000 + 14 * 24 * 3600,
+      });
+    });
+
+    it.for<readonly [string, (of: Awaited<ReturnType<typeof ended>>) => Promise<unknown>]>([
+      ["a new sign-in", ({ connections, mailbox }) => connections.connect(again(mailbox, 600))],
+      [
+        "a refresh",
+        ({ connections, id, next }) => connections.saveRefreshed(id, next, newTokens()),
+      ],
+      [
+        "a refusal that ends nothing",
+        ({ connections, id, next }) =>
+          connections.recordSetback(id, next, { ...setback, status: "admin_approval_required" }),
+      ],
+    ])("has no date of its removal any more after %s", async ([, revive]) => {
+      const { id, ...lossy } = await ended();
+
+      await revive({ id, ...lossy });
+
+      const item = await rawItem(lossy, id);
+      expect(item).not.toHaveProperty("deleteAt");
+      expect(item).not.toHaveProperty("forgottenAt");
+    });
   });
 
   describe("a tombstone", () => {

@@ -121,6 +121,7 @@ describe.for(Object.entries(engines))(
           scopes: [],
           vaultEntry: "vault/entry",
           refreshTokenStoredAt: storedAt,
+          lastUsedAt: undefined,
           problem: undefined,
           now,
         });
@@ -144,6 +145,8 @@ describe.for(Object.entries(engines))(
         refreshNotBefore: undefined,
         pause: undefined,
         firstRefusedAt: undefined,
+        forgottenAt: undefined,
+        lastUsedAt: undefined,
         pendingClaims: undefined,
         keepAliveAt: undefined,
       });
@@ -226,6 +229,7 @@ describe.for(Object.entries(engines))(
                 scopes: [],
                 vaultEntry: "vault/entry",
                 refreshTokenStoredAt: now,
+                lastUsedAt: undefined,
                 problem: undefined,
                 now,
               },

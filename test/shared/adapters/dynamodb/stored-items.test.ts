@@ -44,6 +44,7 @@ const connected = {
   vaultEntry: "outlook-connect/prod/refresh-tokens/conn_bg0-ulET3Kl2PyTe4iPSWA/fa1b765a",
   refreshTokenStoredAt: 1795634330,
   signedInAt: 1795634330,
+  lastUsedAt: 1795641530,
   keepAliveShard: "1",
   keepAliveAt: "2026-12-05T20:26:34.000Z",
   writtenBy: "4ecd07c5-bfa6-4506-b433-3d5416a6b660",
@@ -55,8 +56,25 @@ const {
   signedInAt: __,
   keepAliveShard: ___,
   keepAliveAt: ____,
+  lastUsedAt: _____,
   ...older
 } = connected;
+
+/** As it has been since connections that have ended are forgotten. */
+const { keepAliveShard: ______, keepAliveAt: _______, ...kept } = connected;
+const ended = {
+  ...kept,
+  id: "conn_ended-ulET3Kl2PyTe4iP",
+  version: 3,
+  status: "reauthorization_required",
+  problem: {
+    code: "reauthorization_required",
+    actor: "user",
+    message: "Please sign in to Microsoft again.",
+  },
+  forgottenAt: 4102444800, // 2100, so that this test needs no clock
+  deleteAt: 4103654400,
+};
 
 const buried = {
   schemaVersion: 1,
@@ -125,9 +143,9 @@ const store = (TableName: string, item: Readonly<Record<string, unknown>>) =>
   client.send(new PutItemCommand({ TableName, Item: marshall(item) }));
 
 it.for([
-  ["as it is", connected, connected.requestedScopes.split(" ")],
-  ["as it was before there was a keep-alive", older, undefined],
-] as const)("a connection %s is read", async ([, item, requestedScopes]) => {
+  ["as it is", connected, connected.requestedScopes.split(" "), 1795641530],
+  ["as it was before there was a keep-alive", older, undefined, undefined],
+] as const)("a connection %s is read", async ([, item, requestedScopes, lastUsedAt]) => {
   await store(tables.connections, item);
   const connections = dynamoDbConnections(client, tables.connections);
 
@@ -146,8 +164,27 @@ it.for([
     vaultEntry: item.vaultEntry,
     refreshTokenStoredAt: new Date(1795634330_000),
     requestedScopes,
+    lastUsedAt: lastUsedAt && new Date(lastUsedAt * 1000),
   });
   expect((await connections.listOwned(owner)).connections).toHaveLength(1);
+});
+
+it("a connection that has ended is read, with the time after which it is not", async () => {
+  await store(tables.connections, ended);
+  const connections = dynamoDbConnections(client, tables.connections);
+  const id = connectionId(ended.id);
+
+  expect(
+    await connections.findForWorkspace(id, owner.workspaceId, { consistent: true }),
+  ).toMatchObject({
+    status: "reauthorization_required",
+    problem: ended.problem,
+    keepAliveAt: undefined,
+    forgottenAt: new Date("2100-01-01T00:00:00Z"),
+  });
+  expect((await connections.listOwned(owner)).connections).toContainEqual(
+    expect.objectContaining({ id, status: "reauthorization_required" }),
+  );
 });
 
 it("a disconnected connection is not served, and tells what is to be erased", async () => {

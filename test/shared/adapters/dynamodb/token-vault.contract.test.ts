@@ -195,17 +195,25 @@ describe.for(Object.entries(engines))("the token vault in a table on %s", ([, st
 
   it("is named by connections, but not by those that are disconnected or gone", async () => {
     const names = dynamoDbVaultNames(client, connectionsTable);
-    const put = (id: string, status: string) =>
+    const put = (id: string, status: string, more = {}) =>
       client.send(
         new PutItemCommand({
           TableName: connectionsTable,
-          Item: marshall({ id, status, vaultEntry: `table:${id}/1`, schemaVersion: 9 }),
+          Item: marshall({ id, status, vaultEntry: `table:${id}/1`, schemaVersion: 9, ...more }),
         }),
       );
     await put(anna.connectionId, "reauthorization_required");
     await put(ben.connectionId, "disconnected");
+    await put("conn_ended", "reauthorization_required", { forgottenAt: 1811193530 });
 
-    expect(await names.entryOf(anna.connectionId)).toBe(`table:${anna.connectionId}/1`);
+    expect(await names.entryOf(anna.connectionId)).toEqual({
+      entry: `table:${anna.connectionId}/1`,
+      forgottenAt: undefined,
+    });
+    expect(await names.entryOf(connectionId("conn_ended"))).toEqual({
+      entry: "table:conn_ended/1",
+      forgottenAt: new Date(1811193530_000),
+    });
     expect(await names.entryOf(ben.connectionId)).toBeUndefined();
     expect(await names.entryOf(connectionId("conn_nobody"))).toBeUndefined();
   });

@@ -35,6 +35,7 @@ describe("invoking the token service", () => {
           connectionId: "conn_1",
           workspaceId: "ws_north",
           run: { workflowId: "keep-alive", runId: "run-1" },
+          purpose: "keep_alive",
         }),
       },
     ]);
