@@ -182,6 +182,17 @@ const originOf = async (
 const isApproved = (consent: TenantConsent, wasTurnedAway: boolean, now: Date) =>
   consent.status === "verified" && (!wasTurnedAway || isSpreading(consent, now));
 
+/** Whether the person has asked in spite of an approval, and nothing has come of it yet. */
+const asksInSpite = async (
+  consent: TenantConsent,
+  user: ProductUser,
+  { requests, now }: RequestApprovalPorts,
+): Promise<boolean> => {
+  if (consent.status !== "verified") return false;
+  const request = await requests.find(consent.organisation, user);
+  return request !== undefined && request.expiresAt > now() && !isAnsweredBy(request, consent);
+};
+
 const mayBeMailed = (
   address: MailAddress,
   { email }: Requester,
@@ -263,7 +274,8 @@ export const requestApproval = async (
   const { organisation, objectId, connectionId, returnTo, wasTurnedAway, mayBeWarnedOnly } =
     origin.value;
   const consent = await consents.find(organisation);
-  if (isApproved(consent, wasTurnedAway, now())) return succeed({ status: "verified" });
+  const isTurnedAway = wasTurnedAway || (await asksInSpite(consent, requester.user, ports));
+  if (isApproved(consent, isTurnedAway, now())) return succeed({ status: "verified" });
 
   const who = { organisation, email: requester.email };
   if (consent.status === "verified") {

@@ -49,8 +49,8 @@ export const localStage = ({
   throttling: { all: { rate: 50, burst: 100 }, callback: { rate: 50, burst: 100 } },
   tokenVault,
   tableCeiling: { reads: 500, writes: 200 },
-    reservedConcurrency,
-    idleConnectionsEndAfterDays: 400,
+  reservedConcurrency,
+  idleConnectionsEndAfterDays: 400,
   logRetentionDays: 7,
   removalProtection: false,
 });

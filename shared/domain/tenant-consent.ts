@@ -107,6 +107,9 @@ const timeOf = ({ times }: TenantConsent, event: ConsentEvent, now: Date): Date 
 export const isStale = (consent: TenantConsent, now: Date): boolean =>
   consent.status === "reported" && !isSpreading(consent, now);
 
+const wasAskedInSpite = ({ times: { requested, verified } }: TenantConsent): boolean =>
+  requested !== undefined && verified !== undefined && requested > verified;
+
 /**
  * What an event makes of a consent.
  *
@@ -119,25 +122,35 @@ export const afterEvent = (
 ): TenantConsent | undefined => {
   const hadItsTime = consent.status === "verified" && !isSpreading(consent, now);
   const isContradicted = hadItsTime && event.kind === "blocked" && event.bySeveral === true;
-  // Given once more, for somebody who asked in spite of the first time.
+  // By people who were turned away in spite of the proof. For everybody else it stands.
+  const isAskedInSpite = hadItsTime && event.kind === "requested";
   const isGivenAnew =
-    hadItsTime && event.kind === "verified" && event.proof.kind === "administrator";
+    hadItsTime &&
+    event.kind === "verified" &&
+    (event.proof.kind === "administrator" || wasAskedInSpite(consent));
   const moves =
     leadsFrom[event.kind].includes(consent.status) ||
     isContradicted ||
     isGivenAnew ||
     (isStale(consent, now) && (event.kind === "blocked" || event.kind === "requested"));
   const becomesCertain = event.kind === "blocked" && event.certain && !consent.blockIsCertain;
-  if (!moves && !becomesCertain) return undefined;
+  if (!moves && !becomesCertain && !isAskedInSpite) return undefined;
   const isVerified = moves && event.kind === "verified";
   return {
     ...consent,
     status: moves ? event.kind : consent.status,
-    times: moves ? { ...consent.times, [event.kind]: timeOf(consent, event, now) } : consent.times,
+    times:
+      moves || isAskedInSpite
+        ? { ...consent.times, [event.kind]: timeOf(consent, event, now) }
+        : consent.times,
     proof: isVerified ? event.proof : consent.proof,
     blockIsCertain: isVerified ? false : consent.blockIsCertain || becomesCertain,
   };
 };
+
+/** Whether what an event made of a consent is another status, or an approval that was given anew. */
+export const hasMoved = (before: TenantConsent, after: TenantConsent): boolean =>
+  after.status !== before.status || after.times.verified !== before.times.verified;
 
 /** Whether people should be shown the way to an approval before they are sent into a dead end. */
 export const needsApproval = ({ status }: TenantConsent): boolean =>

@@ -385,6 +385,7 @@ stories("an organisation in which only an administrator may approve", (scene) =>
     const page = await scene.signIn("user_niall");
     const microsoft = await opensMicrosoft(page, "Connect Outlook");
     await signInAtMicrosoft(microsoft, niall);
+    await sees(microsoft.getByRole("heading", { name: "Need admin approval" }));
     await microsoft.close();
     const ask = page.getByRole("button", { name: "Microsoft asked for an administrator" });
     await sees(ask);
@@ -396,6 +397,7 @@ stories("an organisation in which only an administrator may approve", (scene) =>
     await sees(panel(page).getByText("This sign-in does not exist, or is long over."));
     await scene.inspect(page, "connections-approval-forgotten");
     const again = await opensMicrosoft(page, "Connect again");
+    await sees(again.getByRole("heading", { name: "Pick an account" }));
     await again.getByRole("button", { name: niall }).click();
     await sees(again.getByRole("heading", { name: "Need admin approval" }));
   });

@@ -1,5 +1,6 @@
 import {
   afterEvent,
+  hasMoved,
   organisationKey,
   type TenantConsent,
   type TenantConsents,
@@ -23,7 +24,7 @@ export const memoryTenantConsents = (): TenantConsents => {
       const after = afterEvent(before, event, now);
       if (!after) return { moved: false, before: before.status, consent: before };
       consents.set(key, after);
-      const moved = after.times !== before.times;
+      const moved = hasMoved(before, after);
       if (moved && after.status === "verified") due.add(key);
       if (moved && after.status !== "verified") due.delete(key);
       return { moved, before: before.status, consent: after };

@@ -10,6 +10,7 @@ import * as z from "zod/mini";
 import {
   afterEvent,
   consentStatuses,
+  hasMoved,
   type Organisation,
   type Tally,
   type TenantConsent,
@@ -184,7 +185,7 @@ export const dynamoDbTenantConsents = (
         const before = item ? consentOf(item) : unknownConsent(organisation);
         const after = afterEvent(before, event, now);
         if (!after) return { moved: false, before: before.status, consent: before };
-        const moved = after.times !== before.times;
+        const moved = hasMoved(before, after);
         const wereDue = item?.noticesDue !== undefined;
         const areDue = moved ? after.status === "verified" : wereDue;
         if (await write(after, item?.version ?? 0, areDue)) {

@@ -252,6 +252,7 @@ describe("of a person", () => {
       scopes: [],
       vaultEntry: "late",
       refreshTokenStoredAt: noon,
+      lastUsedAt: noon,
       problem: undefined,
       now: noon,
     };

@@ -10,6 +10,7 @@ import {
   type ConsentEvent,
   type ConsentStatus,
   consentStatuses,
+  hasMoved,
   isSpreading,
   needsApproval,
   organisationKey,
@@ -165,7 +166,21 @@ describe("an approval", () => {
     });
   });
 
-  it("is given anew by an administrator only, once it had its time", () => {
+  it("is given anew by whoever is let in, once somebody has asked in spite of it", () => {
+    const proved = standing("verified", {}, 600);
+    const asked = afterEvent(proved, events.requested, noon);
+    const later = new Date(noon.getTime() + 60_000);
+
+    expect(asked).toMatchObject({ status: "verified", times: { requested: noon } });
+    expect(asked && hasMoved(proved, asked)).toBe(false);
+    const anew = asked && afterEvent(asked, events.verified, later);
+    expect(anew).toMatchObject({ status: "verified", times: { verified: later } });
+    expect(asked && anew && hasMoved(asked, anew)).toBe(true);
+    const atRest = new Date(later.getTime() + 600_000);
+    expect(anew && afterEvent(anew, events.verified, atRest)).toBeUndefined();
+  });
+
+  it("is given anew by an administrator only, once it had its time and nobody has asked", () => {
     const administrator = { kind: "administrator", roles: ["role-id"] } as const;
     const given = { kind: "verified", proof: administrator } as const;
 
