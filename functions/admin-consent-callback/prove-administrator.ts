@@ -16,7 +16,6 @@ import { fail, type Result, succeed } from "../../shared/domain/result.ts";
 import type { Sealer } from "../../shared/domain/sealer.ts";
 import type { Secret } from "../../shared/domain/secret.ts";
 import {
-  isSpreading,
   organisationKey,
   type RecordPorts,
   recordEvent,
@@ -82,17 +81,6 @@ const wantsPage: ReadonlySet<string> = new Set([
   "access_denied",
 ]);
 
-/** Whether the approval was reported so recently that Microsoft may still be applying it. */
-const isFresh = async (
-  { tokenHash }: PendingProof,
-  { requests, consents, now }: ProveAdministratorPorts,
-): Promise<boolean> => {
-  const linked = await requests.findByLink(tokenHash);
-  return (
-    linked !== undefined && isSpreading(await consents.find(linked.request.organisation), now())
-  );
-};
-
 interface Refused {
   readonly refusal: Refusal;
   readonly proof: PendingProof;
@@ -141,8 +129,10 @@ export const proveAdministrator = async (
   });
   if (!proven.ok) {
     const { failure } = proven;
-    const isMissing = failure.kind === "admin_approval_required" && (await isFresh(proof, ports));
-    if (isMissing) return fail({ kind: "spreading", tenantId, linkToken });
+    // This browser has just come back from an approval: Microsoft may still be applying it.
+    if (failure.kind === "admin_approval_required") {
+      return fail({ kind: "spreading", tenantId, linkToken });
+    }
     if ("notAssigned" in failure && failure.notAssigned) {
       return fail({ kind: "not_assigned", why: failure, tenantId, linkToken });
     }

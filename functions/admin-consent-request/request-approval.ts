@@ -193,6 +193,18 @@ const asksInSpite = async (
   return request !== undefined && request.expiresAt > now() && !isAnsweredBy(request, consent);
 };
 
+/** A request from before the approval, of which they were not told yet: what they ask now is another one. */
+const closeAnswered = async (
+  consent: TenantConsent,
+  user: ProductUser,
+  { requests, now }: RequestApprovalPorts,
+): Promise<void> => {
+  const request = await requests.find(consent.organisation, user);
+  if (request && !request.notifiedAt && isAnsweredBy(request, consent)) {
+    await requests.claimNotice(request, now());
+  }
+};
+
 const mayBeMailed = (
   address: MailAddress,
   { email }: Requester,
@@ -283,13 +295,14 @@ export const requestApproval = async (
     const isWarningOutdated =
       mayBeWarnedOnly && needsApproval(await consents.find({ kind: "domain", mailDomain }));
     if (isWarningOutdated) {
-      // People of another of the tenant's domains have shown that it is approved.
+      // People of another of the tenant's domains have shown that it is approved. To the tenant that is nothing new.
       const proof = consent.proof ?? ({ kind: "user_grant" } as const);
-      await recordEvent(who, { kind: "verified", proof }, ports);
+      await consents.record({ kind: "domain", mailDomain }, { kind: "verified", proof }, now());
       return succeed({ status: "verified" });
     }
     // They say so themselves: alone, they would be sent in circles without a request, and several are believed.
     await recordTurnedAway({ ...who, objectId }, true, consent, ports);
+    await closeAnswered(consent, requester.user, ports);
   }
   const binding = { purpose: "approval_link", requester: ownerKeyOf(requester.user) } as const;
   const token = new Secret(randomBytes(32).toString("base64url"));

@@ -12,8 +12,10 @@ import {
   organisationOf,
   type RecordPorts,
   recordEvent,
+  type TenantConsent,
   type TenantConsents,
   tallies,
+  wasAskedInSpite,
 } from "../../shared/domain/tenant-consent.ts";
 import { recordTurnedAway } from "../../shared/domain/turned-away.ts";
 
@@ -74,12 +76,16 @@ const needsNoNotice = async (
 
 /** One person of a domain may have been let in to a tenant that has nothing to do with it. */
 const isTheirsToTell = async (
-  own: Organisation,
+  known: TenantConsent,
   email: MailAddress | undefined,
   { consents, now }: ApprovalPorts,
 ): Promise<boolean> => {
-  if (own.kind === "person" || !email) return true;
-  const letIn = await consents.count(own, "letIn", hashOf("let_in", mailboxOf(email)), now());
+  const { organisation, times } = known;
+  if (organisation.kind === "person" || !email) return true;
+  // Who was let in before somebody was turned away says nothing of that.
+  const since = wasAskedInSpite(known) ? times.requested : undefined;
+  const who = hashOf("let_in", mailboxOf(email));
+  const letIn = await consents.count(organisation, "letIn", who, now(), since);
   return letIn >= tallies.letIn.atLeast;
 };
 
@@ -102,18 +108,19 @@ export const noteGrant = async (
   const { tenantId } = grant.account;
   const tenant: Organisation = { kind: "tenant", tenantId };
   const own = organisationByAddress({ user: attempt.user, email }, ports);
-  const { status } = await ports.consents.find(own);
+  const known = await ports.consents.find(own);
   const { before } = await recordEvent({ organisation: tenant, email: undefined }, event, ports);
   // Whoever waits has asked, and so is known. Notices begin a minute after the approval.
   if (isConnected && before !== "unknown") await needsNoNotice(tenant, attempt.user, ports);
-  if (isConnected && status !== "unknown") await needsNoNotice(own, attempt.user, ports);
-  if (status === "unknown" || status === "verified") return proof;
+  if (isConnected && known.status !== "unknown") await needsNoNotice(own, attempt.user, ports);
+  if (known.status === "unknown") return proof;
+  if (known.status === "verified" && !wasAskedInSpite(known)) return proof;
   // Whose domain it is need only be asked where somebody of that domain was turned away.
   const owner = own.kind === "domain" ? await ports.tenants.ofDomain(own.mailDomain) : undefined;
   if (owner === tenantId) await ports.consents.record(own, event, ports.now());
   // Asked while Microsoft knew no tenant for the person's address: that is who waits. Where it cannot be asked, the
   // domain may be another tenant's.
-  if (owner === undefined && (await isTheirsToTell(own, email, ports))) {
+  if (owner === undefined && (await isTheirsToTell(known, email, ports))) {
     await recordEvent({ organisation: own, email: undefined }, event, ports);
   }
   return proof;

@@ -107,7 +107,8 @@ const timeOf = ({ times }: TenantConsent, event: ConsentEvent, now: Date): Date 
 export const isStale = (consent: TenantConsent, now: Date): boolean =>
   consent.status === "reported" && !isSpreading(consent, now);
 
-const wasAskedInSpite = ({ times: { requested, verified } }: TenantConsent): boolean =>
+/** Whether somebody who was turned away has asked an administrator since the approval was proved. */
+export const wasAskedInSpite = ({ times: { requested, verified } }: TenantConsent): boolean =>
   requested !== undefined && verified !== undefined && requested > verified;
 
 /**

@@ -25,7 +25,7 @@ export const approvalSpreadingPage = (again: string): Page =>
   page("Approved, and being applied", [
     html`<p>Microsoft is applying your approval, which takes a minute or two. Then one more step confirms it, so that everybody who waits is told.</p>
 <a class="button" href="${again}">Confirm the approval</a>
-<p>If you close this page instead, it is confirmed as soon as the first person of your organisation connects.</p>`,
+<p>If you close this page instead, it is confirmed as soon as people of your organisation connect.</p>`,
   ]);
 
 /**
@@ -45,7 +45,7 @@ export const approvalNotAssignedPage = (again: string): Page =>
 </ul>
 <p>Then come back to this page, and have us confirm the approval:</p>
 <a class="button" href="${again}">Try again</a>
-<p>If you come to this page once more, Microsoft may still be applying the change: please wait a minute or two. You can also close this page; the approval is then confirmed as soon as the first assigned person connects.</p>`,
+<p>If you come to this page once more, Microsoft may still be applying the change: please wait a minute or two. You can also close this page; the approval is then confirmed as soon as assigned people connect.</p>`,
   ]);
 
 /** @param signInAgainEvery how often the organisation asks its people to sign in, in words, if that was learnt */
@@ -108,7 +108,7 @@ export const approvalUnconfirmedPage = constantPage({
   title: "Approved, but not confirmed yet",
   paragraphs: [
     "Microsoft reported that you approved Appse AI, and this account did not prove that it may do so for the organisation. Roles that are custom or not activated are not visible to us.",
-    `If you approved it, nothing more is needed: it is confirmed as soon as the first person of your organisation connects. ${closing}`,
+    `If you approved it, nothing more is needed: it is confirmed as soon as people of your organisation connect. ${closing}`,
   ],
 });
 

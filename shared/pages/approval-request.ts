@@ -60,7 +60,7 @@ const people = ({ requester, others }: ApprovalRequestView): Html => {
   return html`<p>${who} would like to connect their Outlook mailbox to Appse AI${where}.${more} In your organisation only an administrator may approve that.</p>`;
 };
 
-const reported = html`<p class="notice">An approval was reported, but it is not confirmed yet. If you gave it, nothing more is needed: it is confirmed as soon as the first person of your organisation connects. You can also confirm it now by going through Microsoft’s page once more. If Microsoft says that you are not assigned to Appse AI (AADSTS50105), assign yourself first: in the Microsoft Entra admin center, under Enterprise applications, Appse AI, Users and groups.</p>
+const reported = html`<p class="notice">An approval was reported, but it is not confirmed yet. If you gave it, nothing more is needed: it is confirmed as soon as people of your organisation connect. You can also confirm it now by going through Microsoft’s page once more. If Microsoft says that you are not assigned to Appse AI (AADSTS50105), assign yourself first: in the Microsoft Entra admin center, under Enterprise applications, Appse AI, Users and groups.</p>
 `;
 
 /** The page behind an approval link. Opening it changes nothing. */
@@ -129,7 +129,7 @@ ${view.signInAgainEvery !== undefined && signInFrequency(view.signInAgainEvery)}
 <pre tabindex="0">${commands.powerShell}</pre>
 <h2>Azure CLI</h2>
 <pre tabindex="0">${commands.azureCli}</pre>
-<p>Approved by a command, it is noticed as soon as the first person connects.</p>
+<p>Approved by a command, it is noticed as soon as people connect.</p>
 </details>`,
     ],
     "wide",
