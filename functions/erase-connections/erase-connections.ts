@@ -70,29 +70,35 @@ export const erasePerson = async (
   ports: EraseConnectionsPorts,
 ): Promise<Result<Erased, { readonly kind: "out_of_time" }>> => {
   await forgetPerson(owner, ports);
-  const { connections, leftOut } = await ports.connections.listOwned(owner);
+  const { connections, leftOut } = await ports.connections.listOwned(owner, {
+    evenForgotten: true,
+  });
+  let erased = 0;
   for (const { id, account } of connections) {
     if (isOver(deadline, ports)) return fail({ kind: "out_of_time" });
     await forgetRequests(owner, account.tenantId, ports);
-    await disconnectMailbox({ id, owner }, ports);
+    const ended = await disconnectMailbox({ id, owner }, ports);
+    if (ended.ok) erased += 1;
   }
-  return succeed({ erased: connections.length, leftOut });
+  return succeed({ erased, leftOut });
 };
 
-const endItem = async (item: WorkspaceItem, ports: EraseConnectionsPorts): Promise<void> => {
+/** @returns whether it was a connection that is ended now */
+const endItem = async (item: WorkspaceItem, ports: EraseConnectionsPorts): Promise<boolean> => {
   switch (item.kind) {
     case "connection": {
       const { id, owner, tenantId } = item;
       await forgetPerson(owner, ports);
       await forgetRequests(owner, tenantId, ports);
-      await disconnectMailbox({ id, owner }, ports);
-      return;
+      const ended = await disconnectMailbox({ id, owner }, ports);
+      return ended.ok;
     }
     case "tombstone":
       // What ended it may have died before it came to this.
-      return ports.vault.erase(item.vaultEntry);
+      await ports.vault.erase(item.vaultEntry);
+      return false;
     case "later":
-      return;
+      return false;
     default:
       return item satisfies never;
   }
@@ -121,8 +127,7 @@ export const eraseWorkspace = async (
   for (;;) {
     const { items, next } = await ports.workspaces.page(workspaceId, place);
     for (const item of items) {
-      await endItem(item, ports);
-      if (item.kind === "connection") erased += 1;
+      if (await endItem(item, ports)) erased += 1;
       if (item.kind === "later") leftOut += 1;
       if (isOver(deadline, ports)) return { erased, leftOut, next: item.id };
     }

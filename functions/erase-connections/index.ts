@@ -16,7 +16,7 @@ import { eraseConnectionsHandler } from "./handler.ts";
 const env = readEnv(eraseConnectionsEnv);
 const dynamoDb = openDynamoDb();
 
-/** Two pages a second are some 500 read request units: workers, who read the same table, do not feel it. */
+/** Two pages a second are some 160 read request units: workers, who read the same table, do not feel it. */
 const pauseMilliseconds = 500;
 
 export const handler = eraseConnectionsHandler({

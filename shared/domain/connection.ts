@@ -145,13 +145,20 @@ export interface Connections {
   /** Only the owner's; a disconnected or forgotten one is not found. Strongly consistent. */
   findOwned(id: ConnectionId, owner: ProductUser): Promise<Connection | undefined>;
 
-  /** All of the owner's that are not disconnected or forgotten, oldest first. May lag behind a write by a second. */
-  listOwned(owner: ProductUser): Promise<OwnedConnections>;
+  /**
+   * All of the owner's that are not disconnected, oldest first. May lag behind a write by a second.
+   *
+   * @param which those that are forgotten too, of which the item is still there
+   */
+  listOwned(
+    owner: ProductUser,
+    which?: { readonly evenForgotten: boolean },
+  ): Promise<OwnedConnections>;
 
   /**
    * Forgets everything but a tombstone without personal data. Repeating it returns the same.
    *
-   * @returns the entry of the vault to erase, or `undefined` if the owner never had this connection, or it is forgotten.
+   * @returns the entry of the vault to erase, or `undefined` if the owner never had this connection.
    */
   disconnect(
     id: ConnectionId,

@@ -24,8 +24,8 @@ export interface WorkspacePage {
 export interface WorkspaceConnections {
   /**
    * One page of the whole table, strongly consistent: with every page until there is no next one, all that was there
-   * when the first was asked for is found. No index is by workspace, so each page reads a megabyte, 256 read request
-   * units, and the whole table costs about as many units as it has connections.
+   * when the first was asked for is found. No index is by workspace, so each page reads a
+   * hundred items of whichever workspace, some 80 read request units, and the whole table costs about as many units as it has connections.
    *
    * @param after an id, of an item that is there or not; of an item of a page as well
    */

@@ -97,9 +97,9 @@ export const memoryConnections = (clock: () => Date = () => new Date(0)): Connec
       return stored && ownerKeyOf(stored.owner) === ownerKeyOf(owner) ? viewOf(stored) : undefined;
     },
 
-    listOwned: async (owner) => ({
-      connections: [...items.keys()]
-        .map(live)
+    listOwned: async (owner, { evenForgotten } = { evenForgotten: false }) => ({
+      connections: [...items.entries()]
+        .map(([id, item]) => (evenForgotten && !("disconnectedBy" in item) ? item : live(id)))
         .filter((stored) => stored !== undefined)
         .filter((stored) => ownerKeyOf(stored.owner) === ownerKeyOf(owner))
         .toSorted((left, right) => left.createdAt.getTime() - right.createdAt.getTime())
@@ -112,7 +112,6 @@ export const memoryConnections = (clock: () => Date = () => new Date(0)): Connec
       if (!item) return undefined;
       const ownedBy = "disconnectedBy" in item ? item.disconnectedBy : ownerKeyOf(item.owner);
       if (ownedBy !== ownerKeyOf(owner)) return undefined;
-      if (!("disconnectedBy" in item) && !live(id)) return undefined;
       const { version, vaultEntry } = item;
       const disconnectedAt = "disconnectedBy" in item ? item.disconnectedAt : now;
       items.set(id, { disconnectedBy: ownedBy, version: version + 1, vaultEntry, disconnectedAt });

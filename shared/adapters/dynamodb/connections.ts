@@ -251,7 +251,6 @@ export const dynamoDbConnections = (
         : before.userId === owner.userId && before.workspaceId === owner.workspaceId;
     if (!owns) return undefined;
     if (before.status === "disconnected") return { vaultEntry: before.vaultEntry };
-    if (isForgotten(before)) return undefined;
 
     const buried = await unlessRefused(
       client.send(
@@ -295,7 +294,7 @@ export const dynamoDbConnections = (
       return userId === owner.userId && workspaceId === owner.workspaceId ? connection : undefined;
     },
 
-    async listOwned(owner) {
+    async listOwned(owner, { evenForgotten } = { evenForgotten: false }) {
       const connections: Connection[] = [];
       let leftOut = 0;
       const items = queried(client, {
@@ -310,7 +309,7 @@ export const dynamoDbConnections = (
           continue;
         }
         const live = liveItem.parse(item);
-        if (!isForgotten(live)) connections.push(connectionOf(live));
+        if (evenForgotten || !isForgotten(live)) connections.push(connectionOf(live));
       }
       return { connections, leftOut };
     },

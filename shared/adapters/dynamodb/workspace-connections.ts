@@ -30,6 +30,9 @@ const itemOf = (item: Record<string, unknown>): WorkspaceItem => {
   return { kind: "connection", id: found.id, owner: { userId, workspaceId }, tenantId };
 };
 
+/** A third of a megabyte and some 80 read units, so that others are not held up at a ceiling of a few hundred a second. */
+const pageItems = 100;
+
 /** Found by a scan of all connections, without the tokens that they hold. */
 export const dynamoDbWorkspaceConnections = (
   client: DynamoDBClient,
@@ -40,6 +43,7 @@ export const dynamoDbWorkspaceConnections = (
       new ScanCommand({
         TableName: tableName,
         ConsistentRead: true,
+        Limit: pageItems,
         ProjectionExpression:
           "id, schemaVersion, #status, workspaceId, userId, tenantId, vaultEntry",
         FilterExpression: "workspaceId = :workspace",

@@ -292,16 +292,25 @@ export interface MicrosoftRefusal {
   readonly claims?: string | undefined;
   /** A personal account has no administrator: what needs approval elsewhere is the person's own choice. */
   readonly personalAccount?: boolean;
+  /** It is a code that a browser brought, where anybody can put one that is malformed. */
+  readonly grantIsFromBrowser?: boolean;
 }
 
-const classOf = ({ evidence, errorSubcode, retryAfterSeconds }: MicrosoftRefusal): FailureClass => {
+const classOf = ({
+  evidence,
+  errorSubcode,
+  retryAfterSeconds,
+  grantIsFromBrowser = false,
+}: MicrosoftRefusal): FailureClass => {
   const { error, suberror, errorCodes, httpStatus = 0 } = evidence;
-  // A grant that was refused was looked at, so the credential and the request were taken, whatever numbers stand
-  // beside: anybody can post a code that is malformed.
+  // A grant that was refused was looked at, so the credential was taken, whatever numbers stand beside. A refresh token
+  // is our own, and what is wrong with its request is ours to mend: no connection ends by that.
   const isGrants = error === "invalid_grant";
+  const isExcused = ({ kind, ofRequest }: FailureClass) =>
+    isGrants && ofRequest && (grantIsFromBrowser || kind !== "misconfigured");
   const refined = errorCodes
     .map((number) => byNumber.get(number))
-    .find((known) => known && !(isGrants && known.ofRequest));
+    .find((known) => known && !isExcused(known));
   if (refined) return refined;
   if (httpStatus === 429) return throttled;
   if (httpStatus >= 500) return retryAfterSeconds === undefined ? unwell : throttled;

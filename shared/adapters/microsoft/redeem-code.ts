@@ -31,7 +31,11 @@ const redeemWith = async (
   );
   if (outcome.kind !== "answered") {
     return fail(
-      classifyRefusal({ ...outcome.refusal, personalAccount: authority === "consumers" }),
+      classifyRefusal({
+        ...outcome.refusal,
+        personalAccount: authority === "consumers",
+        grantIsFromBrowser: true,
+      }),
     );
   }
   const { answer } = outcome;

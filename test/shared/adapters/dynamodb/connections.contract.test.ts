@@ -626,7 +626,18 @@ const contract = (open: () => Connections) => {
       expect(await read()).toBeUndefined();
       expect(await connections.findOwned(id, mailbox.owner)).toBeUndefined();
       expect(await connections.listOwned(mailbox.owner)).toEqual({ connections: [], leftOut: 0 });
-      expect(await connections.disconnect(id, mailbox.owner, at(200))).toBeUndefined();
+    });
+
+    it("is still erased when its owner leaves, for which it is found", async () => {
+      const { connections, id, mailbox } = await forgotten();
+
+      const found = await connections.listOwned(mailbox.owner, { evenForgotten: true });
+      expect(found.connections).toMatchObject([{ id }]);
+      expect(await connections.disconnect(id, mailbox.owner, at(200))).toEqual({
+        vaultEntry: mailbox.vaultEntry,
+      });
+      const left = await connections.listOwned(mailbox.owner, { evenForgotten: true });
+      expect(left.connections).toEqual([]);
     });
 
     it("is connected anew by a sign-in, which replaces what is left of it", async () => {

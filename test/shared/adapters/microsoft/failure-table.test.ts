@@ -245,11 +245,16 @@ describe("a number of the app's credential beside a refused grant", () => {
 describe("a number of a malformed request beside a refused grant", () => {
   // Whoever signs in can post a code of their own making.
   it.for([9002313, 900144, 90014, 90023, 90004, 90100, 70011, 28002, 28003])(
-    "AADSTS%i is the grant's, and alarms nobody",
+    "AADSTS%i is the grant's where a browser brought it, and alarms nobody; beside our own token it is ours",
     (number) => {
-      const failure = classifyRefusal(refusal("invalid_grant", undefined, [number]));
+      const refused = refusal("invalid_grant", undefined, [number]);
 
-      expect(failure).toMatchObject({ kind: "sign_in_required", actor: "user", certain: false });
+      expect(classifyRefusal({ ...refused, grantIsFromBrowser: true })).toMatchObject({
+        kind: "sign_in_required",
+        actor: "user",
+        certain: false,
+      });
+      expect(classifyRefusal(refused)).toMatchObject({ kind: "misconfigured", actor: "operator" });
     },
   );
 });
