@@ -260,6 +260,14 @@ describe("a code is sent once", () => {
     expect(tokenEndpoint.requests).toHaveLength(1);
   });
 
+  it("after a malformed one, which any browser can bring: nothing of ours is set up wrongly", async () => {
+    tokenEndpoint.script(answerJson(400, { error: "invalid_grant", error_codes: [9002313] }));
+
+    expect(await redeem()).toMatchObject({ ok: false, failure: { kind: "sign_in_required" } });
+
+    expect(tokenEndpoint.requests).toHaveLength(1);
+  });
+
   it("but again with the next secret, when Microsoft refused the app before it saw the code", async () => {
     tokenEndpoint.script(
       answerJson(401, { error: "invalid_client", error_codes: [7000222] }),
