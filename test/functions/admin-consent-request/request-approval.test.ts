@@ -235,6 +235,32 @@ describe("asking", () => {
       expect((await service.openLink(token)).body).toContain("Already approved");
     });
 
+    it("ends when somebody else of the organisation is let in", async () => {
+      const { service, ask, statusFor } = await inSpite();
+      await ask();
+      expect(await statusFor(alice)).toBe("requested");
+
+      await service.connect(carl);
+
+      expect(await statusFor(alice)).toBe("verified");
+      service.clock.pass(60);
+      await service.resume();
+      expect(service.notices.map(({ requester }) => requester.user)).toEqual([alice]);
+    });
+
+    it("is not answered for a request from before the approval, of which the person was not told yet", async () => {
+      const { service, ask } = await blocked();
+      const { approvalUrl } = await answerOf(ask());
+      await service.connect(mallory);
+      service.clock.pass(601);
+      const { attemptId } = await service.begin(alice);
+
+      const again = await answerOf(service.askAdministrator(alice, { attemptId }));
+
+      expect(again.status).toBe("requested");
+      expect(again.approvalUrl).not.toBe(approvalUrl);
+    });
+
     it("ends with the person's own connection", async () => {
       const { service, ask, statusFor } = await inSpite();
       const { approvalUrl } = await answerOf(ask());
@@ -277,6 +303,8 @@ describe("asking", () => {
     const proof = { kind: "user_grant" } as const;
     await service.consents.record(tenant, { kind: "verified", proof }, service.clock.now());
     service.clock.pass(3600);
+    await service.consents.record(tenant, { kind: "requested" }, service.clock.now());
+    const { times } = await service.consents.find(tenant);
     const begin = async () => JSON.parse((await service.start(alice)).body);
     const { attemptId, adminApproval } = await begin();
     expect(adminApproval).toEqual({ status: "blocked" });
@@ -285,7 +313,8 @@ describe("asking", () => {
       status: "verified",
     });
 
-    expect((await service.consents.find(tenant)).status).toBe("verified");
+    // Nobody has given it anew, whoever may be waiting for that.
+    expect(await service.consents.find(tenant)).toMatchObject({ status: "verified", times });
     expect((await begin()).adminApproval).toBeUndefined();
     // Should Microsoft turn them away all the same, their word counts the next time.
     expect((await answerOf(service.askAdministrator(alice, { attemptId }))).status).toBe(

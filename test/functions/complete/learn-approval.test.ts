@@ -174,6 +174,23 @@ describe("somebody who is turned away for the want of an approval", () => {
       expect(await statusOf(service)).toBe("verified");
     });
 
+    it("under a domain of no known tenant is answered when two others are let in after that", async () => {
+      const service = serviceInMemory({ tenantsByDomain: {} });
+      await service.consents.record(domain, { kind: "verified", proof }, service.clock.now());
+      service.clock.pass(601);
+      await service.connect(carl);
+      const { attemptId } = await service.begin(alice);
+      await service.askAdministrator(alice, { attemptId });
+      const shown = async () => JSON.parse((await service.approval(alice)).body).status;
+      service.clock.pass(1);
+
+      await service.connect(mallory);
+      expect(await shown()).toBe("requested");
+      await service.connect({ ...alice, userId: userId("dora") });
+
+      expect(await shown()).toBe("verified");
+    });
+
     it("warns under the mail domain, too, where the tenant has lost it", async () => {
       const service = await approvedLongAgo();
       await service.consents.record(domain, { kind: "verified", proof }, service.clock.now());
