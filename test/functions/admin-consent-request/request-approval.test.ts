@@ -248,6 +248,24 @@ describe("asking", () => {
       expect(service.notices.map(({ requester }) => requester.user)).toEqual([alice]);
     });
 
+    it("goes on by the connection that is to be renewed, which still works", async () => {
+      const service = serviceInMemory();
+      await service.connect(alice);
+      service.clock.pass(601);
+      const { attemptId } = await service.begin(alice, { connectionId: alicesConnection });
+      const { connectionId, approvalUrl } = await answerOf(
+        service.askAdministrator(alice, { attemptId }),
+      );
+
+      const named = service.askAdministrator(alice, { connectionId, adminEmail: administrator });
+
+      expect(await answerOf(named)).toMatchObject({
+        status: "requested",
+        approvalUrl,
+        mail: { status: "sent" },
+      });
+    });
+
     it("is not answered for a request from before the approval, of which the person was not told yet", async () => {
       const { service, ask } = await blocked();
       const { approvalUrl } = await answerOf(ask());

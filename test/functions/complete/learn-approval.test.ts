@@ -176,9 +176,14 @@ describe("somebody who is turned away for the want of an approval", () => {
 
     it("under a domain of no known tenant is answered when two others are let in after that", async () => {
       const service = serviceInMemory({ tenantsByDomain: {} });
-      await service.consents.record(domain, { kind: "verified", proof }, service.clock.now());
+      await service.consents.record(
+        domain,
+        { kind: "blocked", certain: true },
+        service.clock.now(),
+      );
+      for (const who of [carl, mallory]) await service.connect(who);
+      expect(await statusOf(service, domain)).toBe("verified");
       service.clock.pass(601);
-      await service.connect(carl);
       const { attemptId } = await service.begin(alice);
       await service.askAdministrator(alice, { attemptId });
       const shown = async () => JSON.parse((await service.approval(alice)).body).status;
