@@ -267,6 +267,23 @@ describe("nothing moves beyond reported without proof:", () => {
     }
   });
 
+  it("Microsoft has not applied the approval yet, however long ago one was reported first: there is a way on", async () => {
+    await reported({
+      proveIdentity: async () => fail(microsoftFailure("admin_approval_required")),
+    });
+    service.clock.pass(3600);
+    const again = taken(await service.approvalAnswered(approved(token)));
+
+    const answer = await service.approvalProved(
+      { state: again.state, code: "the-code" },
+      again.cookies,
+    );
+
+    expect(answer.body).toContain("Approved, and being applied");
+    expect(answer.body).toContain("Confirm the approval");
+    expect(await status()).toBe("reported");
+  });
+
   it.for([
     { check: "signature", failure: "id_token_rejected" },
     { check: "nonce", failure: "id_token_nonce_mismatch" },
