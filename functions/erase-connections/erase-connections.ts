@@ -77,7 +77,7 @@ export const erasePerson = async (
   for (const { id, account } of connections) {
     if (isOver(deadline, ports)) return fail({ kind: "out_of_time" });
     await forgetRequests(owner, account.tenantId, ports);
-    const ended = await disconnectMailbox({ id, owner }, ports);
+    const ended = await disconnectMailbox({ id, owner, evenForgotten: true }, ports);
     if (ended.ok) erased += 1;
   }
   return succeed({ erased, leftOut });
@@ -90,7 +90,7 @@ const endItem = async (item: WorkspaceItem, ports: EraseConnectionsPorts): Promi
       const { id, owner, tenantId } = item;
       await forgetPerson(owner, ports);
       await forgetRequests(owner, tenantId, ports);
-      const ended = await disconnectMailbox({ id, owner }, ports);
+      const ended = await disconnectMailbox({ id, owner, evenForgotten: true }, ports);
       return ended.ok;
     }
     case "tombstone":

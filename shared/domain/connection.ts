@@ -158,12 +158,13 @@ export interface Connections {
   /**
    * Forgets everything but a tombstone without personal data. Repeating it returns the same.
    *
-   * @returns the entry of the vault to erase, or `undefined` if the owner never had this connection.
+   * @returns the entry of the vault to erase, or `undefined` if the owner never had this connection, or it is forgotten.
    */
   disconnect(
     id: ConnectionId,
     owner: ProductUser,
     now: Date,
+    which?: { readonly evenForgotten: boolean },
   ): Promise<{ readonly vaultEntry: string } | undefined>;
 
   /**

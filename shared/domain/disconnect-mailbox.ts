@@ -14,10 +14,19 @@ export interface DisconnectMailboxPorts {
  * request ends it; meanwhile no fetch gets a token.
  */
 export const disconnectMailbox = async (
-  { id, owner }: { readonly id: ConnectionId; readonly owner: ProductUser },
+  {
+    id,
+    owner,
+    evenForgotten = false,
+  }: {
+    readonly id: ConnectionId;
+    readonly owner: ProductUser;
+    /** Whose item is still there, though nobody is shown it. */
+    readonly evenForgotten?: boolean;
+  },
   { connections, vault, now }: DisconnectMailboxPorts,
 ): Promise<Result<undefined, { readonly kind: "connection_unknown" }>> => {
-  const disconnected = await connections.disconnect(id, owner, now());
+  const disconnected = await connections.disconnect(id, owner, now(), { evenForgotten });
   if (!disconnected) return fail({ kind: "connection_unknown" });
   await vault.erase(disconnected.vaultEntry);
   return succeed(undefined);

@@ -107,11 +107,12 @@ export const memoryConnections = (clock: () => Date = () => new Date(0)): Connec
       leftOut: 0,
     }),
 
-    disconnect: async (id, owner, now) => {
+    disconnect: async (id, owner, now, { evenForgotten } = { evenForgotten: false }) => {
       const item = items.get(id);
       if (!item) return undefined;
       const ownedBy = "disconnectedBy" in item ? item.disconnectedBy : ownerKeyOf(item.owner);
       if (ownedBy !== ownerKeyOf(owner)) return undefined;
+      if (!("disconnectedBy" in item) && !live(id) && !evenForgotten) return undefined;
       const { version, vaultEntry } = item;
       const disconnectedAt = "disconnectedBy" in item ? item.disconnectedAt : now;
       items.set(id, { disconnectedBy: ownedBy, version: version + 1, vaultEntry, disconnectedAt });

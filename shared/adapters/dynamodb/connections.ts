@@ -242,7 +242,12 @@ export const dynamoDbConnections = (
     replacedVaultEntry: mailbox.vaultEntry,
   });
 
-  const disconnect: Connections["disconnect"] = async (id, owner, now) => {
+  const disconnect: Connections["disconnect"] = async (
+    id,
+    owner,
+    now,
+    which = { evenForgotten: false },
+  ) => {
     const before = await read(id, true);
     if (!before) return undefined;
     const owns =
@@ -251,6 +256,7 @@ export const dynamoDbConnections = (
         : before.userId === owner.userId && before.workspaceId === owner.workspaceId;
     if (!owns) return undefined;
     if (before.status === "disconnected") return { vaultEntry: before.vaultEntry };
+    if (isForgotten(before) && !which.evenForgotten) return undefined;
 
     const buried = await unlessRefused(
       client.send(
@@ -273,7 +279,7 @@ export const dynamoDbConnections = (
         }),
       ),
     );
-    return buried ? { vaultEntry: before.vaultEntry } : disconnect(id, owner, now);
+    return buried ? { vaultEntry: before.vaultEntry } : disconnect(id, owner, now, which);
   };
 
   return {

@@ -237,6 +237,37 @@ describe("of a person", () => {
     expect(entries()).toHaveLength(2);
   });
 
+  it.for<readonly [string, (person: ProductUser) => object]>([
+    ["the person's", (person) => ({ ...person })],
+    ["the workspace's", (person) => ({ workspaceId: person.workspaceId })],
+  ])("ends one that is forgotten and still lies there, at %s end", async ([, payload]) => {
+    const { connect, erase, entries } = rig();
+    const person = newPerson();
+    const id = await connect(person);
+    await client.send(
+      new UpdateItemCommand({
+        TableName: tables.connections,
+        Key: marshall({ id }),
+        UpdateExpression: "SET #status = :ended, forgottenAt = :longAgo",
+        ExpressionAttributeNames: { "#status": "status" },
+        ExpressionAttributeValues: marshall({
+          ":ended": "reauthorization_required",
+          ":longAgo": 1,
+        }),
+      }),
+    );
+
+    let answer = await erase(payload(person));
+    let erased = answer.ok ? answer.erased : 0;
+    while (answer.ok && answer.next !== undefined) {
+      answer = await erase({ ...payload(person), startAt: answer.next });
+      if (answer.ok) erased += answer.erased;
+    }
+
+    expect(erased).toBe(1);
+    expect(entries()).toEqual([]);
+  });
+
   it("leaves a tombstone, as the owner's own disconnect does: no later write brings it back", async () => {
     const { connect, connections, erase } = rig();
     const person = newPerson();

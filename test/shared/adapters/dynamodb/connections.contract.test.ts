@@ -626,6 +626,7 @@ const contract = (open: () => Connections) => {
       expect(await read()).toBeUndefined();
       expect(await connections.findOwned(id, mailbox.owner)).toBeUndefined();
       expect(await connections.listOwned(mailbox.owner)).toEqual({ connections: [], leftOut: 0 });
+      expect(await connections.disconnect(id, mailbox.owner, at(200))).toBeUndefined();
     });
 
     it("is still erased when its owner leaves, for which it is found", async () => {
@@ -633,9 +634,8 @@ const contract = (open: () => Connections) => {
 
       const found = await connections.listOwned(mailbox.owner, { evenForgotten: true });
       expect(found.connections).toMatchObject([{ id }]);
-      expect(await connections.disconnect(id, mailbox.owner, at(200))).toEqual({
-        vaultEntry: mailbox.vaultEntry,
-      });
+      const erasing = connections.disconnect(id, mailbox.owner, at(200), { evenForgotten: true });
+      expect(await erasing).toEqual({ vaultEntry: mailbox.vaultEntry });
       const left = await connections.listOwned(mailbox.owner, { evenForgotten: true });
       expect(left.connections).toEqual([]);
     });
