@@ -4,6 +4,7 @@ import { attemptStateOf } from "../../shared/domain/attempt-state.ts";
 import type { Connections } from "../../shared/domain/connection.ts";
 import {
   approvalLinkDays,
+  asksInSpite,
   type ConsentRequest,
   type ConsentRequests,
   isAnsweredBy,
@@ -182,29 +183,6 @@ const originOf = async (
 const isApproved = (consent: TenantConsent, wasTurnedAway: boolean, now: Date) =>
   consent.status === "verified" && (!wasTurnedAway || isSpreading(consent, now));
 
-/** Whether the person has asked in spite of an approval, and nothing has come of it yet. */
-const asksInSpite = async (
-  consent: TenantConsent,
-  user: ProductUser,
-  { requests, now }: RequestApprovalPorts,
-): Promise<boolean> => {
-  if (consent.status !== "verified") return false;
-  const request = await requests.find(consent.organisation, user);
-  return request !== undefined && request.expiresAt > now() && !isAnsweredBy(request, consent);
-};
-
-/** A request from before the approval, of which they were not told yet: what they ask now is another one. */
-const closeAnswered = async (
-  consent: TenantConsent,
-  user: ProductUser,
-  { requests, now }: RequestApprovalPorts,
-): Promise<void> => {
-  const request = await requests.find(consent.organisation, user);
-  if (request && !request.notifiedAt && isAnsweredBy(request, consent)) {
-    await requests.claimNotice(request, now());
-  }
-};
-
 const mayBeMailed = (
   address: MailAddress,
   { email }: Requester,
@@ -286,7 +264,9 @@ export const requestApproval = async (
   const { organisation, objectId, connectionId, returnTo, wasTurnedAway, mayBeWarnedOnly } =
     origin.value;
   const consent = await consents.find(organisation);
-  const isTurnedAway = wasTurnedAway || (await asksInSpite(consent, requester.user, ports));
+  const before =
+    consent.status === "verified" ? await requests.find(organisation, requester.user) : undefined;
+  const isTurnedAway = wasTurnedAway || asksInSpite(before, consent, now());
   if (isApproved(consent, isTurnedAway, now())) return succeed({ status: "verified" });
 
   const who = { organisation, email: requester.email };
@@ -302,7 +282,10 @@ export const requestApproval = async (
     }
     // They say so themselves: alone, they would be sent in circles without a request, and several are believed.
     await recordTurnedAway({ ...who, objectId }, true, consent, ports);
-    await closeAnswered(consent, requester.user, ports);
+    // One from before the approval, of which they were not told yet: what they ask now is another one.
+    if (before && !before.notifiedAt && isAnsweredBy(before, consent)) {
+      await requests.claimNotice(before, now());
+    }
   }
   const binding = { purpose: "approval_link", requester: ownerKeyOf(requester.user) } as const;
   const token = new Secret(randomBytes(32).toString("base64url"));

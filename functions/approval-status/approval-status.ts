@@ -1,7 +1,7 @@
 import type { Connections } from "../../shared/domain/connection.ts";
 import {
+  asksInSpite,
   type ConsentRequests,
-  isAnsweredBy,
   type RequestMail,
 } from "../../shared/domain/consent-request.ts";
 import type { ConnectionId, ProductUser } from "../../shared/domain/ids.ts";
@@ -55,9 +55,6 @@ export const approvalStatus = async (
   ]);
   const { status } = consent;
   // For an administrator, in spite of a proof that does not help them or a report that may never have been true.
-  const waits =
-    status === "verified"
-      ? request && request.expiresAt > ports.now() && !isAnsweredBy(request, consent)
-      : isStale(consent, ports.now());
+  const waits = asksInSpite(request, consent, ports.now()) || isStale(consent, ports.now());
   return succeed({ status: waits ? "requested" : status, mail: request?.mail });
 };

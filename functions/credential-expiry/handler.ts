@@ -2,6 +2,7 @@ import type { Context } from "aws-lambda";
 import { errorFields, logger } from "../../shared/logger.ts";
 import {
   type CredentialEnd,
+  dayMilliseconds,
   type MeasureCredentialPorts,
   measureCredential,
 } from "./measure-credential.ts";
@@ -38,8 +39,6 @@ const tell = (end: CredentialEnd): void => {
       end satisfies never;
   }
 };
-
-const dayMilliseconds = 24 * 3600 * 1000;
 
 export interface CredentialExpiryPorts extends MeasureCredentialPorts {
   /** Of the newest vault key. */

@@ -1,6 +1,6 @@
 import type { AppCredentialKind, StoredCredential } from "../../shared/domain/app-credential.ts";
 
-const dayMilliseconds = 24 * 3600 * 1000;
+export const dayMilliseconds = 24 * 3600 * 1000;
 
 export type CredentialEnd =
   /** Whole days until the last of the stored ones ends; 0 if all have ended. */

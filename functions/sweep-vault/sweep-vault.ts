@@ -47,9 +47,9 @@ export const partAt = (now: Date): number => Math.floor(now.getTime() / 3_600_00
 
 /**
  * Erases refresh tokens that no connection names: what a crash left between storing a token and naming it, or between
- * naming another one and erasing it. And those of connections that have ended and are forgotten, of which there may be any
- * number: what names them says so itself, for two weeks before TTL removes it. Whether a connection names an entry is read consistently, and an entry is a day
- * old before it is asked for at all.
+ * naming another one and erasing it. And those of connections that have ended and are forgotten, of which there may be
+ * any number: what names them says so itself, for two weeks before TTL removes it. Whether a connection names an entry is
+ * read consistently, and an entry is a day old before it is asked for at all.
  */
 export const sweepVault = async (ports: SweepVaultPorts): Promise<SweptVault> => {
   const { vaults, connections, erase, now, report } = ports;

@@ -83,7 +83,8 @@ const cause = { kind: "remembered_refusal" };
 
 /**
  * What can be said without asking Microsoft: the connection has ended, or the last refusal is too fresh to ask again.
- * One that has ended and has a time before which nothing is asked may come back after it. Nothing is loaded for such an answer and nobody is called.
+ * One that has ended and has a time before which nothing is asked may come back after it. Nothing is loaded for such an
+ * answer and nobody is called.
  */
 export const rememberedRefusal = (
   { status, problem, refreshNotBefore, pause }: StoredConnection,

@@ -63,6 +63,17 @@ export const isAnsweredBy = (
   return consent.status === "verified" && (notifiedAt !== undefined || !wasAskedInSpite);
 };
 
+/** Whether a request that was made in spite of a proof is open, and nothing has come of it yet. */
+export const asksInSpite = (
+  request: ConsentRequest | undefined,
+  consent: TenantConsent,
+  now: Date,
+): request is ConsentRequest =>
+  consent.status === "verified" &&
+  request !== undefined &&
+  request.expiresAt > now &&
+  !isAnsweredBy(request, consent);
+
 /** What an approval link leads to. */
 export interface LinkedRequest {
   readonly request: ConsentRequest;

@@ -81,7 +81,7 @@ export class Alarms extends Construct {
     );
   }
 
-  /** What API Gateway answers by itself, of which no function has a log line. */
+  /** What API Gateway answers by itself, of which no function has a log line. The access log writes every value as text. */
   watchApi({ accessLog, node }: PublicApi): void {
     const of = { logs: accessLog, node };
     const broken = this.#counted(
@@ -111,31 +111,20 @@ export class Alarms extends Construct {
         FilterPattern.stringValue("$.gatewayError", "!=", "-"),
       ),
     );
-    this.#define("api-throttled", {
-      alarmDescription:
-        "The API turns requests away because there are too many: somebody floods it, or the throttling of the stage is too low for so many people. The access log names the route.",
-      metric: throttled.metric({ statistic: "Sum", period: fiveMinutes }),
-      threshold: 20,
-      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-      // One burst, of a page that polls too eagerly, is not told.
-      evaluationPeriods: 2,
-      datapointsToAlarm: 2,
-      treatMissingData: TreatMissingData.NOT_BREACHING,
-    });
-    // The access log writes every value as text.
+    this.#alarmForTenMinutes(
+      "api-throttled",
+      "The API turns requests away because there are too many: somebody floods it, or the throttling of the stage is too low for so many people. The access log names the route.",
+      throttled,
+      20,
+    );
     const unauthorized = FilterPattern.stringValue("$.status", "=", "401");
     const refused = this.#counted(of, "api_unauthorized", unauthorized);
-    this.#define("api-unauthorized", {
-      alarmDescription:
-        "Many sign-ins of the product are refused: its identity provider or its keys have changed, the stage names another issuer or audience, or somebody tries tokens. The access log says why in authorizerError.",
-      metric: refused.metric({ statistic: "Sum", period: fiveMinutes }),
-      threshold: 50,
-      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-      // One burst, of pages whose sign-in has run out, is not told.
-      evaluationPeriods: 2,
-      datapointsToAlarm: 2,
-      treatMissingData: TreatMissingData.NOT_BREACHING,
-    });
+    this.#alarmForTenMinutes(
+      "api-unauthorized",
+      "Many sign-ins of the product are refused: its identity provider or its keys have changed, the stage names another issuer or audience, or somebody tries tokens. The access log says why in authorizerError.",
+      refused,
+      50,
+    );
   }
 
   /** An expected failure that is the operator's to act on, counted by the `failure` of log lines. */
@@ -366,6 +355,24 @@ export class Alarms extends Construct {
   /** A number that stands in lines of a log. */
   #read(of: RequestFunction, metricName: string, field: string): MetricFilter {
     return this.#counted(of, metricName, FilterPattern.exists(field), field);
+  }
+
+  /** Lines that anybody can cause: one burst of them is not told. */
+  #alarmForTenMinutes(
+    name: string,
+    alarmDescription: string,
+    lines: MetricFilter,
+    threshold: number,
+  ): void {
+    this.#define(name, {
+      alarmDescription,
+      metric: lines.metric({ statistic: "Sum", period: fiveMinutes }),
+      threshold,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      evaluationPeriods: 2,
+      datapointsToAlarm: 2,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
   }
 
   #alarm(name: string, alarmDescription: string, metric: IMetric, threshold: number) {
