@@ -20,6 +20,9 @@ export interface ProofToBegin extends Pick<PendingProof, "tenantId" | "tokenHash
 export interface BeginProofPorts {
   readonly proofs: Pick<ConsentProofs, "begin">;
   readonly sealer: Pick<Sealer, "seal">;
+  /** Names all that was approved: without the approval Microsoft refuses. */
+  readonly silentProofUrl: (request: AuthorizationRequest) => URL;
+  /** Names nothing that could be approved on the way. */
   readonly proofUrl: (request: AuthorizationRequest) => URL;
   readonly now: () => Date;
 }
@@ -34,7 +37,7 @@ export const randomValue = (): string => randomBytes(32).toString("base64url");
  */
 export const beginProof = async (
   { tenantId, tokenHash, isSilent, linkToken, browser }: ProofToBegin,
-  { proofs, sealer, proofUrl, now }: BeginProofPorts,
+  { proofs, sealer, silentProofUrl, proofUrl, now }: BeginProofPorts,
 ): Promise<URL> => {
   const [state, nonce, codeVerifier] = [randomValue(), randomValue(), randomValue()];
   const id = hashOf("proof", state);
@@ -50,7 +53,8 @@ export const beginProof = async (
     ),
     expiresAt: new Date(now().getTime() + proofLifetimeSeconds * 1000),
   });
-  return proofUrl({
+  const urlOf = isSilent ? silentProofUrl : proofUrl;
+  return urlOf({
     authority: tenantId,
     state: new Secret(state),
     nonce: new Secret(nonce),

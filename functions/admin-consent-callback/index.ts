@@ -15,7 +15,11 @@ import { microsoftTenants } from "../../shared/adapters/microsoft/tenants.ts";
 import { openSecretReader } from "../../shared/adapters/secrets-manager/read-secret.ts";
 import { secretsManagerVaultKeys } from "../../shared/adapters/secrets-manager/vault-keys.ts";
 import { readEnv } from "../../shared/config.ts";
-import { identityScopes, requestedScopeSet } from "../../shared/domain/permissions.ts";
+import {
+  approvedScopes,
+  identityScopes,
+  requestedScopeSet,
+} from "../../shared/domain/permissions.ts";
 import {
   logApprovalStep,
   logCredentialFallback,
@@ -35,6 +39,12 @@ const microsoft = {
   clientId: env.MICROSOFT_CLIENT_ID,
 };
 const credentials = openAppCredentials(env, readSecret, now);
+
+const proof = {
+  ...microsoft,
+  redirectUri: env.ADMIN_CONSENT_REDIRECT_URI,
+  isSignedIn: true,
+};
 
 export const handler = adminConsentCallbackHandler(env, {
   attempts: dynamoDbAttempts(dynamoDb, env.ATTEMPTS_TABLE),
@@ -58,12 +68,8 @@ export const handler = adminConsentCallbackHandler(env, {
   isFreeMailDomain,
   sealer: jweSealer(secretsManagerVaultKeys(readSecret, env.VAULT_KEYS_SECRET_ARN, now)),
   authorizationUrl: authorizationUrl({ ...microsoft, redirectUri: env.REDIRECT_URI }),
-  proofUrl: authorizationUrl({
-    ...microsoft,
-    redirectUri: env.ADMIN_CONSENT_REDIRECT_URI,
-    scopes: identityScopes,
-    isSignedIn: true,
-  }),
+  silentProofUrl: authorizationUrl({ ...proof, scopes: approvedScopes }),
+  proofUrl: authorizationUrl({ ...proof, scopes: identityScopes }),
   noteStep: logApprovalStep,
   now,
 });

@@ -77,7 +77,6 @@ const wantsPage: ReadonlySet<string> = new Set([
   "login_required",
   "interaction_required",
   "account_selection_required",
-  "consent_required",
   "access_denied",
 ]);
 
@@ -99,6 +98,10 @@ const afterRefusal = async (
   const { tenantId, tokenHash, isSilent } = proof;
   const why = ports.meaningOf(refusal);
   if (why.notAssigned) return fail({ kind: "not_assigned", why, tenantId, linkToken });
+  // Asked for all that was approved. Whoever was led past Microsoft's page, and approved nothing, ends here as well.
+  if (isSilent && why.kind === "admin_approval_required") {
+    return fail({ kind: "spreading", tenantId, linkToken });
+  }
   if (!isSilent || !wantsPage.has(refusal.error)) return fail({ kind: "not_signed_in", why });
   const url = await beginProof({ tenantId, tokenHash, linkToken, browser, isSilent: false }, ports);
   return succeed({ kind: "prove", url, evidence: why.evidence });

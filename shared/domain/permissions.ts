@@ -30,6 +30,14 @@ export const identityScopes: readonly string[] = ["openid", "profile"];
 /** All that one authorization request names. */
 export const requestedScopes: readonly string[] = [...openIdScopes, ...graphScopes];
 
+/**
+ * All that needs an approval. Asked for silently, Microsoft tells whether it is given; without `offline_access`, for
+ * nobody keeps what is answered.
+ */
+export const approvedScopes: readonly string[] = requestedScopes.filter(
+  (scope) => scope !== "offline_access",
+);
+
 /** Microsoft spells the same Graph scope with and without its resource, in either letter case. */
 const spelling = (scope: string) =>
   scope.toLowerCase().replace(/^https:\/\/[a-z0-9-]*graph[a-z0-9.]*\//, "");

@@ -25,7 +25,8 @@ export const approvalSpreadingPage = (again: string): Page =>
   page("Approved, and being applied", [
     html`<p>Microsoft is applying your approval, which takes a minute or two. Then one more step confirms it, so that everybody who waits is told.</p>
 <a class="button" href="${again}">Confirm the approval</a>
-<p>If you close this page instead, it is confirmed as soon as people of your organisation connect.</p>`,
+<p>If you close this page instead, it is confirmed as soon as people of your organisation connect.</p>
+<p>If you still come to this page after ten minutes, Microsoft has no approval of yours: open the link you were sent once more, and accept on Microsoft's page.</p>`,
   ]);
 
 /**

@@ -193,4 +193,24 @@ describe("an administrator who has approved", () => {
     expect(await proved.text()).toContain("Approved. Thank you");
     expect(await statusOf(product)).toBe("verified");
   });
+
+  it("is not believed who declined, and was then led past Microsoft's page by a made-up address", async () => {
+    const product = await scene.signedIn("user_niall");
+    const before = (await mailsTo(scene.stack, niall)).length;
+    const { button, browser } = await askedMargit(product);
+    const declined = await browser.decide(button, { ...margit, consent: "decline" });
+    expect(await declined.text()).toContain("Not approved");
+    const madeUp = new URL("/admin-consent-callback", scene.stack.origins.api);
+    madeUp.search = new URLSearchParams({
+      admin_consent: "True",
+      tenant: aldermoor.id,
+      state: button.searchParams.get("state") ?? "",
+    }).toString();
+
+    const page = await browser.prove(await browser.open(madeUp), margit);
+
+    expect(await page.text()).toContain("Microsoft has no approval of yours");
+    expect(await statusOf(product)).toBe("reported");
+    expect(await toldSince(before)).toBe(0);
+  });
 });

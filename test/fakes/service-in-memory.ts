@@ -24,7 +24,7 @@ import { classifyRedirect } from "../../shared/adapters/microsoft/failure-table.
 import type { ConsentRequest } from "../../shared/domain/consent-request.ts";
 import type { ProductUser, TenantId } from "../../shared/domain/ids.ts";
 import type { Mailboxes, MicrosoftIdentity } from "../../shared/domain/microsoft.ts";
-import { identityScopes } from "../../shared/domain/permissions.ts";
+import { approvedScopes, identityScopes } from "../../shared/domain/permissions.ts";
 import type { Secret } from "../../shared/domain/secret.ts";
 import type { ApprovalStep } from "../../shared/domain/tenant-consent.ts";
 import type { HttpResponse } from "../../shared/http/response.ts";
@@ -109,6 +109,12 @@ export const serviceInMemory = ({
   const identity = fakeIdentity(microsoft);
   const mailboxes = fakeMailboxes(probe);
   const reported: LeftUndone[] = [];
+  const proof = {
+    loginEndpoint: settings.MICROSOFT_AUTHORITY,
+    clientId: "c1e27000-0000-4000-8000-00000000a001",
+    redirectUri: new URL("https://api.example/admin-consent-callback"),
+    isSignedIn: true,
+  };
   const ports = {
     attempts: intercepted("attempts", attempts, intercept),
     connections: intercepted("connections", connections, intercept),
@@ -127,13 +133,8 @@ export const serviceInMemory = ({
       mails.push(mail);
       return sendMail(mail);
     },
-    proofUrl: authorizationUrl({
-      loginEndpoint: settings.MICROSOFT_AUTHORITY,
-      clientId: "c1e27000-0000-4000-8000-00000000a001",
-      redirectUri: new URL("https://api.example/admin-consent-callback"),
-      scopes: identityScopes,
-      isSignedIn: true,
-    }),
+    silentProofUrl: authorizationUrl({ ...proof, scopes: approvedScopes }),
+    proofUrl: authorizationUrl({ ...proof, scopes: identityScopes }),
     approvalUrl: (token: Secret) => new URL(`https://api.example/admin-consent/${token.reveal()}`),
     noteStep: (step: ApprovalStep) => {
       steps.push(step);

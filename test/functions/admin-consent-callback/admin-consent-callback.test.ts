@@ -68,7 +68,7 @@ const taken = ({ headers, cookies = [] }: HttpResponse) => {
 };
 
 describe("an administrator who approved", () => {
-  it("is recorded, and sent to sign in once more, silently, for nothing but who it is", async () => {
+  it("is recorded, and sent to sign in once more, silently, for all that was approved and no refresh token", async () => {
     const { service, token, status } = await asked();
 
     const answer = await service.approvalAnswered(approved(token));
@@ -80,7 +80,7 @@ describe("an administrator who approved", () => {
       redirect_uri: "https://api.example/admin-consent-callback",
       response_mode: "form_post",
       response_type: "code",
-      scope: "openid profile",
+      scope: "openid profile email User.Read Mail.ReadWrite Mail.Send",
       code_challenge_method: "S256",
       prompt: "none",
     });
@@ -392,7 +392,6 @@ describe("a proof for which Microsoft has to show its pages", () => {
     { error: "interaction_required", error_description: "AADSTS50076: A second factor is due." },
     { error: "interaction_required", error_description: "AADSTS16000: Several are signed in." },
     { error: "interaction_required", error_description: "AADSTS53003: Access has been blocked." },
-    { error: "consent_required", error_description: "AADSTS65001: Nobody has consented." },
     { error: "account_selection_required" },
     { error: "access_denied", error_description: "AADSTS50020: Not in this tenant." },
   ])("goes on with them after %o, and then proves the approval", async (answered) => {
@@ -418,6 +417,29 @@ describe("a proof for which Microsoft has to show its pages", () => {
     expect(page.body).toContain("Approved. Thank you");
     expect(await status()).toBe("verified");
   });
+
+  it.for([
+    { error: "interaction_required", error_description: "AADSTS65001: Nobody has consented." },
+    { error: "consent_required" },
+    { error: "unauthorized_client", error_description: "AADSTS700016: It is not known here." },
+  ])(
+    "is put off after %o: Microsoft does not know of the approval, yet or at all",
+    async (answered) => {
+      const answer = await refused(answered);
+
+      expect(answer.statusCode).toBe(200);
+      expect(answer.body).toContain("Approved, and being applied");
+      expect(answer.headers).not.toHaveProperty("location");
+      expect(await status()).toBe("reported");
+      expect(service.identity.proved).toEqual([]);
+
+      const again = /href="([^"]+admin-consent-callback[^"]+)"/.exec(answer.body ?? "")?.[1] ?? "";
+      const query = new URL(again.replaceAll("&amp;", "&"), "https://api.example").searchParams;
+      const next = taken(await service.approvalAnswered(Object.fromEntries(query)));
+      await service.approvalProved({ state: next.state, code: "the-code" }, next.cookies);
+      expect(await status()).toBe("verified");
+    },
+  );
 
   it("has a state, a nonce and a verifier of its own, and the same browser for ten more minutes", async () => {
     service.clock.pass(599);
