@@ -585,11 +585,17 @@ export class ServiceStack extends Stack {
       ],
     });
 
-    for (const role of stage.workerRoles ?? []) {
-      tokenFetch.lambda.addPermission(`Worker ${role}`, {
-        principal: new ArnPrincipal(role),
-        action: "lambda:InvokeFunction",
-      });
+    const invokers = [
+      ["Worker", stage.workerRoles, tokenFetch],
+      ["BackEnd", stage.backEndRoles, eraseConnections],
+    ] as const;
+    for (const [kind, roles = [], { lambda }] of invokers) {
+      for (const role of roles) {
+        lambda.addPermission(`${kind} ${role}`, {
+          principal: new ArnPrincipal(role),
+          action: "lambda:InvokeFunction",
+        });
+      }
     }
 
     const alarms = new Alarms(this, "Alarms", { stage, topicKey: operationsKey });
@@ -742,6 +748,10 @@ export class ServiceStack extends Stack {
     new CfnOutput(this, "WorkerInvokePolicyArn", { value: workerInvoke.managedPolicyArn });
     new CfnOutput(this, "EraseConnectionsFunctionName", {
       value: eraseConnections.lambda.functionName,
+    });
+    new CfnOutput(this, "EraseConnectionsFunctionArn", {
+      description: "What the product's back end in another account calls it by",
+      value: eraseConnections.lambda.functionArn,
     });
     new CfnOutput(this, "EraseInvokePolicyArn", { value: eraseInvoke.managedPolicyArn });
     if (api.domainTarget) new CfnOutput(this, "CustomDomainTarget", { value: api.domainTarget });

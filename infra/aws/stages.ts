@@ -120,6 +120,8 @@ const stageSchema = z.strictObject({
 
   /** Roles of workers in other AWS accounts; those in this one get the stack's policy instead. */
   workerRoles: z.optional(z.array(roleArn)),
+  /** Likewise for erase-connections: roles of the product's back end in other AWS accounts. */
+  backEndRoles: z.optional(z.array(roleArn)),
 
   /**
    * A connection that no worker has used for longer is not kept alive any more, but ends. Longer than Microsoft lets an

@@ -3,13 +3,12 @@ import * as z from "zod/mini";
 import { type Stage, stages } from "../../../infra/aws/stages.ts";
 import { type SynthesizedStage, synthesized } from "./synthesized.ts";
 
-const withWorkers: Stage = {
-  ...stages.prod,
-  workerRoles: [
-    "arn:aws:iam::210987654321:role/workflows/worker",
-    "arn:aws:iam::321098765432:role/worker",
-  ],
-};
+const workerRoles = [
+  "arn:aws:iam::210987654321:role/workflows/worker",
+  "arn:aws:iam::321098765432:role/worker",
+];
+const backEndRoles = ["arn:aws:iam::432109876543:role/product/back-end"];
+const withOtherAccounts: Stage = { ...stages.prod, workerRoles, backEndRoles };
 
 const withTable: Stage = { ...stages.prod, tokenVault: "table" };
 
@@ -390,8 +389,8 @@ describe("permissions", () => {
     );
   });
 
-  it("to invoke token-fetch are given to those roles of other accounts that the stage names", async () => {
-    const stage = await synthesized(withWorkers);
+  it("to fetch tokens and to end connections are given to those roles of other accounts that the stage names for it", async () => {
+    const stage = await synthesized(withOtherAccounts);
 
     const given = stage
       .resources("AWS::Lambda::Permission")
@@ -404,11 +403,13 @@ describe("permissions", () => {
         FunctionName: stage.readable(FunctionName),
       })),
     ).toEqual(
-      withWorkers.workerRoles?.map((Principal) => ({
-        Principal,
-        Action: "lambda:InvokeFunction",
-        FunctionName: "TokenFetchFunction",
-      })),
+      [
+        ...workerRoles.map((Principal) => ({ Principal, FunctionName: "TokenFetchFunction" })),
+        ...backEndRoles.map((Principal) => ({
+          Principal,
+          FunctionName: "EraseConnectionsFunction",
+        })),
+      ].map((permission) => ({ ...permission, Action: "lambda:InvokeFunction" })),
     );
   });
 

@@ -121,22 +121,25 @@ describe("a stage", () => {
     }
   });
 
-  it("names workers of other accounts by the ARNs of their roles", () => {
-    const workerRoles = (...roles: string[]): Stage => ({ ...stages.prod, workerRoles: roles });
+  it.each(["workerRoles", "backEndRoles"] as const)(
+    "names %s of other accounts by the ARNs of the roles",
+    (setting) => {
+      const withRoles = (...roles: string[]): Stage => ({ ...stages.prod, [setting]: roles });
 
-    const role = "arn:aws:iam::210987654321:role/workflows/worker";
-    expect(checkedStage(workerRoles(role)).workerRoles).toEqual([role]);
-    for (const wrong of [
-      "*",
-      "210987654321",
-      "arn:aws:iam::210987654321:root",
-      "arn:aws:iam::210987654321:user/anna",
-      "arn:aws:iam::210987654321:role/*",
-      "arn:aws:sts::210987654321:assumed-role/worker/session",
-    ]) {
-      expect(() => checkedStage(workerRoles(wrong)), wrong).toThrow("a role's ARN");
-    }
-  });
+      const role = "arn:aws:iam::210987654321:role/workflows/worker";
+      expect(checkedStage(withRoles(role))[setting]).toEqual([role]);
+      for (const wrong of [
+        "*",
+        "210987654321",
+        "arn:aws:iam::210987654321:root",
+        "arn:aws:iam::210987654321:user/anna",
+        "arn:aws:iam::210987654321:role/*",
+        "arn:aws:sts::210987654321:assumed-role/worker/session",
+      ]) {
+        expect(() => checkedStage(withRoles(wrong)), wrong).toThrow("a role's ARN");
+      }
+    },
+  );
 
   it("has a name with which every role's fits into IAM's 64 characters, in the Region with the longest name", async () => {
     const longest = { ...stages.prod, name: "production" };
