@@ -64,7 +64,8 @@ const isUnbelieved = (failure: Refusal, setback: Setback | undefined) =>
 
 /** What the worker is told of a refusal. */
 export const tokenFailureOf = (failure: Refusal, setback?: Setback): TokenFailure => {
-  const cause = { kind: failure.kind, evidence: failure.evidence };
+  const kind = failure.isLostByUs ? "refresh_token_lost" : failure.kind;
+  const cause = { kind, evidence: failure.evidence };
   if (isUnbelieved(failure, setback)) {
     return {
       code: "temporarily_unavailable",

@@ -681,6 +681,12 @@ export class ServiceStack extends Stack {
       { of: [tokenFetch], atLeast: 1 },
     );
     alarms.watchFailure(
+      "refresh_token_lost",
+      "Connections name refresh tokens that are in no vault: somebody took them away, or a table was restored without them.",
+      // One that nobody reconnects is looked for each day, and that is not to be told each day.
+      { of: [tokenFetch], atLeast: 5 },
+    );
+    alarms.watchFailure(
       "tenant_consent_lost",
       "An organisation's approval is gone: its connections wait for its administrator.",
       { of: [tokenFetch], atLeast: 1 },

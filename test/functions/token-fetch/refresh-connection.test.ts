@@ -142,6 +142,7 @@ describe("a refresh token that the vault has lost", () => {
   const reconnect = {
     failure: { code: "reauthorization_required", actor: "user", retryable: false },
   };
+  const seenLost = { failure: { ...reconnect.failure, cause: { kind: "refresh_token_lost" } } };
 
   it("makes nobody act the first time, and Microsoft is not asked", async () => {
     const { fetch, stored, identity } = await lost();
@@ -153,6 +154,7 @@ describe("a refresh token that the vault has lost", () => {
         retryable: true,
         retryAfterSeconds: 120,
         message: expect.stringContaining("not found"),
+        cause: { kind: "refresh_token_lost" },
       },
     });
     expect(await stored()).toMatchObject({
@@ -169,7 +171,7 @@ describe("a refresh token that the vault has lost", () => {
     await fetch();
     clock.pass(120);
 
-    expect(await fetch()).toMatchObject(reconnect);
+    expect(await fetch()).toMatchObject(seenLost);
     expect(await stored()).toMatchObject({
       status: "reauthorization_required",
       problem: { code: "reauthorization_required", actor: "user" },

@@ -507,6 +507,18 @@ describe("the service", () => {
       },
     );
 
+    it("go off when refresh tokens are lost, and not each day for one that nobody reconnects", () => {
+      const logs = prod
+        .resources("AWS::Logs::MetricFilter")
+        .filter(
+          ({ Properties }) => Properties.FilterPattern === '{ $.failure = "refresh_token_lost" }',
+        )
+        .map(({ Properties }) => prod.readable(Properties.LogGroupName));
+
+      expect(watched()).toMatchObject({ "outlook-connect-prod-refresh-token-lost": 5 });
+      expect(logs).toEqual(["TokenFetchLogs"]);
+    });
+
     it("go off when Microsoft refuses the app ten times for a reason that may be one tenant's", () => {
       const logs = prod
         .resources("AWS::Logs::MetricFilter")
