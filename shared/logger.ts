@@ -43,7 +43,7 @@ export interface LogFields {
     | "verified"
     | "lost"
     | "resumed";
-  /** A tenant id or a mail domain. */
+  /** A tenant, or a person by a hash. */
   readonly organisation?: string;
   /** From the first request to the verified approval. */
   readonly sinceRequestedSeconds?: number;

@@ -16,10 +16,12 @@ import { fail, type Result, succeed } from "../../shared/domain/result.ts";
 import type { Sealer } from "../../shared/domain/sealer.ts";
 import type { Secret } from "../../shared/domain/secret.ts";
 import {
+  type OrganisationPorts,
   organisationKey,
   type RecordPorts,
   recordEvent,
   type TenantConsents,
+  tenantOfAddress,
 } from "../../shared/domain/tenant-consent.ts";
 import { type BeginProofPorts, beginProof } from "./begin-proof.ts";
 import { codeVerifierAndNonce, linkTokenIn } from "./sign-in-secrets.ts";
@@ -41,7 +43,7 @@ export type NotProved =
   /** Microsoft refused, or could not be asked. */
   | {
       readonly kind: "not_signed_in";
-      readonly why: MicrosoftFailure | IdTokenRejected | GrantIncomplete | undefined;
+      readonly why: MicrosoftFailure | IdTokenRejected | GrantIncomplete;
     }
   /** Microsoft does not know of the approval everywhere yet: the same works in a while. */
   | { readonly kind: "spreading"; readonly tenantId: TenantId; readonly linkToken: Secret }
@@ -57,7 +59,10 @@ export type NotProved =
   /** No role that we can see lets this account approve; a guest's are not believed. */
   | { readonly kind: "no_role" };
 
-export interface ProveAdministratorPorts extends Omit<RecordPorts, "consents">, BeginProofPorts {
+export interface ProveAdministratorPorts
+  extends Omit<RecordPorts, "consents">,
+    OrganisationPorts,
+    BeginProofPorts {
   readonly consents: Pick<TenantConsents, "find" | "record">;
   readonly requests: Pick<ConsentRequests, "findByLink">;
   readonly proofs: Pick<ConsentProofs, "begin" | "take">;
@@ -150,30 +155,19 @@ export const proveAdministrator = async (
   const linked = await ports.requests.findByLink(tokenHash);
   if (!linked) return fail({ kind: "unknown" });
   const { organisation, requester } = linked.request;
-  const mailDomain = domainOf(requester.email);
-  const owner = ports.isFreeMailDomain(mailDomain)
-    ? undefined
-    : await ports.tenants.ofDomain(mailDomain);
-  // Asked while Microsoft knew no tenant for the domain; it may by now.
-  const isOthers =
-    organisation.kind === "domain" &&
-    owner !== undefined &&
-    owner !== "unavailable" &&
-    owner !== tenantId;
-  if (isOthers) return fail({ kind: "other_account" });
   const verified = {
     kind: "verified",
     proof: { kind: "administrator", roles: approving },
   } as const;
   const tenant = { kind: "tenant", tenantId } as const;
-  await recordEvent({ organisation: tenant, email: requester.email }, verified, ports);
-  if (organisation.kind === "domain" && owner === "unavailable") {
-    // Those who wait under the domain may be another tenant's people. The link says what is left to do.
-    return fail({ kind: "not_signed_in", why: undefined });
-  }
+  await recordEvent(tenant, verified, ports);
   if (organisationKey(organisation) !== organisationKey(tenant)) {
-    // Asked while Microsoft knew no tenant for the person's address: that is who waits.
-    await recordEvent({ organisation, email: undefined }, verified, ports);
+    // Asked by a person alone, whose own administrator this is by all that is known. It tells nothing of anybody else.
+    await recordEvent(organisation, verified, ports);
   }
-  return succeed({ kind: "verified", mailDomain: owner === tenantId ? mailDomain : undefined });
+  const isTheirDomain = (await tenantOfAddress(requester.email, ports)) === tenantId;
+  return succeed({
+    kind: "verified",
+    mailDomain: isTheirDomain ? domainOf(requester.email) : undefined,
+  });
 };

@@ -60,7 +60,7 @@ export const recordAnswer = async (
   if (!linked) return continueAttempt(answer, ports);
 
   const { request, isCurrent } = linked;
-  const { organisation, requester } = request;
+  const { organisation } = request;
   const isAnswered = isAnsweredBy(request, await consents.find(organisation));
   if (isAnswered) return fail({ kind: "approved" });
   if (!isCurrent || request.notifiedAt) return fail({ kind: "replaced" });
@@ -72,7 +72,7 @@ export const recordAnswer = async (
   if (organisation.kind === "tenant" && organisation.tenantId !== tenantId) {
     return fail({ kind: "other_organisation" });
   }
-  await recordEvent({ organisation, email: requester.email }, { kind: "reported" }, ports);
+  await recordEvent(organisation, { kind: "reported" }, ports);
 
   const browser = new Secret(randomValue());
   const url = await beginProof(

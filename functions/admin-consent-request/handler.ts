@@ -54,6 +54,19 @@ const problemOf = ({ kind }: NotAsked) => {
         "mail_not_allowed",
         "We only write to administrators at your own organisation's mail domain. Copy the link and send it yourself instead.",
       );
+    case "mail_domain_unknown":
+      return problem(
+        "mail_not_allowed",
+        "Microsoft knows no organisation by your mail domain, so we cannot write to an administrator there. Copy the link and send it yourself instead.",
+      );
+    case "mail_domain_unavailable":
+      return problemResponse({
+        code: "temporarily_unavailable",
+        actor: "nobody",
+        message:
+          "We could not ask Microsoft just now whose mail domain this is, so no mail was sent. Try again in a moment, or copy the link and send it yourself.",
+        retryAfterSeconds: 10,
+      });
     case "too_many_mails":
     // The same to the person; the log line of it is counted by an alarm.
     case "mail_limit_of_all":

@@ -21,6 +21,7 @@ import {
   ownerKeyOf,
   type ProductUser,
   personalAccountsTenant,
+  type TenantId,
 } from "../../shared/domain/ids.ts";
 import { domainOf, type MailAddress } from "../../shared/domain/mail-address.ts";
 import { fail, type Result, succeed } from "../../shared/domain/result.ts";
@@ -29,14 +30,15 @@ import { Secret } from "../../shared/domain/secret.ts";
 import {
   type ConsentStatus,
   isSpreading,
-  needsApproval,
   type Organisation,
+  type OrganisationPorts,
   organisationKey,
   organisationOf,
   type RecordPorts,
   recordEvent,
   type TenantConsent,
   type TenantConsents,
+  tenantOfAddress,
 } from "../../shared/domain/tenant-consent.ts";
 import { recordTurnedAway } from "../../shared/domain/turned-away.ts";
 
@@ -71,8 +73,12 @@ export type NotAsked =
   | { readonly kind: "connection_unknown" }
   /** A private mailbox has no administrator. */
   | { readonly kind: "personal_account" }
-  /** Only administrators at the person's own mail domain are mailed, and nobody at a provider for everybody. */
+  /** Only administrators at the person's own mail domain are mailed. */
   | { readonly kind: "mail_not_allowed" }
+  /** And only where Microsoft names a tenant that owns it: nobody is mailed at a provider for everybody. */
+  | { readonly kind: "mail_domain_unknown" }
+  /** That cannot be found out just now. */
+  | { readonly kind: "mail_domain_unavailable" }
   | { readonly kind: "too_many_mails" }
   /** The service has sent what it may in a day, to whomever. */
   | { readonly kind: "mail_limit_of_all" };
@@ -89,7 +95,7 @@ export interface ApprovalMail {
   readonly reference: string;
 }
 
-export interface RequestApprovalPorts extends Omit<RecordPorts, "consents"> {
+export interface RequestApprovalPorts extends Omit<RecordPorts, "consents">, OrganisationPorts {
   readonly attempts: Pick<AuthorizationAttempts, "find">;
   readonly connections: Pick<Connections, "findOwned">;
   readonly consents: Pick<TenantConsents, "find" | "record" | "count">;
@@ -112,8 +118,6 @@ interface Origin {
   readonly returnTo: string;
   /** Microsoft has turned them away: an approval from before that is no help. */
   readonly wasTurnedAway: boolean;
-  /** They may never have got as far as Microsoft: what is known under their mail domain has warned them. */
-  readonly mayBeWarnedOnly: boolean;
 }
 
 const isTheirs = (owner: ProductUser, user: ProductUser) => ownerKeyOf(owner) === ownerKeyOf(user);
@@ -136,7 +140,6 @@ const originOfRequest = async (
     returnTo: request.returnTo,
     // They were before they asked: an approval that is there now came later.
     wasTurnedAway: false,
-    mayBeWarnedOnly: false,
   });
 };
 
@@ -158,7 +161,6 @@ const originOf = async (
       connectionId: connection.id,
       returnTo,
       wasTurnedAway,
-      mayBeWarnedOnly: false,
     });
   }
   const attempt = await ports.attempts.find(from.attemptId);
@@ -175,7 +177,6 @@ const originOf = async (
     connectionId: attempt.reconnect?.connectionId,
     returnTo: attempt.returnTo,
     wasTurnedAway: status === "failed" || status === "pending" || status === "expired",
-    mayBeWarnedOnly: status === "pending" && tenantId === undefined,
   });
 };
 
@@ -183,18 +184,30 @@ const originOf = async (
 const isApproved = (consent: TenantConsent, wasTurnedAway: boolean, now: Date) =>
   consent.status === "verified" && (!wasTurnedAway || isSpreading(consent, now));
 
-const mayBeMailed = (
-  address: MailAddress,
+interface Recipient {
+  readonly to: MailAddress;
+  /** That owns the mail domain, which is the requester's as well. */
+  readonly tenantId: TenantId;
+}
+
+const recipientOf = async (
+  to: MailAddress,
   { email }: Requester,
-  { isFreeMailDomain }: RequestApprovalPorts,
-) => domainOf(address) === domainOf(email) && !isFreeMailDomain(domainOf(email));
+  ports: RequestApprovalPorts,
+): Promise<Result<Recipient, NotAsked>> => {
+  if (domainOf(to) !== domainOf(email)) return fail({ kind: "mail_not_allowed" });
+  const tenantId = await tenantOfAddress(email, ports);
+  if (tenantId === undefined) return fail({ kind: "mail_domain_unknown" });
+  if (tenantId === "unavailable") return fail({ kind: "mail_domain_unavailable" });
+  return succeed({ to, tenantId });
+};
 
 /** A mail that may have arrived is never sent again; one that did not may be. */
 const mayHaveArrived: ReadonlySet<RequestMail["status"]> = new Set(["sending", "sent", "unknown"]);
 
 /** @returns the mail's fate, which is noted before and after it is handed over */
 const mailAdministrator = async (
-  to: MailAddress,
+  { to, tenantId: recipientTenant }: Recipient,
   request: ConsentRequest,
   approvalUrl: URL,
   { requests, ledger, sendMail, noteStep, now }: RequestApprovalPorts,
@@ -207,7 +220,10 @@ const mailAdministrator = async (
     await requests.noteMail(request, mail);
     return mail;
   };
-  const refusal = await ledger.claim({ to, requester: requester.user, organisation }, now());
+  const refusal = await ledger.claim(
+    { to, requester: requester.user, organisation, recipientTenant },
+    now(),
+  );
   switch (refusal) {
     case "limited":
       return fail({ kind: "too_many_mails" });
@@ -256,32 +272,21 @@ export const requestApproval = async (
 ): Promise<Result<ApprovalAnswer, NotAsked>> => {
   const { consents, requests, sealer, now } = ports;
   const { requester, adminEmail } = asked;
-  if (adminEmail && !mayBeMailed(adminEmail, requester, ports)) {
-    return fail({ kind: "mail_not_allowed" });
-  }
+  const recipient = adminEmail && (await recipientOf(adminEmail, requester, ports));
+  if (recipient && !recipient.ok) return recipient;
   const origin = await originOf(asked, ports);
   if (!origin.ok) return origin;
-  const { organisation, objectId, connectionId, returnTo, wasTurnedAway, mayBeWarnedOnly } =
-    origin.value;
+  const { organisation, objectId, connectionId, returnTo, wasTurnedAway } = origin.value;
   const consent = await consents.find(organisation);
   const before =
     consent.status === "verified" ? await requests.find(organisation, requester.user) : undefined;
   const isTurnedAway = wasTurnedAway || asksInSpite(before, consent, now());
   if (isApproved(consent, isTurnedAway, now())) return succeed({ status: "verified" });
 
-  const who = { organisation, email: requester.email };
   if (consent.status === "verified") {
-    const mailDomain = domainOf(requester.email);
-    const isWarningOutdated =
-      mayBeWarnedOnly && needsApproval(await consents.find({ kind: "domain", mailDomain }));
-    if (isWarningOutdated) {
-      // People of another of the tenant's domains have shown that it is approved. To the tenant that is nothing new.
-      const proof = consent.proof ?? ({ kind: "user_grant" } as const);
-      await consents.record({ kind: "domain", mailDomain }, { kind: "verified", proof }, now());
-      return succeed({ status: "verified" });
-    }
     // They say so themselves: alone, they would be sent in circles without a request, and several are believed.
-    await recordTurnedAway({ ...who, objectId }, true, consent, ports);
+    const person = { organisation, email: requester.email, objectId };
+    await recordTurnedAway(person, true, consent, ports);
     // One from before the approval, of which they were not told yet: what they ask now is another one.
     if (before && !before.notifiedAt && isAnsweredBy(before, consent)) {
       await requests.claimNotice(before, now());
@@ -299,7 +304,7 @@ export const requestApproval = async (
     createdAt,
     expiresAt: new Date(createdAt.getTime() + approvalLinkDays * 24 * 3600 * 1000),
   });
-  const recorded = await recordEvent(who, { kind: "requested" }, ports);
+  const recorded = await recordEvent(organisation, { kind: "requested" }, ports);
   if (isAnsweredBy(request, recorded.consent)) {
     // Verified in between: there is nothing to wait for, and nothing to be told by mail.
     await requests.claimNotice(request, now());
@@ -307,8 +312,8 @@ export const requestApproval = async (
   }
 
   const approvalUrl = ports.approvalUrl(await sealer.open(request.sealedToken, binding));
-  const mailed = adminEmail
-    ? await mailAdministrator(adminEmail, request, approvalUrl, ports)
+  const mailed = recipient
+    ? await mailAdministrator(recipient.value, request, approvalUrl, ports)
     : succeed(request.mail);
   if (!mailed.ok) return mailed;
   const { status } = recorded.consent;

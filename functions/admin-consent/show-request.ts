@@ -49,7 +49,7 @@ export interface ShowRequestPorts {
 /** A larger number helps nobody to decide. */
 const mostCounted = 20;
 
-/** Only of a tenant: a domain or a person has no Conditional Access. */
+/** Only of a tenant: a person alone has no Conditional Access. */
 const knownFrequency = async (
   organisation: Organisation,
   { frequencies, now }: Pick<ShowRequestPorts, "frequencies" | "now">,

@@ -5,6 +5,7 @@ import type { MailAddress } from "../../shared/domain/mail-address.ts";
 import type { Problem } from "../../shared/domain/problem.ts";
 import { fail, type Result, succeed } from "../../shared/domain/result.ts";
 import {
+  type OrganisationPorts,
   organisationOf,
   type RecordPorts,
   recordEvent,
@@ -17,7 +18,7 @@ export interface AttemptStatusRequest {
   readonly email: MailAddress | undefined;
 }
 
-export interface AttemptStatusPorts extends RecordPorts {
+export interface AttemptStatusPorts extends RecordPorts, OrganisationPorts {
   readonly attempts: Pick<AuthorizationAttempts, "find">;
 }
 
@@ -54,7 +55,7 @@ export const attemptStatus = async (
   if (!isUnanswered || reconnect || forOrganization) return succeed({ ...state, attempt });
   const organisation = await organisationOf({ user, email }, ports);
   const event = { kind: "blocked", certain: false } as const;
-  const { consent } = await recordEvent({ organisation, email }, event, ports);
+  const { consent } = await recordEvent(organisation, event, ports);
   const problem = consent.status === "verified" ? state.problem : probablyBlocked;
   return succeed({ status: state.status, problem, attempt });
 };

@@ -277,7 +277,7 @@ const whatItMeans = async (
   ports: CompleteAuthorizationPorts,
 ): Promise<NotConnected> => {
   if (grant) {
-    const proof = await learn(ports, () => noteGrant(grant, attempt, email, false, ports));
+    const proof = await learn(ports, () => noteGrant(grant, attempt, false, ports));
     const hasApproved = proof?.kind === "administrator";
     return hasApproved && isOfMailbox(failure) ? { ...failure, hasApproved } : failure;
   }
@@ -327,7 +327,7 @@ export const completeAuthorization = async (
       return fail(failure);
     }
     await end({ status: "completed", connectionId: connected.value.connection.id });
-    if (grant) await learn(ports, () => noteGrant(grant, attempt, request.email, true, ports));
+    if (grant) await learn(ports, () => noteGrant(grant, attempt, true, ports));
     return connected;
   } catch (error) {
     // The code may be spent, so there is no second try: the page is told to start again.

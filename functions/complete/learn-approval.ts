@@ -1,25 +1,23 @@
 import type { TakenAttempt } from "../../shared/domain/attempt.ts";
 import type { ConsentRequests } from "../../shared/domain/consent-request.ts";
-import { hashOf, type ProductUser, personalAccountsTenant } from "../../shared/domain/ids.ts";
-import { type MailAddress, mailboxOf } from "../../shared/domain/mail-address.ts";
+import { type ProductUser, personalAccountsTenant } from "../../shared/domain/ids.ts";
+import type { MailAddress } from "../../shared/domain/mail-address.ts";
 import { approvingRoles, type Grant } from "../../shared/domain/microsoft.ts";
 import { missingScopes } from "../../shared/domain/permissions.ts";
 import {
   type ConsentProof,
   isSpreading,
   type Organisation,
-  organisationByAddress,
+  type OrganisationPorts,
   organisationOf,
+  personAlone,
   type RecordPorts,
   recordEvent,
-  type TenantConsent,
   type TenantConsents,
-  tallies,
-  wasAskedInSpite,
 } from "../../shared/domain/tenant-consent.ts";
 import { recordTurnedAway } from "../../shared/domain/turned-away.ts";
 
-export interface ApprovalPorts extends Omit<RecordPorts, "consents"> {
+export interface ApprovalPorts extends Omit<RecordPorts, "consents">, OrganisationPorts {
   readonly consents: Pick<TenantConsents, "find" | "record" | "count">;
   readonly requests: Pick<ConsentRequests, "find" | "claimNotice">;
 }
@@ -74,54 +72,28 @@ const needsNoNotice = async (
   if (request && !request.notifiedAt) await requests.claimNotice(request, now());
 };
 
-/** One person of a domain may have been let in to a tenant that has nothing to do with it. */
-const isTheirsToTell = async (
-  known: TenantConsent,
-  email: MailAddress | undefined,
-  { consents, now }: ApprovalPorts,
-): Promise<boolean> => {
-  const { organisation, times } = known;
-  if (organisation.kind === "person" || !email) return true;
-  // Who was let in before somebody was turned away says nothing of that.
-  const since = wasAskedInSpite(known) ? times.requested : undefined;
-  const who = hashOf("let_in", mailboxOf(email));
-  const letIn = await consents.count(organisation, "letIn", who, now(), since);
-  return letIn >= tallies.letIn.atLeast;
-};
-
 /**
- * Remembers what a successful sign-in proves: of its tenant, and of those who were turned away under the person's
- * address. A domain of another tenant is left to the people of that one.
+ * Remembers what a successful sign-in proves: of its tenant, and of the person alone if they were turned away while no
+ * tenant was known to be theirs. If their address is under a domain of another tenant, that one is left to its people.
  *
  * @returns why the whole tenant counts as approved; `undefined` if the sign-in does not prove it
  */
 export const noteGrant = async (
   grant: Grant,
   attempt: TakenAttempt,
-  email: MailAddress | undefined,
   isConnected: boolean,
   ports: ApprovalPorts,
 ): Promise<ConsentProof | undefined> => {
   const proof = proofIn(grant, attempt);
   if (!proof) return undefined;
   const event = { kind: "verified", proof } as const;
-  const { tenantId } = grant.account;
-  const tenant: Organisation = { kind: "tenant", tenantId };
-  const own = organisationByAddress({ user: attempt.user, email }, ports);
-  const known = await ports.consents.find(own);
-  const { before } = await recordEvent({ organisation: tenant, email: undefined }, event, ports);
+  const tenant: Organisation = { kind: "tenant", tenantId: grant.account.tenantId };
+  const alone = personAlone(attempt.user);
+  const known = await ports.consents.find(alone);
+  const { before } = await recordEvent(tenant, event, ports);
   // Whoever waits has asked, and so is known. Notices begin a minute after the approval.
   if (isConnected && before !== "unknown") await needsNoNotice(tenant, attempt.user, ports);
-  if (isConnected && known.status !== "unknown") await needsNoNotice(own, attempt.user, ports);
-  if (known.status === "unknown") return proof;
-  if (known.status === "verified" && !wasAskedInSpite(known)) return proof;
-  // Whose domain it is need only be asked where somebody of that domain was turned away.
-  const owner = own.kind === "domain" ? await ports.tenants.ofDomain(own.mailDomain) : undefined;
-  if (owner === tenantId) await ports.consents.record(own, event, ports.now());
-  // Asked while Microsoft knew no tenant for the person's address: that is who waits. Where it cannot be asked, the
-  // domain may be another tenant's.
-  if (owner === undefined && (await isTheirsToTell(known, email, ports))) {
-    await recordEvent({ organisation: own, email: undefined }, event, ports);
-  }
+  if (isConnected && known.status !== "unknown") await needsNoNotice(alone, attempt.user, ports);
+  if (known.status !== "unknown") await recordEvent(alone, event, ports);
   return proof;
 };

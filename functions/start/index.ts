@@ -2,9 +2,11 @@ import { dynamoDbAttempts } from "../../shared/adapters/dynamodb/authorization-a
 import { openDynamoDb } from "../../shared/adapters/dynamodb/client.ts";
 import { dynamoDbConnections } from "../../shared/adapters/dynamodb/connections.ts";
 import { dynamoDbTenantConsents } from "../../shared/adapters/dynamodb/tenant-consents.ts";
+import { isFreeMailDomain } from "../../shared/adapters/email-providers/free-mail.ts";
 import { jweSealer } from "../../shared/adapters/jwe/sealer.ts";
 import { adminConsentUrl } from "../../shared/adapters/microsoft/admin-consent-url.ts";
 import { authorizationUrl } from "../../shared/adapters/microsoft/authorization-url.ts";
+import { microsoftTenants } from "../../shared/adapters/microsoft/tenants.ts";
 import { openSecretReader } from "../../shared/adapters/secrets-manager/read-secret.ts";
 import { secretsManagerVaultKeys } from "../../shared/adapters/secrets-manager/vault-keys.ts";
 import { readEnv } from "../../shared/config.ts";
@@ -34,6 +36,11 @@ export const handler = startHandler(env, {
     clientId: env.MICROSOFT_CLIENT_ID,
     scopeSet: requestedScopeSet,
   }),
+  tenants: microsoftTenants(
+    { authority: env.MICROSOFT_AUTHORITY, loginEndpoint: env.MICROSOFT_LOGIN_ENDPOINT },
+    now,
+  ),
+  isFreeMailDomain,
   firstAuthority: env.PERSONAL_ACCOUNTS === "allowed" ? "common" : "organizations",
   now,
 });

@@ -13,7 +13,7 @@ import {
   personalAccountsTenant,
   type TenantId,
 } from "../../shared/domain/ids.ts";
-import { domainOf, type MailAddress } from "../../shared/domain/mail-address.ts";
+import type { MailAddress } from "../../shared/domain/mail-address.ts";
 import type {
   AdminConsentUrlRequest,
   Authority,
@@ -27,6 +27,8 @@ import {
   type ConsentStatus,
   needsApproval,
   type Organisation,
+  type OrganisationPorts,
+  organisationOf,
   type TenantConsents,
 } from "../../shared/domain/tenant-consent.ts";
 
@@ -58,7 +60,7 @@ export type StartFailure =
   | { readonly kind: "personal_account" }
   | { readonly kind: "too_many_attempts" };
 
-export interface StartAuthorizationPorts {
+export interface StartAuthorizationPorts extends OrganisationPorts {
   readonly attempts: Pick<AuthorizationAttempts, "begin">;
   readonly connections: Pick<Connections, "findOwned">;
   readonly sealer: Pick<Sealer, "seal">;
@@ -80,33 +82,27 @@ const challengeOf = (codeVerifier: string) =>
 const authorityOf = (tenant: TenantId): Authority =>
   tenant === personalAccountsTenant ? "consumers" : tenant;
 
-/** Without asking Microsoft: the tenant of a connection, or else the person's mail domain. */
-const knownOrganisation = (
-  tenant: TenantId | undefined,
-  email: MailAddress | undefined,
-): Organisation | undefined => {
-  if (tenant === personalAccountsTenant) return undefined;
-  if (tenant) return { kind: "tenant", tenantId: tenant };
-  return email && { kind: "domain", mailDomain: domainOf(email) };
-};
-
+/** Whether the person is about to be turned away, as far as is known of the organisation whose approval they need. */
 const approvalNeeded = async (
   tenant: TenantId | undefined,
-  email: MailAddress | undefined,
-  consents: StartAuthorizationPorts["consents"],
+  { user, email }: StartRequest,
+  ports: StartAuthorizationPorts,
 ): Promise<ConsentStatus | undefined> => {
-  const organisation = knownOrganisation(tenant, email);
-  if (!organisation) return undefined;
-  const consent = await consents.find(organisation);
+  if (tenant === personalAccountsTenant) return undefined;
+  const organisation: Organisation = tenant
+    ? { kind: "tenant", tenantId: tenant }
+    : await organisationOf({ user, email }, ports);
+  const consent = await ports.consents.find(organisation);
   return needsApproval(consent) ? consent.status : undefined;
 };
 
 /** Begins a sign-in at Microsoft and remembers what has to match when the person comes back. */
 export const startAuthorization = async (
-  { user, email, returnTo, loginHint, connectionId, forOrganization }: StartRequest,
+  request: StartRequest,
   ports: StartAuthorizationPorts,
 ): Promise<Result<StartedAttempt, StartFailure>> => {
-  const { attempts, connections, consents, sealer, firstAuthority, now } = ports;
+  const { user, returnTo, loginHint, connectionId, forOrganization } = request;
+  const { attempts, connections, sealer, firstAuthority, now } = ports;
   const known =
     connectionId === undefined ? undefined : await connections.findOwned(connectionId, user);
   if (connectionId !== undefined && !known) return fail({ kind: "connection_unknown" });
@@ -157,6 +153,6 @@ export const startAuthorization = async (
       ...(hint !== undefined && { loginHint: hint }),
       ...(known?.pendingClaims !== undefined && { claims: known.pendingClaims }),
     }),
-    adminApproval: await approvalNeeded(tenant, email, consents),
+    adminApproval: await approvalNeeded(tenant, request, ports),
   });
 };

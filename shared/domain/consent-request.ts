@@ -1,4 +1,4 @@
-import type { ProductUser } from "./ids.ts";
+import type { ProductUser, TenantId } from "./ids.ts";
 import type { MailAddress } from "./mail-address.ts";
 import { isSpreading, type Organisation, type TenantConsent } from "./tenant-consent.ts";
 
@@ -133,7 +133,7 @@ export interface ConsentRequests {
 export type MailRefusal =
   /** This administrator has the mail of this organisation since less than a day. */
   | "joined"
-  /** A limit is reached: of the person, the workspace, the recipient, or the recipient's mail domain or tenant. */
+  /** A limit is reached: of the person, the workspace, the recipient, or the recipient's tenant. */
   | "limited"
   /** The limit of all together is reached, which the operator has to know of. */
   | "exhausted"
@@ -142,14 +142,13 @@ export type MailRefusal =
 
 /**
  * Mails to administrators in a day, by whom they are counted: a user is one of a workspace, a person the same one in all of
- * them. Subdomains that nobody verified at Microsoft are domains of their own. OWASP ASVS 2.4.1
+ * them; a tenant is one with all the mail domains that it has verified. OWASP ASVS 2.4.1
  */
 export const mailLimits = {
   user: 5,
   person: 10,
   workspace: 20,
   recipient: 3,
-  domain: 30,
   tenant: 30,
   all: 1_000,
 } as const;
@@ -171,6 +170,8 @@ export interface MailLedger {
       readonly to: MailAddress;
       readonly requester: ProductUser;
       readonly organisation: Organisation;
+      /** That owns the mail domain of `to`. */
+      readonly recipientTenant: TenantId;
     },
     now: Date,
   ): Promise<MailRefusal | undefined>;

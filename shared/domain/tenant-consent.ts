@@ -1,21 +1,20 @@
 import { ownerKeyOf, type ProductUser, type TenantId } from "./ids.ts";
 import { domainOf, type MailAddress, type MailDomain } from "./mail-address.ts";
 
-/**
- * Whose approval it is about: a Microsoft tenant; while none is known, those who get their mail under one
- * domain; or one person alone, whose mail comes from a provider that anybody may use.
- */
+/** Whose approval it is about: a Microsoft tenant, or one person alone of whom no tenant is known. */
 export type Organisation =
   | { readonly kind: "tenant"; readonly tenantId: TenantId }
-  | { readonly kind: "domain"; readonly mailDomain: MailDomain }
   | { readonly kind: "person"; readonly ownerKey: string };
+
+export const personAlone = (user: ProductUser): Organisation => ({
+  kind: "person",
+  ownerKey: ownerKeyOf(user),
+});
 
 export const organisationKey = (organisation: Organisation): string => {
   switch (organisation.kind) {
     case "tenant":
       return `tenant/${organisation.tenantId}`;
-    case "domain":
-      return `domain/${organisation.mailDomain}`;
     case "person":
       return `person/${organisation.ownerKey}`;
     default:
@@ -108,7 +107,7 @@ export const isStale = (consent: TenantConsent, now: Date): boolean =>
   consent.status === "reported" && !isSpreading(consent, now);
 
 /** Whether somebody who was turned away has asked an administrator since the approval was proved. */
-export const wasAskedInSpite = ({ times: { requested, verified } }: TenantConsent): boolean =>
+const wasAskedInSpite = ({ times: { requested, verified } }: TenantConsent): boolean =>
   requested !== undefined && verified !== undefined && requested > verified;
 
 /**
@@ -183,8 +182,6 @@ export const tallies = {
   lost: { atLeast: 2, withinSeconds: 600 },
   /** People who are turned away in spite of a proof: a browser can say so, and asking does. */
   turnedAway: { atLeast: 3, withinSeconds: 24 * 3600 },
-  /** People of a mail domain of no known tenant who are let in, each to whatever tenant. */
-  letIn: { atLeast: 2, withinSeconds: 7 * 24 * 3600 },
 } as const;
 export type Tally = keyof typeof tallies;
 
@@ -232,14 +229,17 @@ export interface TenantConsents {
 /** Microsoft's public directory of tenants. */
 export interface Tenants {
   /**
-   * The tenant that has proved to Microsoft that it owns a domain.
+   * The tenant that has proved to Microsoft that it owns a domain; the one of all personal accounts is nobody's.
    *
    * @returns `undefined` if there is none, `unavailable` if that cannot be found out just now
    */
   ofDomain(domain: MailDomain): Promise<TenantId | "unavailable" | undefined>;
 }
 
-/** Mail domains that anybody may have an address under, so that they name no organisation. */
+/**
+ * Mail domains that anybody may have an address under: also where the provider has verified one in its own tenant, that
+ * is not the tenant of those who get their mail there.
+ */
 export type IsFreeMailDomain = (domain: MailDomain) => boolean;
 
 /** What has to be asked to tell a person's organisation from their address. */
@@ -248,33 +248,34 @@ export interface OrganisationPorts {
   readonly isFreeMailDomain: IsFreeMailDomain;
 }
 
-interface Person {
-  readonly user: ProductUser;
-  /** Their address at the product, if it is known. */
-  readonly email: MailAddress | undefined;
-}
-
-/** Those who share a person's mail domain, or the person alone where anybody may have an address like theirs. */
-export const organisationByAddress = (
-  { user, email }: Person,
-  { isFreeMailDomain }: Pick<OrganisationPorts, "isFreeMailDomain">,
-): Exclude<Organisation, { readonly kind: "tenant" }> => {
+/** The tenant that owns the domain of an address: see {@link Tenants}. */
+export const tenantOfAddress = async (
+  email: MailAddress | undefined,
+  { tenants, isFreeMailDomain }: OrganisationPorts,
+): Promise<TenantId | "unavailable" | undefined> => {
   const mailDomain = email && domainOf(email);
-  return mailDomain && !isFreeMailDomain(mailDomain)
-    ? { kind: "domain", mailDomain }
-    : { kind: "person", ownerKey: ownerKeyOf(user) };
+  return mailDomain && !isFreeMailDomain(mailDomain) ? tenants.ofDomain(mailDomain) : undefined;
 };
 
-/** The organisation of a person, as far as their address at the product tells. */
+/**
+ * The organisation of a person, as far as their address at the product tells. While Microsoft cannot be asked they are
+ * alone: what they say then is nobody else's.
+ */
 export const organisationOf = async (
-  person: Person,
+  {
+    user,
+    email,
+  }: {
+    readonly user: ProductUser;
+    /** Their address at the product, if it is known. */
+    readonly email: MailAddress | undefined;
+  },
   ports: OrganisationPorts,
 ): Promise<Organisation> => {
-  const organisation = organisationByAddress(person, ports);
-  if (organisation.kind === "person") return organisation;
-  const tenantId = await ports.tenants.ofDomain(organisation.mailDomain);
-  const isKnown = tenantId !== undefined && tenantId !== "unavailable";
-  return isKnown ? { kind: "tenant", tenantId } : organisation;
+  const tenantId = await tenantOfAddress(email, ports);
+  return tenantId === undefined || tenantId === "unavailable"
+    ? personAlone(user)
+    : { kind: "tenant", tenantId };
 };
 
 /** A step of the way from a blocked person to an approved organisation, in words that may be logged. */
@@ -304,41 +305,19 @@ const noteMove = (
   note({ step, organisation: organisationKey(organisation), ...waited });
 };
 
-export interface RecordPorts extends OrganisationPorts {
+export interface RecordPorts {
   readonly consents: Pick<TenantConsents, "record">;
   readonly noteStep: NoteStep;
   readonly now: () => Date;
 }
 
-/**
- * Records an event for an organisation, and again under the mail domain of the person it came through if that
- * domain belongs to it: there the next person is found without asking Microsoft whose domain it is.
- *
- * @returns what became of the organisation itself
- */
+/** Records an event for an organisation, and notes it as a step if it is one. */
 export const recordEvent = async (
-  {
-    organisation,
-    email,
-  }: { readonly organisation: Organisation; readonly email: MailAddress | undefined },
+  organisation: Organisation,
   event: ConsentEvent,
-  { consents, tenants, isFreeMailDomain, noteStep, now }: RecordPorts,
+  { consents, noteStep, now }: RecordPorts,
 ): Promise<RecordedEvent> => {
   const recorded = await consents.record(organisation, event, now());
   noteMove(recorded, event, noteStep, now());
-  // What has not shaken the proof of a tenant warns nobody of its domains either.
-  const isOutweighed = recorded.consent.status === "verified" && event.kind !== "verified";
-  const mailDomain = email && domainOf(email);
-  if (
-    organisation.kind === "tenant" &&
-    mailDomain &&
-    !isFreeMailDomain(mailDomain) &&
-    !isOutweighed
-  ) {
-    const isTheirs = (await tenants.ofDomain(mailDomain)) === organisation.tenantId;
-    // A tenant that is not approved has no domain that is.
-    const followed = event.kind === "blocked" ? { ...event, bySeveral: true } : event;
-    if (isTheirs) await consents.record({ kind: "domain", mailDomain }, followed, now());
-  }
   return recorded;
 };

@@ -50,5 +50,5 @@ export const recordTurnedAway = async (
   const isProved = consent.status === "verified";
   const bySeveral = isProved && certain && (await isSaidBySeveral(person, consent, ports));
   if (isProved && !bySeveral) return;
-  await recordEvent(person, { kind: "blocked", certain, bySeveral }, ports);
+  await recordEvent(person.organisation, { kind: "blocked", certain, bySeveral }, ports);
 };

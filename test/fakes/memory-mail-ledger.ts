@@ -5,7 +5,7 @@ import {
   mailLimits,
 } from "../../shared/domain/consent-request.ts";
 import { ownerKeyOf } from "../../shared/domain/ids.ts";
-import { domainOf, type MailAddress, mailboxOf } from "../../shared/domain/mail-address.ts";
+import { type MailAddress, mailboxOf } from "../../shared/domain/mail-address.ts";
 import { type Organisation, organisationKey } from "../../shared/domain/tenant-consent.ts";
 
 /** Who was mailed how often, in memory. Every method is one step. */
@@ -26,7 +26,7 @@ export const memoryMailLedger = (): MailLedger => {
   };
 
   return {
-    claim: async ({ to, requester, organisation }, now) => {
+    claim: async ({ to, requester, organisation, recipientTenant }, now) => {
       const mailbox = mailboxOf(to);
       if (isSuppressed(to, now)) return "suppressed";
       const pair = pairOf(to, organisation);
@@ -38,10 +38,7 @@ export const memoryMailLedger = (): MailLedger => {
         [`person ${requester.userId} ${day}`, mailLimits.person],
         [`workspace ${requester.workspaceId} ${day}`, mailLimits.workspace],
         [`recipient ${mailbox} ${day}`, mailLimits.recipient],
-        [`domain ${domainOf(to)} ${day}`, mailLimits.domain],
-        ...(organisation.kind === "tenant"
-          ? ([[`tenant ${organisation.tenantId} ${day}`, mailLimits.tenant]] as const)
-          : []),
+        [`tenant ${recipientTenant} ${day}`, mailLimits.tenant],
         [`all ${day}`, mailLimits.all],
       ] as const;
       const reached = counters.find(([key, most]) => (counts.get(key) ?? 0) >= most);

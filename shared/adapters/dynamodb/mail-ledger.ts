@@ -14,7 +14,7 @@ import {
   mailLimits,
 } from "../../domain/consent-request.ts";
 import { hashOf, ownerKeyOf } from "../../domain/ids.ts";
-import { domainOf, type MailAddress, mailboxOf } from "../../domain/mail-address.ts";
+import { type MailAddress, mailboxOf } from "../../domain/mail-address.ts";
 import { type Organisation, organisationKey } from "../../domain/tenant-consent.ts";
 import { counterKey, recipientKey } from "./approval-keys.ts";
 import { unlessRefused } from "./conditional.ts";
@@ -103,7 +103,7 @@ export const dynamoDbMailLedger = (client: DynamoDBClient, tableName: string): M
   };
 
   return {
-    async claim({ to, requester, organisation }, now) {
+    async claim({ to, requester, organisation, recipientTenant }, now) {
       if (await isSuppressed(to, now)) return "suppressed";
       if (await wasMailed(to, organisation, now)) return "joined";
       const counters = [
@@ -111,10 +111,7 @@ export const dynamoDbMailLedger = (client: DynamoDBClient, tableName: string): M
         [`person/${hashOf("person", requester.userId)}`, mailLimits.person],
         [`workspace/${hashOf("workspace", requester.workspaceId)}`, mailLimits.workspace],
         [`recipient/${hashOf("mailbox", mailboxOf(to))}`, mailLimits.recipient],
-        [`domain/${domainOf(to)}`, mailLimits.domain],
-        ...(organisation.kind === "tenant"
-          ? ([[`tenant/${organisation.tenantId}`, mailLimits.tenant]] as const)
-          : []),
+        [`tenant/${recipientTenant}`, mailLimits.tenant],
       ] as const;
       for (const [what, most] of counters) {
         if (!(await count(what, most, now))) return "limited";

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { personalAccountsTenant, type TenantId, tenantId } from "../../../shared/domain/ids.ts";
 import type { ProvenIdentity } from "../../../shared/domain/microsoft.ts";
 import { fail, succeed } from "../../../shared/domain/result.ts";
-import type { Organisation } from "../../../shared/domain/tenant-consent.ts";
+import { type Organisation, personAlone } from "../../../shared/domain/tenant-consent.ts";
 import type { HttpResponse } from "../../../shared/http/response.ts";
 import { approvalProofOverPage } from "../../../shared/pages/approval-outcome.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
@@ -122,47 +122,33 @@ describe("an administrator who approved", () => {
     expect(await status()).toBe("reported");
   });
 
-  it("of an organisation whose tenant was not known proves its tenant and its mail domain", async () => {
-    const { service, token } = await asked({ ...identity(), tenantsByDomain: {} });
-    const { state, cookies } = taken(await service.approvalAnswered(approved(token)));
+  it.for<readonly [string, Readonly<Record<string, TenantId | "unavailable">>]>([
+    ["names no tenant for it", {}],
+    ["cannot be asked for its tenant", { "north.example": "unavailable" }],
+    ["names another tenant for it by then", { "north.example": other }],
+  ])(
+    "through the link of a person alone proves the tenant, and for that person, and nothing of the mail domain: Microsoft %s",
+    async ([, later]) => {
+      const tenantsByDomain: Record<string, TenantId | "unavailable"> = {};
+      const { service, token } = await asked({ ...identity(), tenantsByDomain });
+      const { attemptId } = await service.begin(mallory);
+      await service.askAdministrator(mallory, { attemptId });
+      const { state, cookies } = taken(await service.approvalAnswered(approved(token)));
+      Object.assign(tenantsByDomain, later);
 
-    const page = await service.approvalProved({ state, code: "the-code" }, cookies);
+      const page = await service.approvalProved({ state, code: "the-code" }, cookies);
 
-    // Nobody has said that the domain is this tenant's.
-    expect(page.body).toContain("Everybody in your organisation can now connect");
-    const domain = { kind: "domain", mailDomain: "north.example" } as Organisation;
-    expect((await service.consents.find(domain)).status).toBe("verified");
-    expect((await service.consents.find(tenant)).status).toBe("verified");
-  });
-
-  it("is to be repeated for a mail domain of which Microsoft cannot say just now whose it is", async () => {
-    const tenantsByDomain: Record<string, TenantId | "unavailable"> = {};
-    const { service, token } = await asked({ ...identity(), tenantsByDomain });
-    const { state, cookies } = taken(await service.approvalAnswered(approved(token)));
-    tenantsByDomain["north.example"] = "unavailable";
-
-    const page = await service.approvalProved({ state, code: "the-code" }, cookies);
-
-    const domain = { kind: "domain", mailDomain: "north.example" } as Organisation;
-    expect(page.statusCode).toBe(503);
-    expect(page.body).toContain("open the link from the mail again");
-    expect((await service.consents.find(tenant)).status).toBe("verified");
-    expect((await service.consents.find(domain)).status).toBe("reported");
-  });
-
-  it("proves nothing for a mail domain that has meanwhile turned out to be another tenant's", async () => {
-    const tenantsByDomain: Record<string, TenantId> = {};
-    const { service, token } = await asked({ ...identity(), tenantsByDomain });
-    const { state, cookies } = taken(await service.approvalAnswered(approved(token)));
-    tenantsByDomain["north.example"] = other;
-
-    const page = await service.approvalProved({ state, code: "the-code" }, cookies);
-
-    const domain = { kind: "domain", mailDomain: "north.example" } as Organisation;
-    expect(page.statusCode).toBe(403);
-    expect((await service.consents.find(domain)).status).toBe("reported");
-    expect((await service.consents.find(tenant)).status).toBe("unknown");
-  });
+      expect(page.body).toContain("Everybody in your organisation can now connect");
+      const statusOf = async (organisation: Organisation) =>
+        (await service.consents.find(organisation)).status;
+      expect(await statusOf(tenant)).toBe("verified");
+      expect(await statusOf({ kind: "tenant", tenantId: other })).toBe("unknown");
+      expect(await statusOf(personAlone(mallory))).toBe("requested");
+      service.clock.pass(61);
+      await service.resume();
+      expect(service.notices.map(({ requester }) => requester.user)).toEqual([alice]);
+    },
+  );
 
   it("of another tenant than that of the person's mail domain is not told that it is that domain's", async () => {
     const service = serviceInMemory(identity());

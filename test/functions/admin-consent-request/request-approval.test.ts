@@ -4,13 +4,14 @@ import {
   hashOf,
   type ProductUser,
   personalAccountsTenant,
+  type TenantId,
   tenantId,
   userId,
   workspaceId,
 } from "../../../shared/domain/ids.ts";
-import { domainOf, type MailAddress } from "../../../shared/domain/mail-address.ts";
+import type { MailAddress } from "../../../shared/domain/mail-address.ts";
 import { succeed } from "../../../shared/domain/result.ts";
-import type { Organisation } from "../../../shared/domain/tenant-consent.ts";
+import { type Organisation, personAlone } from "../../../shared/domain/tenant-consent.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
 import { addressOf, claimNames } from "../../fakes/http-event.ts";
 import {
@@ -313,33 +314,6 @@ describe("asking", () => {
     expect((await service.consents.find(other)).status).toBe("unknown");
   });
 
-  it("because of a warning that is out of date takes the warning back, not the approval", async () => {
-    const domain = { kind: "domain", mailDomain: "north.example" } as Organisation;
-    const service = serviceInMemory();
-    await service.consents.record(domain, { kind: "blocked", certain: true }, service.clock.now());
-    // Proved by somebody of another domain of the same tenant.
-    const proof = { kind: "user_grant" } as const;
-    await service.consents.record(tenant, { kind: "verified", proof }, service.clock.now());
-    service.clock.pass(3600);
-    await service.consents.record(tenant, { kind: "requested" }, service.clock.now());
-    const { times } = await service.consents.find(tenant);
-    const begin = async () => JSON.parse((await service.start(alice)).body);
-    const { attemptId, adminApproval } = await begin();
-    expect(adminApproval).toEqual({ status: "blocked" });
-
-    expect(await answerOf(service.askAdministrator(alice, { attemptId }))).toEqual({
-      status: "verified",
-    });
-
-    // Nobody has given it anew, whoever may be waiting for that.
-    expect(await service.consents.find(tenant)).toMatchObject({ status: "verified", times });
-    expect((await begin()).adminApproval).toBeUndefined();
-    // Should Microsoft turn them away all the same, their word counts the next time.
-    expect((await answerOf(service.askAdministrator(alice, { attemptId }))).status).toBe(
-      "requested",
-    );
-  });
-
   it("while an approval is being proved leaves nobody waiting for a mail", async () => {
     const { service, ask } = await blocked({
       intercept: async (name, call) => {
@@ -521,24 +495,52 @@ describe("a mail", () => {
     expect(service.mails).toHaveLength(1);
   });
 
-  it("is not sent for somebody with an address at a free provider, who still gets a link", async () => {
-    const service = serviceInMemory();
+  it.for([
+    ["at a provider for everybody", "freemail.example"],
+    ["under a domain that Microsoft names no tenant for", "south.example"],
+  ])("is not sent for somebody %s, who still gets a link", async ([, domain]) => {
+    const service = serviceInMemory({
+      tenantsByDomain: { "freemail.example": account.tenantId },
+    });
     const claims = {
       [claimNames.USER_CLAIM]: "alice",
       [claimNames.WORKSPACE_CLAIM]: "ws_north",
-      [claimNames.EMAIL_CLAIM]: "alice@freemail.example",
+      [claimNames.EMAIL_CLAIM]: `alice@${domain}`,
     };
     const { attemptId } = await service.begin(alice);
     const ask = (more: object) =>
       service.askAdministrator(alice, { attemptId, ...more }, { claims });
 
-    expect(problemIn(await ask({ adminEmail: "bob@freemail.example" })).code).toBe(
-      "mail_not_allowed",
-    );
+    const refused = await ask({ adminEmail: `bob@${domain}` });
+
+    expect(problemIn(refused)).toMatchObject({ statusCode: 403, code: "mail_not_allowed" });
+    expect(JSON.parse(refused.body).detail).toContain("knows no organisation by your mail domain");
     expect((await answerOf(ask({}))).approvalUrl).toBeDefined();
-    const everybody = { kind: "domain", mailDomain: "freemail.example" } as Organisation;
-    expect((await service.consents.find(everybody)).status).toBe("unknown");
+    expect((await service.consents.find(personAlone(alice))).status).toBe("requested");
+    expect((await service.consents.find(tenant)).status).toBe("unknown");
     expect(service.mails).toEqual([]);
+  });
+
+  it("is not sent while Microsoft cannot say whose domain it is: try again, or pass the link on", async () => {
+    const tenantsByDomain: Record<string, TenantId | "unavailable"> = {
+      "north.example": "unavailable",
+    };
+    const { service, ask } = await blocked({ tenantsByDomain });
+
+    const refused = await ask({ adminEmail: administrator });
+
+    expect(problemIn(refused)).toEqual({
+      statusCode: 503,
+      code: "temporarily_unavailable",
+      actor: "nobody",
+    });
+    expect(JSON.parse(refused.body).retryAfterSeconds).toBe(10);
+    expect((await answerOf(ask())).approvalUrl).toBeDefined();
+    expect((await service.consents.find(tenant)).status).toBe("unknown");
+    expect(service.mails).toEqual([]);
+
+    tenantsByDomain["north.example"] = account.tenantId;
+    expect((await answerOf(ask({ adminEmail: administrator }))).mail.status).toBe("sent");
   });
 
   it("goes to no more administrators in a day than one person may ask, and the link stays", async () => {
@@ -562,8 +564,10 @@ describe("a mail", () => {
         userId: userId(`user-${index}`),
         workspaceId: workspaceId(`ws_${index}`),
       };
-      const organisation = { kind: "domain", mailDomain: domainOf(to) } as const;
-      await service.ledger.claim({ to, requester, organisation }, service.clock.now());
+      const recipientTenant = tenantId(`tenant-${index}`);
+      const organisation = { kind: "tenant", tenantId: recipientTenant } as const;
+      const mail = { to, requester, organisation, recipientTenant };
+      await service.ledger.claim(mail, service.clock.now());
     }
 
     const refused = await ask({ adminEmail: administrator });
@@ -591,7 +595,7 @@ describe("a mail", () => {
       tenantsByDomain: { "north.example": account.tenantId, "south.example": account.tenantId },
     });
     const first = await service.begin(alice);
-    await service.askAdministrator(alice, first);
+    await service.askAdministrator(alice, { attemptId: first.attemptId });
     const { attemptId } = await service.begin(consultant);
 
     await service.askAdministrator(consultant, { attemptId, adminEmail: "it@south.example" });

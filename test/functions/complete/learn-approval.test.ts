@@ -1,15 +1,8 @@
 import { describe, expect, it } from "vitest";
-import {
-  attemptIdOf,
-  ownerKeyOf,
-  type ProductUser,
-  type TenantId,
-  tenantId,
-  userId,
-} from "../../../shared/domain/ids.ts";
+import { attemptIdOf, type ProductUser, tenantId, userId } from "../../../shared/domain/ids.ts";
 import type { Grant } from "../../../shared/domain/microsoft.ts";
 import { fail, succeed } from "../../../shared/domain/result.ts";
-import type { Organisation } from "../../../shared/domain/tenant-consent.ts";
+import { type Organisation, personAlone } from "../../../shared/domain/tenant-consent.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
 import { claimNames, jsonRequest, send } from "../../fakes/http-event.ts";
 import {
@@ -31,13 +24,16 @@ import {
 captureLog();
 
 const tenant: Organisation = { kind: "tenant", tenantId: account.tenantId };
-const domain = { kind: "domain", mailDomain: "north.example" } as Organisation;
 const carl: ProductUser = { ...alice, userId: userId("carl") };
 const administrator = "62e90394-69f5-4237-9190-012177145e10";
 const proof = { kind: "administrator", roles: [administrator] } as const;
 
 const statusOf = async ({ consents }: ServiceInMemory, organisation: Organisation = tenant) =>
   (await consents.find(organisation)).status;
+
+/** What a person is told before they are sent to Microsoft. */
+const warningOf = async (service: ServiceInMemory, who: ProductUser) =>
+  JSON.parse((await service.start(who)).body).adminApproval;
 
 const granting = (changes: Partial<Grant> = {}): ServiceScript => ({
   redeemCode: async () => succeed({ ...grant, ...changes }),
@@ -74,7 +70,7 @@ describe("somebody who is turned away for the want of an approval", () => {
       status: "blocked",
       blockIsCertain: certain,
     });
-    expect(await statusOf(service, domain)).toBe("blocked");
+    expect(await warningOf(service, mallory)).toEqual({ status: "blocked" });
     expect(service.steps).toEqual([
       { step: "blocked", organisation: `tenant/${account.tenantId}` },
     ]);
@@ -88,13 +84,18 @@ describe("somebody who is turned away for the want of an approval", () => {
     expect(service.steps.filter(({ step }) => step === "blocked")).toHaveLength(1);
   });
 
-  it("under a domain that Microsoft knows no tenant for leaves it with the domain", async () => {
-    const service = serviceInMemory({ tenantsByDomain: {} });
+  it.for<readonly [string, Readonly<Record<string, "unavailable">>]>([
+    ["that Microsoft names no tenant for", {}],
+    ["whose tenant cannot be asked for just now", { "north.example": "unavailable" }],
+  ])("under a mail domain %s leaves it with themselves alone", async ([, tenantsByDomain]) => {
+    const service = serviceInMemory({ tenantsByDomain });
 
     await turnAway(service, certainRefusal);
 
-    expect(await statusOf(service, domain)).toBe("blocked");
+    expect(await statusOf(service, personAlone(alice))).toBe("blocked");
     expect(await statusOf(service)).toBe("unknown");
+    expect(await warningOf(service, alice)).toEqual({ status: "blocked" });
+    expect(await warningOf(service, mallory)).toBeUndefined();
   });
 
   it("is told to wait while a fresh approval is being applied, also at the token endpoint", async () => {
@@ -132,8 +133,7 @@ describe("somebody who is turned away for the want of an approval", () => {
       }
 
       expect(await statusOf(service)).toBe("verified");
-      expect(await statusOf(service, domain)).toBe("unknown");
-      expect(JSON.parse((await service.start(mallory)).body)).not.toHaveProperty("adminApproval");
+      expect(await warningOf(service, mallory)).toBeUndefined();
     });
 
     it("moves the organisation back when three people are within a day", async () => {
@@ -147,7 +147,7 @@ describe("somebody who is turned away for the want of an approval", () => {
       expect(await turnedAway(mallory)).toBe("verified");
       service.clock.pass(24 * 3600 - 1);
       expect(await turnedAway(carl)).toBe("blocked");
-      expect(await statusOf(service, domain)).toBe("blocked");
+      expect(await warningOf(service, mallory)).toEqual({ status: "blocked" });
     });
 
     it("does not when they are on different days, or before the approval was given anew", async () => {
@@ -172,39 +172,6 @@ describe("somebody who is turned away for the want of an approval", () => {
       for (const who of [alice, mallory, carl]) await turnAway(service, bareCancel, who);
 
       expect(await statusOf(service)).toBe("verified");
-    });
-
-    it("under a domain of no known tenant is answered when two others are let in after that", async () => {
-      const service = serviceInMemory({ tenantsByDomain: {} });
-      await service.consents.record(
-        domain,
-        { kind: "blocked", certain: true },
-        service.clock.now(),
-      );
-      for (const who of [carl, mallory]) await service.connect(who);
-      expect(await statusOf(service, domain)).toBe("verified");
-      service.clock.pass(601);
-      const { attemptId } = await service.begin(alice);
-      await service.askAdministrator(alice, { attemptId });
-      const shown = async () => JSON.parse((await service.approval(alice)).body).status;
-      service.clock.pass(1);
-
-      await service.connect(mallory);
-      expect(await shown()).toBe("requested");
-      await service.connect({ ...alice, userId: userId("dora") });
-
-      expect(await shown()).toBe("verified");
-    });
-
-    it("warns under the mail domain, too, where the tenant has lost it", async () => {
-      const service = await approvedLongAgo();
-      await service.consents.record(domain, { kind: "verified", proof }, service.clock.now());
-      await service.consents.record(tenant, { kind: "lost" }, service.clock.now());
-      service.clock.pass(601);
-
-      await turnAway(service, certainRefusal);
-
-      expect(await statusOf(service, domain)).toBe("blocked");
     });
 
     it("is one person, in however many workspaces and under however many names of a mailbox", async () => {
@@ -343,7 +310,6 @@ describe("somebody who is turned away for the want of an approval", () => {
     await turnAway(service, { error: "access_denied", error_description: "AADSTS65004: declined" });
 
     expect(await statusOf(service)).toBe("unknown");
-    expect(await statusOf(service, domain)).toBe("unknown");
   });
 });
 
@@ -358,7 +324,7 @@ describe("a grant", () => {
       status: "verified",
       proof: { kind: "user_grant" },
     });
-    expect(await statusOf(service, domain)).toBe("verified");
+    expect(await warningOf(service, mallory)).toBeUndefined();
   });
 
   it.for([
@@ -460,50 +426,18 @@ describe("a grant", () => {
     expect(await statusOf(service)).toBe("unknown");
   });
 
-  it("in another tenant than that of the person's domain says nothing about the domain", async () => {
+  it("in another tenant than that of the person's domain says nothing about that one", async () => {
     const other = tenantId("99999999-9999-4999-8999-999999999999");
     const service = serviceInMemory({ tenantsByDomain: { "north.example": other } });
     await turnAway(service, certainRefusal);
 
-    await service.connect(mallory);
+    await service.connect(alice);
 
     expect(await statusOf(service)).toBe("verified");
-    expect(await statusOf(service, domain)).toBe("blocked");
+    expect(await statusOf(service, { kind: "tenant", tenantId: other })).toBe("blocked");
   });
 
-  it("says nothing about a domain while Microsoft cannot be asked whose it is", async () => {
-    const tenantsByDomain: Record<string, TenantId | "unavailable"> = {};
-    const service = serviceInMemory({ tenantsByDomain });
-    await turnAway(service, certainRefusal);
-    tenantsByDomain["north.example"] = "unavailable";
-
-    await service.connect(mallory);
-
-    expect(await statusOf(service)).toBe("verified");
-    expect(await statusOf(service, domain)).toBe("blocked");
-  });
-
-  it("of two people is believed by those of a domain that Microsoft knows no tenant for, who are not warned any more", async () => {
-    const service = serviceInMemory({ tenantsByDomain: {} });
-    await turnAway(service, certainRefusal);
-    const warning = async () => JSON.parse((await service.start(mallory)).body).adminApproval;
-    expect(await warning()).toEqual({ status: "blocked" });
-
-    for (let times = 0; times < 3; times += 1) await service.connect(mallory);
-    expect(await statusOf(service, domain)).toBe("blocked");
-    service.clock.pass(7 * 24 * 3600 - 1);
-    await service.connect(carl);
-
-    expect(await statusOf(service, domain)).toBe("verified");
-    expect(await warning()).toBeUndefined();
-    expect(service.steps.map(({ step, organisation }) => `${step} ${organisation}`)).toEqual([
-      "blocked domain/north.example",
-      `verified tenant/${account.tenantId}`,
-      "verified domain/north.example",
-    ]);
-  });
-
-  it("of one person answers their own request under such a domain, and no one else's", async () => {
+  it("answers the request of its own person where no tenant is known, and no one else's", async () => {
     const service = serviceInMemory({ tenantsByDomain: {} });
     for (const who of [alice, mallory]) {
       const { attemptId } = await service.begin(who);
@@ -512,9 +446,12 @@ describe("a grant", () => {
 
     await service.connect(mallory);
 
-    expect(await statusOf(service, domain)).toBe("requested");
-    const waiting = await service.requests.waiting(domain);
-    expect(waiting.map(({ requester }) => requester.user)).toEqual([alice]);
+    expect(await statusOf(service)).toBe("verified");
+    expect(await statusOf(service, personAlone(mallory))).toBe("verified");
+    expect(await service.requests.waiting(personAlone(mallory))).toEqual([]);
+    expect(await statusOf(service, personAlone(alice))).toBe("requested");
+    expect(await service.requests.waiting(personAlone(alice))).toHaveLength(1);
+    expect(await warningOf(service, alice)).toEqual({ status: "requested" });
   });
 
   it("is believed of the person alone whose address anybody may have, and who waits", async () => {
@@ -524,7 +461,7 @@ describe("a grant", () => {
       [claimNames.WORKSPACE_CLAIM]: "ws_north",
       [claimNames.EMAIL_CLAIM]: "alice@freemail.example",
     };
-    const person: Organisation = { kind: "person", ownerKey: ownerKeyOf(alice) };
+    const person = personAlone(alice);
     const { attemptId } = await service.begin(alice);
     await service.askAdministrator(alice, { attemptId }, { claims });
     expect(await statusOf(service, person)).toBe("requested");

@@ -166,7 +166,12 @@ describe("a mail that came back", () => {
     ["Undetermined", "Undetermined"],
   ] as const)("for now (%s, %s) is told, and another may be sent", async ([type, subType]) => {
     const { receive, statuses, ledger } = await scene();
-    const mail = { to: administrator, requester: ben.user, organisation };
+    const mail = {
+      to: administrator,
+      requester: ben.user,
+      organisation,
+      recipientTenant: account.tenantId,
+    };
     await ledger.claim(mail, noon);
     expect(await ledger.claim(mail, later)).toBe("joined");
 
@@ -179,7 +184,12 @@ describe("a mail that came back", () => {
 
   it("for good lets another address of the same mailbox be asked the same day", async () => {
     const { receive, ledger } = await scene();
-    const mail = { to: administrator, requester: ben.user, organisation };
+    const mail = {
+      to: administrator,
+      requester: ben.user,
+      organisation,
+      recipientTenant: account.tenantId,
+    };
     await ledger.claim(mail, noon);
 
     await receive(bounce("Permanent", "NoEmail"));

@@ -395,7 +395,6 @@ describe("is refused", () => {
 });
 
 describe("a person whose organisation", () => {
-  const north = { kind: "domain", mailDomain: "north.example" } as Organisation;
   const tenant: Organisation = { kind: "tenant", tenantId: account.tenantId };
 
   it.for(["blocked", "requested", "lost"] as const)(
@@ -403,7 +402,7 @@ describe("a person whose organisation", () => {
     async (kind) => {
       const service = serviceInMemory();
       const event = kind === "blocked" ? { kind, certain: true } : { kind };
-      await service.consents.record(north, event, service.clock.now());
+      await service.consents.record(tenant, event, service.clock.now());
 
       const started = JSON.parse((await service.start(alice)).body);
 
@@ -418,14 +417,14 @@ describe("a person whose organisation", () => {
     ["has approved", [{ kind: "verified", proof: { kind: "user_grant" } }]],
   ] as const)("%s is told nothing", async ([, events]) => {
     const service = serviceInMemory();
-    for (const event of events) await service.consents.record(north, event, service.clock.now());
+    for (const event of events) await service.consents.record(tenant, event, service.clock.now());
 
     expect(JSON.parse((await service.start(alice)).body)).not.toHaveProperty("adminApproval");
   });
 
   it("is another one than a neighbour's is told nothing", async () => {
     const service = serviceInMemory();
-    await service.consents.record(north, { kind: "requested" }, service.clock.now());
+    await service.consents.record(tenant, { kind: "requested" }, service.clock.now());
 
     const { body } = await service.start(strangerAlice);
 

@@ -15,6 +15,7 @@ import {
   needsApproval,
   organisationKey,
   organisationOf,
+  personAlone,
   type TenantConsent,
   unknownConsent,
 } from "../../../shared/domain/tenant-consent.ts";
@@ -209,7 +210,9 @@ describe("a person's organisation", () => {
   const ports = {
     tenants: {
       ofDomain: async (domain: MailDomain) =>
-        domain === "north.example" ? account.tenantId : undefined,
+        ({ "north.example": account.tenantId, "down.example": "unavailable" as const })[
+          domain as string
+        ],
     },
     isFreeMailDomain: (domain: MailDomain) => domain === "freemail.example",
   };
@@ -223,20 +226,23 @@ describe("a person's organisation", () => {
     expect(await keyOf("alice@NORTH.example")).toBe(`tenant/${account.tenantId}`);
   });
 
-  it("is the mail domain alone while no tenant is known to own it", async () => {
-    expect(await keyOf("alice@south.example")).toBe("domain/south.example");
+  it.for([
+    ["under a domain that Microsoft names no tenant for", "alice@south.example"],
+    ["under one that cannot be asked for just now", "alice@down.example"],
+    ["at a provider for everybody", "alice@freemail.example"],
+    ["without an address", undefined],
+  ])("is nobody but themselves %s", async ([, email]) => {
+    expect(await keyOf(email)).toBe(organisationKey(personAlone(alice)));
+    expect(await keyOf(email, mallory)).toBe(organisationKey(personAlone(mallory)));
   });
 
-  it("is nobody but themselves at a provider for everybody, or without an address", async () => {
-    const keys = [
-      await keyOf("alice@freemail.example"),
-      await keyOf(undefined),
-      await keyOf("alice@freemail.example", mallory),
-    ];
+  it("is not the tenant in which such a provider has verified its domain", async () => {
+    const everywhere = { ...ports, tenants: { ofDomain: async () => account.tenantId } };
+    const email = mailAddress("alice@freemail.example");
 
-    expect(keys.every((key) => key.startsWith("person/"))).toBe(true);
-    expect(keys[0]).toBe(keys[1]);
-    expect(keys[2]).not.toBe(keys[0]);
+    const organisation = await organisationOf({ user: alice, email }, everywhere);
+
+    expect(organisation).toEqual(personAlone(alice));
   });
 
   it("is another for another tenant", () => {
