@@ -9,6 +9,7 @@ import { readMicrosoftForm } from "../../shared/http/microsoft-form.ts";
 import type { HttpRequest } from "../../shared/http/request.ts";
 import { type HttpResponse, page, seeOther } from "../../shared/http/response.ts";
 import { returnUrl } from "../../shared/http/return-url.ts";
+import { isTopLevel } from "../../shared/http/top-level.ts";
 import { type LogFields, logger } from "../../shared/logger.ts";
 import {
   approvalDeclinedPage,
@@ -190,9 +191,14 @@ export const adminConsentCallbackHandler = (
   ports: RecordAnswerPorts & ProveAdministratorPorts,
 ): EndpointHandler =>
   endpoint(
-    (request) =>
-      request.route.startsWith("POST ")
+    async (request) => {
+      if (!isTopLevel(request)) {
+        logger.warn("approval brought out of sight", { failure: "not_top_level" });
+        return page(400, approvalUnknownPage);
+      }
+      return request.route.startsWith("POST ")
         ? prove(request, settings, ports)
-        : record(request, settings, ports),
+        : record(request, settings, ports);
+    },
     () => page(503, approvalUnavailablePage),
   );

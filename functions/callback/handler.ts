@@ -4,6 +4,7 @@ import { type EndpointHandler, endpoint } from "../../shared/http/endpoint.ts";
 import { readMicrosoftForm } from "../../shared/http/microsoft-form.ts";
 import { page, seeOther } from "../../shared/http/response.ts";
 import { returnUrl } from "../../shared/http/return-url.ts";
+import { isTopLevel } from "../../shared/http/top-level.ts";
 import { logger } from "../../shared/logger.ts";
 import { signInLostPage } from "../../shared/pages/sign-in-lost.ts";
 import { signInWaitingPage } from "../../shared/pages/sign-in-waiting.ts";
@@ -21,7 +22,12 @@ export const callbackHandler = (
   { MICROSOFT_AUTHORITY, RETURN_PAGES }: CallbackSettings,
   ports: ParkAnswerPorts,
 ): EndpointHandler =>
-  endpoint(async ({ body, headers }) => {
+  endpoint(async (request) => {
+    if (!isTopLevel(request)) {
+      logger.warn("answer brought out of sight", { failure: "not_top_level" });
+      return page(400, signInLostPage);
+    }
+    const { body, headers } = request;
     const answer = readMicrosoftForm(body, headers["content-type"], MICROSOFT_AUTHORITY);
     if (!answer) {
       logger.warn("answer not understood", { failure: "invalid_request" });

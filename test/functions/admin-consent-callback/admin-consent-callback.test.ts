@@ -7,7 +7,7 @@ import { type Organisation, personAlone } from "../../../shared/domain/tenant-co
 import type { HttpResponse } from "../../../shared/http/response.ts";
 import { approvalProofOverPage } from "../../../shared/pages/approval-outcome.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
-import { claimNames } from "../../fakes/http-event.ts";
+import { claimNames, formRequest, type SampleRequest, send } from "../../fakes/http-event.ts";
 import {
   account,
   alice,
@@ -348,6 +348,48 @@ describe("nothing moves beyond reported without proof:", () => {
     });
   });
 });
+
+describe.for(["iframe", "frame", "fencedframe", "object", "image", "script", "empty"])(
+  "what a page brings out of sight, as %s,",
+  (dest) => {
+    const broughtTo = (service: ServiceInMemory, request: SampleRequest, as = dest) =>
+      send(service.handlers.adminConsentCallback, {
+        ...request,
+        headers: { ...request.headers, "sec-fetch-dest": as },
+      });
+
+    it("reports no approval, and leaves the cookie of a proof as it is", async () => {
+      const { service, token, status } = await asked();
+      const query = new URLSearchParams(approved(token)).toString();
+      const request = { route: "GET /admin-consent-callback", query };
+
+      const answer = await broughtTo(service, request);
+
+      expect(answer.statusCode).toBe(400);
+      expect(answer.cookies ?? []).toEqual([]);
+      expect(await status()).toBe("requested");
+      expect(log.lines().at(-1)).toContain('"failure":"not_top_level"');
+      expect((await broughtTo(service, request, "document")).statusCode).toBe(303);
+      expect(await status()).toBe("reported");
+    });
+
+    it("proves none, and takes nothing from who does", async () => {
+      const { service, token, status } = await asked();
+      const { state, cookies } = taken(await service.approvalAnswered(approved(token)));
+      const form = formRequest({ state, code: "the-code" });
+      const request = { route: "POST /admin-consent-callback", cookies, ...form };
+
+      const answer = await broughtTo(service, request);
+
+      expect(answer.statusCode).toBe(400);
+      expect(answer.cookies ?? []).toEqual([]);
+      expect(service.identity.proved).toEqual([]);
+      expect(await status()).toBe("reported");
+      await broughtTo(service, request, "document");
+      expect(await status()).toBe("verified");
+    });
+  },
+);
 
 /** As Microsoft words it when somebody is not assigned, in a redirect. */
 const unassigned = {

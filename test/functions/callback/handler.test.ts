@@ -92,6 +92,22 @@ describe("Microsoft's answer", () => {
     expect(await statusOf(service, attemptId)).toBe("completed");
   });
 
+  it.for(["iframe", "frame", "fencedframe", "object", "image", "empty"])(
+    "that a page brings out of sight, as %s, is not taken, and the person's own still is",
+    async (dest) => {
+      const { service, state, attemptId } = await waiting();
+      const form = formRequest({ state, code: "the-code" });
+      const brought = (as: string) =>
+        post(service, { ...form, headers: { ...form.headers, "sec-fetch-dest": as } });
+
+      expectLost(await brought(dest));
+
+      expect(await statusOf(service, attemptId)).toBe("pending");
+      expect(log.lines().at(-1)).toContain('"failure":"not_top_level"');
+      expect(broughtBack(await brought("document")).completion).not.toBe("");
+    },
+  );
+
   it("is kept sealed: neither code nor value can be read where it is parked", async () => {
     const parked: unknown[] = [];
     const service = serviceInMemory({
