@@ -1,6 +1,7 @@
 import type { StoredConnection } from "../../shared/domain/connection.ts";
 import { personalAccountsTenant } from "../../shared/domain/ids.ts";
 import {
+  isSpreading,
   lostSince,
   type NoteStep,
   organisationKey,
@@ -19,7 +20,8 @@ export interface TenantApprovalPorts {
 
 /**
  * What refreshes tell of a tenant: several of its accounts that are refused within minutes for the want of its
- * approval mean that the approval is gone, and one that is renewed again means that it is back.
+ * approval mean that the approval is gone, unless it was given so lately that it is still being applied, and one that is
+ * renewed again means that it is back.
  */
 export const tenantApproval = ({
   consents,
@@ -31,6 +33,9 @@ export const tenantApproval = ({
     const { tenantId, objectId } = connection.account;
     if (tenantId === personalAccountsTenant) return;
     const organisation = { kind: "tenant", tenantId } as const;
+    const consent = await consents.find(organisation);
+    // Not all of Microsoft knows of it yet. Whoever was refused before it is not counted any more when all does.
+    if (consent.status === "verified" && isSpreading(consent, now())) return;
     const refused = await consents.count(organisation, "lost", objectId, now());
     if (refused < tallies.lost.atLeast) return;
     const { moved } = await consents.record(organisation, { kind: "lost" }, now());

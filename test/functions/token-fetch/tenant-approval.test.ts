@@ -66,10 +66,14 @@ const connectionOf = (
 const verified = async () => {
   await consents.record(tenant, { kind: "verified", proof: { kind: "user_grant" } }, clock.now());
 };
+const verifiedLongAgo = async () => {
+  await verified();
+  clock.pass(600);
+};
 const status = async (): Promise<ConsentStatus> => (await consents.find(tenant)).status;
 
 it("is lost when two accounts of a tenant say so, and somebody is told once, however many follow", async () => {
-  await verified();
+  await verifiedLongAgo();
 
   await approval.lost(connectionOf(1));
   expect(await status()).toBe("verified");
@@ -81,7 +85,7 @@ it("is lost when two accounts of a tenant say so, and somebody is told once, how
 });
 
 it("is not lost because one connection says so again and again", async () => {
-  await verified();
+  await verifiedLongAgo();
 
   for (let time = 0; time < 5; time += 1) await approval.lost(connectionOf(1));
 
@@ -90,7 +94,7 @@ it("is not lost because one connection says so again and again", async () => {
 });
 
 it("is not lost because one account says so, through however many connections", async () => {
-  await verified();
+  await verifiedLongAgo();
 
   for (const number of [1, 2, 3]) {
     await approval.lost(connectionOf(number, account.tenantId, { account }));
@@ -101,13 +105,33 @@ it("is not lost because one account says so, through however many connections", 
 });
 
 it("is not lost because two connections say so at different times", async () => {
-  await verified();
+  await verifiedLongAgo();
 
   await approval.lost(connectionOf(1));
   clock.pass(600);
   await approval.lost(connectionOf(2));
 
   expect(await status()).toBe("verified");
+});
+
+it("is not lost while Microsoft still applies it, whoever is refused, nor by who was refused before that", async () => {
+  await approval.lost(connectionOf(1));
+  await verified();
+
+  clock.pass(20);
+  await approval.lost(connectionOf(2));
+  expect(await status()).toBe("verified");
+  await approval.lost(connectionOf(3));
+  clock.pass(579);
+  await approval.lost(connectionOf(4));
+  expect(await status()).toBe("verified");
+
+  clock.pass(1);
+  await approval.lost(connectionOf(5));
+  expect(await status()).toBe("verified");
+  await approval.lost(connectionOf(6));
+  expect(await status()).toBe("lost");
+  expect(lostBy).toEqual(["conn_6"]);
 });
 
 it("was there, whether or not we saw it given, when connections that worked lose it", async () => {
