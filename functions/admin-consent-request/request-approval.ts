@@ -220,6 +220,14 @@ const mailAdministrator = async (
     await requests.noteMail(request, mail);
     return mail;
   };
+  // Before the day is taken: a read that fails must cost nobody their mail.
+  const waiting = await requests.waiting(organisation);
+  const others = waiting
+    .map((each) => each.requester)
+    .filter((each) => !isTheirs(each.user, requester.user))
+    // Nobody outside their own mail domain and workspace learns who else waits: a domain may be a university's.
+    .filter((each) => domainOf(each.email) === domainOf(to))
+    .filter((each) => each.user.workspaceId === requester.user.workspaceId);
   const refusal = await ledger.claim(
     { to, requester: requester.user, organisation, recipientTenant },
     now(),
@@ -236,14 +244,12 @@ const mailAdministrator = async (
     default:
       refusal satisfies undefined;
   }
-  const waiting = await requests.waiting(organisation);
-  const others = waiting
-    .map((each) => each.requester)
-    .filter((each) => !isTheirs(each.user, requester.user))
-    // Nobody outside their own mail domain and workspace learns who else waits: a domain may be a university's.
-    .filter((each) => domainOf(each.email) === domainOf(to))
-    .filter((each) => each.user.workspaceId === requester.user.workspaceId);
-  await note("sending");
+  // Nobody joins a mail that is not there.
+  const release = () => ledger.release(to, organisation);
+  await note("sending").catch(async (error: unknown) => {
+    await release();
+    throw error;
+  });
   const sent = await sendMail({
     to,
     requester,
@@ -253,9 +259,7 @@ const mailAdministrator = async (
     reference: tokenHash,
   });
   if (sent === "refused" || sent === "undeliverable") {
-    const mail = await note("not_delivered");
-    // Nobody joins a mail that is not there.
-    await ledger.release(to, organisation);
+    const [mail] = await Promise.all([note("not_delivered"), release()]);
     return succeed(mail);
   }
   noteStep({ step: "mailed", organisation: organisationKey(organisation) });

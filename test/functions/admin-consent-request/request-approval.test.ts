@@ -452,6 +452,42 @@ describe("a mail", () => {
     expect(service.mails).toHaveLength(1);
   });
 
+  it.for(["requests.waiting", "ledger.claim", "requests.noteMail"])(
+    "is not lost for the day by a passing fault before it is sent: %s",
+    async (faulty) => {
+      let isFaulty = true;
+      const { service, ask } = await blocked({
+        intercept: (name, call) =>
+          isFaulty && name === faulty ? Promise.reject(new Error("throttled")) : call(),
+      });
+
+      expect((await ask({ adminEmail: administrator })).statusCode).toBe(500);
+      expect(service.mails).toEqual([]);
+      isFaulty = false;
+
+      expect((await answerOf(ask({ adminEmail: administrator }))).mail.status).toBe("sent");
+      expect(service.mails).toHaveLength(1);
+    },
+  );
+
+  it("that is refused may be asked for by a colleague, also if that could not be noted", async () => {
+    let sent: "refused" | "sent" = "refused";
+    const { service, ask } = await blocked({
+      sendMail: async () => sent,
+      intercept: (name, call) =>
+        name === "requests.noteMail" && sent === "refused" && service.mails.length > 0
+          ? Promise.reject(new Error("throttled"))
+          : call(),
+    });
+    expect((await ask({ adminEmail: administrator })).statusCode).toBe(500);
+    sent = "sent";
+
+    const { attemptId } = await service.begin(mallory);
+    const body = { attemptId, adminEmail: administrator };
+
+    expect((await answerOf(service.askAdministrator(mallory, body))).mail.status).toBe("sent");
+  });
+
   it("to an address that bounced is not sent, and the person is told", async () => {
     const { service, ask } = await blocked();
     await service.ledger.suppress(administrator as MailAddress, "bounce", service.clock.now());
