@@ -137,6 +137,11 @@ export const errorFields = (error: unknown): NonNullable<LogFields["error"]> => 
   return { name: error.name, frames: frames.slice(0, 5).map((line) => line.trim()) };
 };
 
+/** What the person does not notice, because it stands in nobody's way. */
+export const logLeftUndone = (failure: string, error: unknown): void => {
+  logger.error("left undone beside what was asked for", { failure, error: errorFields(error) });
+};
+
 /** A refused mail is for the operator to put right, and an alarm counts it; one that nobody can tell of is not. */
 export const logMailNotSent = (outcome: "refused" | "unknown", error: unknown): void => {
   if (outcome === "refused") {

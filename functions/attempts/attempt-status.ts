@@ -1,5 +1,6 @@
 import type { AttemptView, AuthorizationAttempts } from "../../shared/domain/attempt.ts";
 import { type AttemptState, attemptStateOf } from "../../shared/domain/attempt-state.ts";
+import { guiding } from "../../shared/domain/guiding.ts";
 import type { AttemptId, ProductUser } from "../../shared/domain/ids.ts";
 import type { MailAddress } from "../../shared/domain/mail-address.ts";
 import type { Problem } from "../../shared/domain/problem.ts";
@@ -20,6 +21,8 @@ export interface AttemptStatusRequest {
 
 export interface AttemptStatusPorts extends RecordPorts, OrganisationPorts {
   readonly attempts: Pick<AuthorizationAttempts, "find">;
+  /** Told when the next person will not be warned. */
+  readonly report: (left: "approval_not_recorded", error: unknown) => void;
 }
 
 export interface AttemptNow extends AttemptState {
@@ -53,9 +56,13 @@ export const attemptStatus = async (
   const wasAnswered = completionHash !== undefined || answeredLate;
   const isUnanswered = state.status === "expired" && !wasAnswered;
   if (!isUnanswered || reconnect || forOrganization) return succeed({ ...state, attempt });
-  const organisation = await organisationOf({ user, email }, ports);
-  const event = { kind: "blocked", certain: false } as const;
-  const { consent } = await recordEvent(organisation, event, ports);
-  const problem = consent.status === "verified" ? state.problem : probablyBlocked;
+  const recorded = await guiding(
+    async () => {
+      const organisation = await organisationOf({ user, email }, ports);
+      return recordEvent(organisation, { kind: "blocked", certain: false }, ports);
+    },
+    (error) => ports.report("approval_not_recorded", error),
+  );
+  const problem = recorded?.consent.status === "verified" ? state.problem : probablyBlocked;
   return succeed({ status: state.status, problem, attempt });
 };

@@ -5,7 +5,7 @@ import { isFreeMailDomain } from "../../shared/adapters/email-providers/free-mai
 import { microsoftTenants } from "../../shared/adapters/microsoft/tenants.ts";
 import { readEnv } from "../../shared/config.ts";
 import { requestedScopeSet } from "../../shared/domain/permissions.ts";
-import { logApprovalStep } from "../../shared/logger.ts";
+import { logApprovalStep, logLeftUndone } from "../../shared/logger.ts";
 import { attemptsEnv } from "./env.ts";
 import { attemptsHandler } from "./handler.ts";
 
@@ -26,4 +26,5 @@ export const handler = attemptsHandler(env, {
   isFreeMailDomain,
   noteStep: logApprovalStep,
   now,
+  report: logLeftUndone,
 });

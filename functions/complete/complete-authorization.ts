@@ -8,6 +8,7 @@ import type {
 } from "../../shared/domain/attempt.ts";
 import { attemptStateOf, interrupted } from "../../shared/domain/attempt-state.ts";
 import type { Connection, Connections } from "../../shared/domain/connection.ts";
+import { guiding } from "../../shared/domain/guiding.ts";
 import {
   type AttemptId,
   connectionIdOf,
@@ -244,17 +245,11 @@ const connectMailbox = async (
 };
 
 /** What a sign-in tells of the organisation's approval is remembered, without anybody's harm if it is not. */
-const learn = async <Learnt>(
+const learn = <Learnt>(
   { report }: CompleteAuthorizationPorts,
   remember: () => Promise<Learnt>,
-): Promise<Learnt | undefined> => {
-  try {
-    return await remember();
-  } catch (error) {
-    report("approval_not_recorded", error);
-    return undefined;
-  }
-};
+): Promise<Learnt | undefined> =>
+  guiding(remember, (error) => report("approval_not_recorded", error));
 
 const mailboxFailures: ReadonlySet<string> = new Set<MailboxFailure["kind"]>([
   "mailbox_not_available",

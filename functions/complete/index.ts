@@ -21,11 +21,10 @@ import { readEnv } from "../../shared/config.ts";
 import { requestedScopeSet } from "../../shared/domain/permissions.ts";
 import { tokenVaults } from "../../shared/domain/token-vaults.ts";
 import {
-  errorFields,
   logApprovalStep,
   logCredentialFallback,
   logFederationUnavailable,
-  logger,
+  logLeftUndone,
 } from "../../shared/logger.ts";
 import { completeEnv } from "./env.ts";
 import { completeHandler } from "./handler.ts";
@@ -78,7 +77,5 @@ export const handler = completeHandler(env, {
   isFreeMailDomain,
   noteStep: logApprovalStep,
   now,
-  report: (left, error) => {
-    logger.error("left undone after a sign-in", { failure: left, error: errorFields(error) });
-  },
+  report: logLeftUndone,
 });

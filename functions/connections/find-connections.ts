@@ -1,4 +1,5 @@
 import type { Connection, Connections, OwnedConnections } from "../../shared/domain/connection.ts";
+import { guiding } from "../../shared/domain/guiding.ts";
 import type { ConnectionId, ProductUser, TenantId } from "../../shared/domain/ids.ts";
 import type { Problem } from "../../shared/domain/problem.ts";
 import { lostSince, type TenantConsents } from "../../shared/domain/tenant-consent.ts";
@@ -6,6 +7,8 @@ import { lostSince, type TenantConsents } from "../../shared/domain/tenant-conse
 export interface FindConnectionsPorts {
   readonly connections: Pick<Connections, "findOwned" | "listOwned">;
   readonly consents: Pick<TenantConsents, "find">;
+  /** Told when an approval could not be looked at: it counts as there. */
+  readonly report: (left: "approval_not_read", error: unknown) => void;
 }
 
 const approvalLost: Problem = {
@@ -21,7 +24,7 @@ const approvalLost: Problem = {
  */
 const asItsTenantAllows = async (
   connections: readonly Connection[],
-  { consents }: FindConnectionsPorts,
+  { consents, report }: FindConnectionsPorts,
 ): Promise<readonly Connection[]> => {
   const tenants = new Set<TenantId>(
     connections
@@ -30,7 +33,11 @@ const asItsTenantAllows = async (
   );
   const lostAt = new Map<TenantId, Date | undefined>();
   for (const tenantId of tenants) {
-    lostAt.set(tenantId, lostSince(await consents.find({ kind: "tenant", tenantId })));
+    const consent = await guiding(
+      () => consents.find({ kind: "tenant", tenantId }),
+      (error) => report("approval_not_read", error),
+    );
+    lostAt.set(tenantId, consent && lostSince(consent));
   }
   const isLost = ({ status, account, lastRefreshedAt }: Connection) => {
     const since = lostAt.get(account.tenantId);

@@ -3,6 +3,7 @@ import { dynamoDbConnections } from "../../shared/adapters/dynamodb/connections.
 import { dynamoDbTenantConsents } from "../../shared/adapters/dynamodb/tenant-consents.ts";
 import { readEnv } from "../../shared/config.ts";
 import { requestedScopeSet } from "../../shared/domain/permissions.ts";
+import { logLeftUndone } from "../../shared/logger.ts";
 import { connectionsEnv } from "./env.ts";
 import { connectionsHandler } from "./handler.ts";
 
@@ -15,4 +16,5 @@ export const handler = connectionsHandler(env, {
     clientId: env.MICROSOFT_CLIENT_ID,
     scopeSet: requestedScopeSet,
   }),
+  report: logLeftUndone,
 });

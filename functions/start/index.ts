@@ -11,6 +11,7 @@ import { openSecretReader } from "../../shared/adapters/secrets-manager/read-sec
 import { secretsManagerVaultKeys } from "../../shared/adapters/secrets-manager/vault-keys.ts";
 import { readEnv } from "../../shared/config.ts";
 import { requestedScopeSet } from "../../shared/domain/permissions.ts";
+import { logLeftUndone } from "../../shared/logger.ts";
 import { startEnv } from "./env.ts";
 import { startHandler } from "./handler.ts";
 
@@ -43,4 +44,5 @@ export const handler = startHandler(env, {
   isFreeMailDomain,
   firstAuthority: env.PERSONAL_ACCOUNTS === "allowed" ? "common" : "organizations",
   now,
+  report: logLeftUndone,
 });

@@ -5,6 +5,7 @@ import {
   type NewAttempt,
 } from "../../shared/domain/attempt.ts";
 import type { Connections } from "../../shared/domain/connection.ts";
+import { guiding } from "../../shared/domain/guiding.ts";
 import {
   type AttemptId,
   attemptIdOf,
@@ -70,6 +71,8 @@ export interface StartAuthorizationPorts extends OrganisationPorts {
   /** Where a first connect signs in: are personal accounts welcome? */
   readonly firstAuthority: "organizations" | "common";
   readonly now: () => Date;
+  /** Told when nobody could tell whether the person is about to be turned away. */
+  readonly report: (left: "approval_not_read", error: unknown) => void;
 }
 
 /** 256 bits. RFC 9700 §4.7.1, RFC 7636 §4.1 */
@@ -102,7 +105,7 @@ export const startAuthorization = async (
   ports: StartAuthorizationPorts,
 ): Promise<Result<StartedAttempt, StartFailure>> => {
   const { user, returnTo, loginHint, connectionId, forOrganization } = request;
-  const { attempts, connections, sealer, firstAuthority, now } = ports;
+  const { attempts, connections, sealer, firstAuthority, now, report } = ports;
   const known =
     connectionId === undefined ? undefined : await connections.findOwned(connectionId, user);
   if (connectionId !== undefined && !known) return fail({ kind: "connection_unknown" });
@@ -134,13 +137,22 @@ export const startAuthorization = async (
     createdAt,
     expiresAt: new Date(createdAt.getTime() + attemptLifetimeSeconds * 1000),
   };
-  if (!(await attempts.begin(attempt))) return fail({ kind: "too_many_attempts" });
+  const [hasBegun, adminApproval] = await Promise.all([
+    attempts.begin(attempt),
+    forOrganization
+      ? undefined
+      : guiding(
+          () => approvalNeeded(tenant, request, ports),
+          (error) => report("approval_not_read", error),
+        ),
+  ]);
+  if (!hasBegun) return fail({ kind: "too_many_attempts" });
 
-  const started = { attemptId: id, expiresAt: attempt.expiresAt };
+  const started = { attemptId: id, expiresAt: attempt.expiresAt, adminApproval };
   if (forOrganization) {
     // The same state comes back from the approval and from the sign-in that follows it.
     const url = ports.adminConsentUrl({ tenant, state: new Secret(state) });
-    return succeed({ ...started, authorizationUrl: url, adminApproval: undefined });
+    return succeed({ ...started, authorizationUrl: url });
   }
   const hint = known?.account.username || loginHint;
   return succeed({
@@ -153,6 +165,5 @@ export const startAuthorization = async (
       ...(hint !== undefined && { loginHint: hint }),
       ...(known?.pendingClaims !== undefined && { claims: known.pendingClaims }),
     }),
-    adminApproval: await approvalNeeded(tenant, request, ports),
   });
 };

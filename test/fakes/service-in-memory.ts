@@ -108,7 +108,7 @@ export const serviceInMemory = ({
   const steps: ApprovalStep[] = [];
   const identity = fakeIdentity(microsoft);
   const mailboxes = fakeMailboxes(probe);
-  const reported: LeftUndone[] = [];
+  const reported: (LeftUndone | "approval_not_read")[] = [];
   const proof = {
     loginEndpoint: settings.MICROSOFT_AUTHORITY,
     clientId: "c1e27000-0000-4000-8000-00000000a001",
@@ -153,7 +153,7 @@ export const serviceInMemory = ({
     personalAccounts,
     firstAuthority,
     now: clock.now,
-    report: (left: LeftUndone) => {
+    report: (left: LeftUndone | "approval_not_read") => {
       reported.push(left);
     },
   };

@@ -35,6 +35,17 @@ describe("a sign-in that Microsoft never answers", () => {
     });
   });
 
+  it("is so, too, where that cannot be kept for the next person", async () => {
+    const service = serviceInMemory({
+      intercept: (name, call) =>
+        name === "consents.record" ? Promise.reject(new Error("throttled")) : call(),
+    });
+
+    expect(await standsAfter(service, 600)).toMatchObject({ code: "probably_blocked" });
+
+    expect(service.reported).toEqual(["approval_not_recorded"]);
+  });
+
   it("is pending until then, and says nothing of the organisation", async () => {
     const service = serviceInMemory();
 

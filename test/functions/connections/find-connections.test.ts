@@ -33,3 +33,19 @@ it("a connection of a tenant that lost its approval waits for the administrator,
     expect(problem).toBeUndefined();
   }
 });
+
+it("a connection is shown as it is stored while the approval of its tenant cannot be looked at", async () => {
+  const service = serviceInMemory({
+    intercept: (name, call) =>
+      name === "consents.find" ? Promise.reject(new Error("throttled")) : call(),
+  });
+  await service.connect(alice);
+  await service.consents.record(tenant, { kind: "lost" }, service.clock.now());
+  service.reported.length = 0;
+
+  const shown = [await service.connection(alice, alicesConnection), await service.list(alice)];
+
+  expect(shown.map(({ statusCode }) => statusCode)).toEqual([200, 200]);
+  for (const { body } of shown) expect(body).toContain('"status":"connected"');
+  expect(service.reported).toEqual(["approval_not_read", "approval_not_read"]);
+});

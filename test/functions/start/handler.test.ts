@@ -431,6 +431,24 @@ describe("a person whose organisation", () => {
     expect(JSON.parse(body)).not.toHaveProperty("adminApproval");
   });
 
+  it("cannot be looked at is told nothing, and signs in all the same, as often as ever", async () => {
+    const service = serviceInMemory({
+      intercept: (name, call) =>
+        name === "consents.find" ? Promise.reject(new Error("throttled")) : call(),
+    });
+    await service.consents.record(tenant, { kind: "requested" }, service.clock.now());
+
+    for (let count = 0; count < openAttemptsPerUser; count += 1) {
+      const answer = await service.start(alice);
+      expect(answer.statusCode).toBe(201);
+      expect(JSON.parse(answer.body)).not.toHaveProperty("adminApproval");
+    }
+
+    expect(service.reported).toEqual(
+      Array.from({ length: openAttemptsPerUser }, () => "approval_not_read"),
+    );
+  });
+
   it("lost its approval is told when reconnecting", async () => {
     const service = serviceInMemory();
     await service.connect(alice);
