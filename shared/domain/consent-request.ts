@@ -93,8 +93,9 @@ export interface ConsentRequests {
   find(organisation: Organisation, user: ProductUser): Promise<ConsentRequest | undefined>;
 
   /**
-   * Opens a request, unless the person has one that is still open: not expired and not yet told. Of
-   * concurrent calls one opens and all return the same.
+   * Opens a request, unless the person has one that is still open: not expired and not yet told. That one keeps its link,
+   * which names the person and not their address, and is of the requester as they are now: an address may have become
+   * somebody else's. Of concurrent calls one opens and all return the same.
    */
   open(request: NewConsentRequest): Promise<ConsentRequest>;
 

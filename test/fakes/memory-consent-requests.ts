@@ -24,7 +24,11 @@ export const memoryConsentRequests = (): ConsentRequests => {
     open: async (request) => {
       const key = keyOf(request.organisation, request.requester.user);
       const before = requests.get(key);
-      if (before && !before.notifiedAt && before.expiresAt > request.createdAt) return before;
+      if (before && !before.notifiedAt && before.expiresAt > request.createdAt) {
+        const asTheyAre = { ...before, requester: request.requester };
+        requests.set(key, asTheyAre);
+        return asTheyAre;
+      }
       const opened = { ...request, mail: { status: "none" }, notifiedAt: undefined } as const;
       requests.set(key, opened);
       links.set(request.tokenHash, key);

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import {
   DeleteItemCommand,
   type DynamoDBClient,
@@ -13,6 +14,7 @@ import type {
   ConsentRequest,
   ConsentRequests,
   NewConsentRequest,
+  Requester,
 } from "../../domain/consent-request.ts";
 import { type ProductUser, userId, workspaceId } from "../../domain/ids.ts";
 import { mailAddress } from "../../domain/mail-address.ts";
@@ -42,11 +44,13 @@ const addressItem = z.pipe(
 
 const requestItem = z.object({
   organisation: organisationItem,
-  workspaceId: z.string(),
-  userId: z.string(),
-  email: addressItem,
-  name: z.optional(z.string()),
-  workspaceName: z.optional(z.string()),
+  requester: z.object({
+    workspaceId: z.string(),
+    userId: z.string(),
+    email: addressItem,
+    name: z.optional(z.string()),
+    workspaceName: z.optional(z.string()),
+  }),
   returnTo: z.string(),
   tokenHash: z.string(),
   sealedToken: z.string(),
@@ -72,15 +76,23 @@ const userOf = (item: { readonly userId: string; readonly workspaceId: string })
   workspaceId: workspaceId(item.workspaceId),
 });
 
+const requesterFields = ({ user, email, name, workspaceName }: Requester) => ({
+  workspaceId: user.workspaceId,
+  userId: user.userId,
+  email,
+  name,
+  workspaceName,
+});
+
 const requestOf = (item: z.output<typeof requestItem>): ConsentRequest => {
-  const { mail } = item;
+  const { mail, requester } = item;
   return {
     organisation: item.organisation,
     requester: {
-      user: userOf(item),
-      email: item.email,
-      name: item.name,
-      workspaceName: item.workspaceName,
+      user: userOf(requester),
+      email: requester.email,
+      name: requester.name,
+      workspaceName: requester.workspaceName,
     },
     returnTo: item.returnTo,
     tokenHash: item.tokenHash,
@@ -137,20 +149,15 @@ export const dynamoDbConsentRequests = (
   /** @returns whether it stands, also when the answer was lost */
   const replace = async (request: NewConsentRequest, before: string | undefined) => {
     const { organisation, requester } = request;
-    const { user } = requester;
     const written = await unlessRefused(
       client.send(
         new PutItemCommand({
           TableName: tableName,
           Item: marshall(
             {
-              ...keys.request(organisation, user),
+              ...keys.request(organisation, requester.user),
               organisation,
-              workspaceId: user.workspaceId,
-              userId: user.userId,
-              email: requester.email,
-              name: requester.name,
-              workspaceName: requester.workspaceName,
+              requester: requesterFields(requester),
               returnTo: request.returnTo,
               tokenHash: request.tokenHash,
               sealedToken: request.sealedToken,
@@ -170,8 +177,33 @@ export const dynamoDbConsentRequests = (
       ),
     );
     return (
-      written !== undefined || (await read(organisation, user))?.tokenHash === request.tokenHash
+      written !== undefined ||
+      (await read(organisation, requester.user))?.tokenHash === request.tokenHash
     );
+  };
+
+  /** @returns the open request, of its requester as they are now; `undefined` if it is not open any more */
+  const renamed = async (
+    item: z.output<typeof requestItem>,
+    { organisation, requester }: NewConsentRequest,
+  ): Promise<ConsentRequest | undefined> => {
+    const stored = requestOf(item);
+    if (isDeepStrictEqual(stored.requester, requester)) return stored;
+    const written = await unlessRefused(
+      client.send(
+        new UpdateItemCommand({
+          TableName: tableName,
+          Key: marshall(keys.request(organisation, requester.user)),
+          UpdateExpression: "SET requester = :requester",
+          ConditionExpression: "tokenHash = :tokenHash AND attribute_not_exists(notifiedAt)",
+          ExpressionAttributeValues: marshall(
+            { ":requester": requesterFields(requester), ":tokenHash": item.tokenHash },
+            { removeUndefinedValues: true },
+          ),
+        }),
+      ),
+    );
+    return written && { ...stored, requester };
   };
 
   return {
@@ -185,7 +217,11 @@ export const dynamoDbConsentRequests = (
       for (let tries = 0; tries < openTries; tries += 1) {
         const before = await read(organisation, requester.user);
         const isOpen = before && !before.notifiedAt && before.expiresAt > createdAt;
-        if (isOpen) return requestOf(before);
+        if (isOpen) {
+          const open = await renamed(before, request);
+          if (open) return open;
+          continue;
+        }
         await putLink(request);
         if (await replace(request, before?.tokenHash)) {
           const opened = await read(organisation, requester.user);

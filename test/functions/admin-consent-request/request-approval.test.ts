@@ -87,6 +87,34 @@ describe("asking", () => {
     expect(old?.isCurrent).toBe(false);
   });
 
+  it("again under another address names that one, in the mail, on the page and when it is approved", async () => {
+    const { service, attemptId, ask } = await blocked({
+      tenantsByDomain: { "north.example": account.tenantId, "south.example": account.tenantId },
+    });
+    const first = await answerOf(ask());
+    const claims = {
+      [claimNames.USER_CLAIM]: alice.userId,
+      [claimNames.WORKSPACE_CLAIM]: alice.workspaceId,
+      [claimNames.EMAIL_CLAIM]: "alice@south.example",
+    };
+    const body = { attemptId, adminEmail: "it@south.example" };
+
+    const again = await answerOf(service.askAdministrator(alice, body, { claims }));
+
+    expect(again.approvalUrl).toBe(first.approvalUrl);
+    expect(service.mails[0]?.requester).toMatchObject({ email: "alice@south.example" });
+    const page = await service.openLink(tokenIn(first.approvalUrl));
+    expect(page.body).toContain("alice@south.example");
+    expect(page.body).not.toContain("alice@north.example");
+    const proof = { kind: "user_grant" } as const;
+    await service.consents.record(tenant, { kind: "verified", proof }, service.clock.now());
+    service.clock.pass(61);
+    await service.resume();
+    expect(service.notices.map(({ requester }) => requester.email)).toEqual([
+      "alice@south.example",
+    ]);
+  });
+
   it("mails the administrator once, with who asks and the link", async () => {
     const { service, ask } = await blocked();
 

@@ -304,6 +304,33 @@ const contract = (open: () => Stores) => {
       expect(await requests.waiting(request.organisation)).toHaveLength(1);
     });
 
+    it.for<readonly [string, Partial<ConsentRequest["requester"]>]>([
+      ["another address", { email: address("alice@south.example") }],
+      ["another name", { name: "Alice Other" }],
+      ["another workspace name", { workspaceName: "South" }],
+      ["no name any more", { name: undefined }],
+    ])(
+      "that are open are of their person as they are now, with %s, under the same link",
+      async ([, changes]) => {
+        const { requests } = open();
+        const request = newRequest();
+        const opened = await requests.open(request);
+        const mail = { status: "not_delivered", to: newAddress(), at: at(5) } as const;
+        await requests.noteMail(opened, mail);
+        const requester = { ...request.requester, ...changes };
+        const expected = { ...opened, mail, requester };
+
+        expect(await requests.open(again({ ...request, requester }, 60))).toEqual(expected);
+
+        expect(await requests.find(request.organisation, requester.user)).toEqual(expected);
+        expect(await requests.waiting(request.organisation)).toEqual([expected]);
+        expect(await requests.findByLink(request.tokenHash)).toEqual({
+          request: expected,
+          isCurrent: true,
+        });
+      },
+    );
+
     it("are one, however often a person asks at once", async () => {
       const { requests } = open();
       const request = newRequest();
@@ -744,6 +771,20 @@ describe.for(Object.entries(engines))("on %s", ([, start]) => {
       const request = newRequest();
 
       expect((await requests.open(request)).tokenHash).toBe(request.tokenHash);
+    });
+
+    it("open changes nothing in a request whose person is told meanwhile, and opens another", async () => {
+      const { requests, overtake } = openLossy();
+      const opened = await requests.open(newRequest());
+      overtake("UpdateItemCommand", () => openLossy().requests.claimNotice(opened, at(50)));
+      const requester = { ...opened.requester, email: address("alice@south.example") };
+      const request = again({ ...opened, requester }, 60);
+
+      expect(await requests.open(request)).toMatchObject({
+        tokenHash: request.tokenHash,
+        requester,
+        notifiedAt: undefined,
+      });
     });
 
     it("claimNotice knows its own claim", async () => {
