@@ -289,8 +289,8 @@ export const requestApproval = async (
 
   if (consent.status === "verified") {
     // They say so themselves: alone, they would be sent in circles without a request, and several are believed.
-    const person = { organisation, email: requester.email, objectId };
-    await recordTurnedAway(person, true, consent, ports);
+    const { user, email } = requester;
+    await recordTurnedAway({ organisation, user, email, objectId }, true, consent, ports);
     // One from before the approval, of which they were not told yet: what they ask now is another one.
     if (before && !before.notifiedAt && isAnsweredBy(before, consent)) {
       await requests.claimNotice(before, now());

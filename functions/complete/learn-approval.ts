@@ -43,7 +43,7 @@ export const noteBlock = async (
   if (approvedOnTheWay) return "spreading";
   const consent = await ports.consents.find(organisation);
   if (isSpreading(consent, ports.now())) return "spreading";
-  const person = { organisation, email, objectId: account?.objectId };
+  const person = { organisation, user, email, objectId: account?.objectId };
   await recordTurnedAway(person, certain, consent, ports);
   return "blocked";
 };

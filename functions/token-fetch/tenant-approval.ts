@@ -1,5 +1,5 @@
 import type { StoredConnection } from "../../shared/domain/connection.ts";
-import { personalAccountsTenant } from "../../shared/domain/ids.ts";
+import { hashOf, personalAccountsTenant } from "../../shared/domain/ids.ts";
 import {
   isSpreading,
   lostSince,
@@ -36,7 +36,8 @@ export const tenantApproval = ({
     const consent = await consents.find(organisation);
     // Not all of Microsoft knows of it yet. Whoever was refused before it is not counted any more when all does.
     if (consent.status === "verified" && isSpreading(consent, now())) return;
-    const refused = await consents.count(organisation, "lost", objectId, now());
+    const name = hashOf("refused_account", objectId);
+    const refused = await consents.count(organisation, "lost", [name], now());
     if (refused < tallies.lost.atLeast) return;
     const { moved } = await consents.record(organisation, { kind: "lost" }, now());
     if (!moved) return;

@@ -206,15 +206,16 @@ export interface TenantConsents {
   record(organisation: Organisation, event: ConsentEvent, now: Date): Promise<RecordedEvent>;
 
   /**
-   * Notes who said something of an organisation; `who` names no person.
+   * Notes who said something of an organisation. Who shares one of their names with somebody who was counted is nobody new.
    *
+   * @param names of one of them, by hashes
    * @param after what was said before then, together with the first of those counted, does not count any more
    * @returns how many different ones did within the tally's time; of very many, a number that is as good as theirs
    */
   count(
     organisation: Organisation,
     tally: Tally,
-    who: string,
+    names: readonly string[],
     now: Date,
     after?: Date,
   ): Promise<number>;

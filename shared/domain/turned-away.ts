@@ -1,4 +1,4 @@
-import { hashOf, type ObjectId } from "./ids.ts";
+import { hashOf, type ObjectId, type ProductUser } from "./ids.ts";
 import { type MailAddress, mailboxOf } from "./mail-address.ts";
 import {
   type Organisation,
@@ -11,6 +11,7 @@ import {
 
 export interface TurnedAway {
   readonly organisation: Organisation;
+  readonly user: ProductUser;
   readonly email: MailAddress | undefined;
   /** The account of the organisation that they have connected, if they come back to one. */
   readonly objectId: ObjectId | undefined;
@@ -20,19 +21,21 @@ export interface TurnedAwayPorts extends Omit<RecordPorts, "consents"> {
   readonly consents: Pick<TenantConsents, "record" | "count">;
 }
 
-/** One person, in whichever workspaces. Who is known by neither is not counted. */
-const nameOf = ({ objectId, email }: TurnedAway): string | undefined =>
-  objectId ?? (email && hashOf("turned_away", mailboxOf(email)));
+/** One human has one account or mailbox under several users of the product, or one user with several of them. */
+const namesOf = ({ user, objectId, email }: TurnedAway): readonly string[] => [
+  hashOf("turned_away_user", user.userId),
+  ...(objectId ? [hashOf("turned_away_account", objectId)] : []),
+  ...(email ? [hashOf("turned_away_mailbox", mailboxOf(email))] : []),
+];
 
 const isSaidBySeveral = async (
   person: TurnedAway,
   { times }: TenantConsent,
   { consents, now }: TurnedAwayPorts,
 ): Promise<boolean> => {
-  const name = nameOf(person);
-  if (name === undefined) return false;
-  const { verified } = times;
-  const said = await consents.count(person.organisation, "turnedAway", name, now(), verified);
+  const { organisation } = person;
+  const names = namesOf(person);
+  const said = await consents.count(organisation, "turnedAway", names, now(), times.verified);
   return said >= tallies.turnedAway.atLeast;
 };
 

@@ -12,7 +12,7 @@ import {
 export const memoryTenantConsents = (): TenantConsents => {
   const consents = new Map<string, TenantConsent>();
   const due = new Set<string>();
-  const counted = new Map<string, { since: Date; who: Set<string> }>();
+  const counted = new Map<string, { since: Date; names: Set<string>; people: number }>();
 
   return {
     find: async (organisation) =>
@@ -30,17 +30,18 @@ export const memoryTenantConsents = (): TenantConsents => {
       return { moved, before: before.status, consent: after };
     },
 
-    count: async (organisation, tally, who, now, after) => {
+    count: async (organisation, tally, names, now, after) => {
       const key = `${organisationKey(organisation)} ${tally}`;
       const known = counted.get(key);
       const isFresh =
         known &&
         now.getTime() - known.since.getTime() < tallies[tally].withinSeconds * 1000 &&
         (after === undefined || known.since > after);
-      const standing = isFresh ? known : { since: now, who: new Set<string>() };
-      standing.who.add(who);
+      const standing = isFresh ? known : { since: now, names: new Set<string>(), people: 0 };
+      if (!names.some((name) => standing.names.has(name))) standing.people += 1;
+      for (const name of names) standing.names.add(name);
       counted.set(key, standing);
-      return standing.who.size;
+      return standing.people;
     },
 
     noticesDue: async (limit) =>

@@ -30,8 +30,8 @@ export const noticesIndex = "byNotice";
 /** How often concurrent events may come first before this one gives up. */
 const recordTries = 8;
 
-/** More different ones than a tally needs tell nothing new. */
-const mostCounted = 20;
+/** More than a tally needs tell nothing new. */
+const mostNames = 60;
 
 const proofItem = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("administrator"), roles: z.array(z.string()) }),
@@ -60,7 +60,8 @@ const consentItem = z.object({
 const tallyItem = z.object({
   version: z.int(),
   since: fromSeconds,
-  who: z.array(z.string()),
+  names: z.array(z.string()),
+  counted: z.int(),
 });
 
 /** Without the steps that were never taken. */
@@ -136,7 +137,7 @@ export const dynamoDbTenantConsents = (
   const countOnce = async (
     organisation: Organisation,
     tally: Tally,
-    who: string,
+    names: readonly string[],
     now: Date,
     after: Date | undefined,
   ): Promise<number | undefined> => {
@@ -150,9 +151,12 @@ export const dynamoDbTenantConsents = (
       stored &&
       now.getTime() - stored.since.getTime() < withinSeconds * 1000 &&
       (after === undefined || stored.since > after);
-    const known = isFresh ? stored.who : [];
-    if (known.includes(who) || known.length >= mostCounted) return known.length;
-    const counted = [...known, who];
+    const known = new Set(isFresh ? stored.names : []);
+    const others = isFresh ? stored.counted : 0;
+    const isNew = !names.some((name) => known.has(name));
+    const counted = isNew ? others + 1 : others;
+    const all = new Set([...known, ...names]);
+    if (all.size === known.size || known.size >= mostNames) return others;
     const written = await unlessRefused(
       client.send(
         new PutItemCommand({
@@ -161,7 +165,8 @@ export const dynamoDbTenantConsents = (
             ...key,
             version: (stored?.version ?? 0) + 1,
             since: isFresh ? secondsOf(stored.since) : secondsOf(now),
-            who: counted,
+            names: [...all],
+            counted,
             deleteAt: secondsOf(now) + withinSeconds,
           }),
           ConditionExpression: "attribute_not_exists(pk) OR version = :version",
@@ -170,7 +175,7 @@ export const dynamoDbTenantConsents = (
       ),
     );
     // A repeated write whose answer was lost is refused, and found done when it is read again.
-    return written && counted.length;
+    return written && counted;
   };
 
   return {
@@ -195,9 +200,9 @@ export const dynamoDbTenantConsents = (
       throw new Error("other events of the same organisation kept coming first");
     },
 
-    async count(organisation, tally, who, now, after) {
+    async count(organisation, tally, names, now, after) {
       for (let tries = 0; tries < recordTries; tries += 1) {
-        const counted = await countOnce(organisation, tally, who, now, after);
+        const counted = await countOnce(organisation, tally, names, now, after);
         if (counted !== undefined) return counted;
       }
       throw new Error("others of the same organisation kept being counted first");

@@ -50,6 +50,25 @@ const turnAway = async (
   return service.complete(who, broughtBack(await service.callback({ state, ...fields })));
 };
 
+/** The same of a person with this address. */
+const turnAwayUnder = async (service: ServiceInMemory, who: ProductUser, email: string) => {
+  const claims = {
+    [claimNames.USER_CLAIM]: who.userId,
+    [claimNames.WORKSPACE_CLAIM]: who.workspaceId,
+    [claimNames.EMAIL_CLAIM]: email,
+  };
+  const { state } = await service.begin(who);
+  const { attemptId, completion } = broughtBack(
+    await service.callback({ state, ...certainRefusal }),
+  );
+  await send(service.handlers.complete, {
+    route: "POST /complete",
+    user: who,
+    claims,
+    ...jsonRequest({ attemptId, completion }),
+  });
+};
+
 const certainRefusal = {
   error: "access_denied",
   error_description: "AADSTS90094: An administrator must approve.",
@@ -176,27 +195,29 @@ describe("somebody who is turned away for the want of an approval", () => {
 
     it("is one person, in however many workspaces and under however many names of a mailbox", async () => {
       const service = await approvedLongAgo();
-      const end = async (who: ProductUser, email: string) => {
-        const claims = {
-          [claimNames.USER_CLAIM]: who.userId,
-          [claimNames.WORKSPACE_CLAIM]: who.workspaceId,
-          [claimNames.EMAIL_CLAIM]: email,
-        };
-        const { state } = await service.begin(who);
-        const { attemptId, completion } = broughtBack(
-          await service.callback({ state, ...certainRefusal }),
-        );
-        await send(service.handlers.complete, {
-          route: "POST /complete",
-          user: who,
-          claims,
-          ...jsonRequest({ attemptId, completion }),
-        });
-      };
+      await turnAwayUnder(service, alice, "alice@north.example");
+      await turnAwayUnder(service, strangerAlice, "Alice@north.example");
+      await turnAwayUnder(service, carl, "alice+1@north.example");
 
-      await end(alice, "alice@north.example");
-      await end(strangerAlice, "Alice@north.example");
-      await end(carl, "alice+1@north.example");
+      expect(await statusOf(service)).toBe("verified");
+    });
+
+    it("is one person with two users of the product, be it by the account or without", async () => {
+      const service = await approvedLongAgo();
+      const { id: connectionId } = JSON.parse((await service.connect(alice)).body);
+
+      await turnAway(service, certainRefusal, alice, { connectionId });
+      await turnAway(service, certainRefusal, alice);
+      await turnAway(service, certainRefusal, mallory);
+
+      expect(await statusOf(service)).toBe("verified");
+    });
+
+    it("is one person of the product, whichever mailboxes they have", async () => {
+      const service = await approvedLongAgo();
+      for (const email of ["alice@north.example", "al@north.example", "a.l@north.example"]) {
+        await turnAwayUnder(service, alice, email);
+      }
 
       expect(await statusOf(service)).toBe("verified");
     });

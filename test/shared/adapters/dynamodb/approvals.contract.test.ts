@@ -218,7 +218,7 @@ const contract = (open: () => Stores) => {
         const { consents } = open();
         const organisation = newTenant();
         const says = (who: string, seconds: number) =>
-          consents.count(organisation, name as Tally, who, at(seconds));
+          consents.count(organisation, name as Tally, [who], at(seconds));
 
         expect(await says("a", 0)).toBe(1);
         expect(await says("a", 60)).toBe(1);
@@ -227,11 +227,25 @@ const contract = (open: () => Stores) => {
       },
     );
 
+    it("count nobody anew who shares a name with somebody, also one that they have said since", async () => {
+      const { consents } = open();
+      const organisation = newTenant();
+      const says = (...names: readonly string[]) =>
+        consents.count(organisation, "turnedAway", names, at(0));
+
+      expect(await says("user-1", "mailbox-1")).toBe(1);
+      expect(await says("user-1", "account")).toBe(1);
+      expect(await says("user-2", "account")).toBe(1);
+      expect(await says("user-2", "mailbox-2")).toBe(1);
+      expect(await says("user-3", "mailbox-3")).toBe(2);
+      expect(await says("user-3")).toBe(2);
+    });
+
     it("count anew what is said after something that made it void", async () => {
       const { consents } = open();
       const organisation = newTenant();
       const says = (who: string, seconds: number) =>
-        consents.count(organisation, "turnedAway", who, at(seconds), at(100));
+        consents.count(organisation, "turnedAway", [who], at(seconds), at(100));
 
       expect(await says("a", 100)).toBe(1);
       expect(await says("b", 101)).toBe(1);
@@ -241,10 +255,10 @@ const contract = (open: () => Stores) => {
     it("keep the tallies of an organisation, and of different ones, apart", async () => {
       const { consents } = open();
       const organisation = newTenant();
-      await consents.count(organisation, "lost", "a", at(0));
+      await consents.count(organisation, "lost", ["a"], at(0));
 
-      expect(await consents.count(organisation, "turnedAway", "b", at(1))).toBe(1);
-      expect(await consents.count(newTenant(), "lost", "b", at(1))).toBe(1);
+      expect(await consents.count(organisation, "turnedAway", ["b"], at(1))).toBe(1);
+      expect(await consents.count(newTenant(), "lost", ["b"], at(1))).toBe(1);
     });
 
     it("count those who come at once", async () => {
@@ -252,7 +266,7 @@ const contract = (open: () => Stores) => {
       const organisation = newTenant();
 
       const counts = await Promise.all(
-        ["a", "b", "c"].map((who) => consents.count(organisation, "lost", who, at(0))),
+        ["a", "b", "c"].map((who) => consents.count(organisation, "lost", [who], at(0))),
       );
 
       expect(counts.toSorted()).toEqual([1, 2, 3]);
@@ -762,7 +776,7 @@ describe.for(Object.entries(engines))("on %s", ([, start]) => {
       const { consents, loseAnswer } = openLossy();
       loseAnswer("PutItemCommand");
 
-      expect(await consents.count(newTenant(), "lost", "a", at(0))).toBe(1);
+      expect(await consents.count(newTenant(), "lost", ["a"], at(0))).toBe(1);
     });
 
     it.for([1, 2])("open knows its own request after %i of them", async (times) => {
@@ -930,7 +944,7 @@ describe.for(Object.entries(engines))("on %s", ([, start]) => {
   it("a tally is removed by TTL", async () => {
     const { consents, client } = openLossy();
     const { withinSeconds } = tallies.turnedAway;
-    await consents.count(newTenant(), "turnedAway", "somebody-in-a-tally", at(5));
+    await consents.count(newTenant(), "turnedAway", ["somebody-in-a-tally"], at(5));
 
     const { Items = [] } = await client.send(new ScanCommand({ TableName: tableName }));
 
