@@ -198,6 +198,7 @@ describe("somebody who is turned away for the want of an approval", () => {
       await turnAwayUnder(service, alice, "alice@north.example");
       await turnAwayUnder(service, strangerAlice, "Alice@north.example");
       await turnAwayUnder(service, carl, "alice+1@north.example");
+      await turnAwayUnder(service, mallory, "ALICE@north.example");
 
       expect(await statusOf(service)).toBe("verified");
     });
