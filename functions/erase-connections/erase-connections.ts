@@ -5,14 +5,9 @@ import {
   type DisconnectMailboxPorts,
   disconnectMailbox,
 } from "../../shared/domain/disconnect-mailbox.ts";
-import {
-  type ConnectionId,
-  ownerKeyOf,
-  type ProductUser,
-  type TenantId,
-  type WorkspaceId,
-} from "../../shared/domain/ids.ts";
+import type { ConnectionId, ProductUser, TenantId, WorkspaceId } from "../../shared/domain/ids.ts";
 import { fail, type Result, succeed } from "../../shared/domain/result.ts";
+import { personAlone, type TenantConsents } from "../../shared/domain/tenant-consent.ts";
 import type {
   WorkspaceConnections,
   WorkspaceItem,
@@ -23,6 +18,7 @@ export interface EraseConnectionsPorts extends DisconnectMailboxPorts {
   readonly connections: Pick<Connections, "disconnect" | "listOwned">;
   readonly workspaces: WorkspaceConnections;
   readonly requests: Pick<ConsentRequests, "erase">;
+  readonly consents: Pick<TenantConsents, "forget">;
   /** Between two pages of a workspace's connections, for the sake of others who read the table. */
   readonly pause: () => Promise<void>;
 }
@@ -49,10 +45,14 @@ const forgetRequests = async (
   { requests }: EraseConnectionsPorts,
 ) => requests.erase({ kind: "tenant", tenantId }, owner);
 
-/** Sign-ins that are under way, and what is kept of a person whose mail comes from a provider that anybody may use. */
-const forgetPerson = async (owner: ProductUser, { attempts, requests }: EraseConnectionsPorts) => {
+/** Sign-ins that are under way, and what is kept of a person alone of whom no tenant was known. */
+const forgetPerson = async (
+  owner: ProductUser,
+  { attempts, consents, requests }: EraseConnectionsPorts,
+) => {
   await attempts.eraseOpen(owner);
-  await requests.erase({ kind: "person", ownerKey: ownerKeyOf(owner) }, owner);
+  await requests.erase(personAlone(owner), owner);
+  await consents.forget(owner);
 };
 
 const isOver = (deadline: Date, { now }: EraseConnectionsPorts) =>

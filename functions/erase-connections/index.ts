@@ -3,6 +3,7 @@ import { dynamoDbAttempts } from "../../shared/adapters/dynamodb/authorization-a
 import { openDynamoDb } from "../../shared/adapters/dynamodb/client.ts";
 import { dynamoDbConnections } from "../../shared/adapters/dynamodb/connections.ts";
 import { dynamoDbConsentRequests } from "../../shared/adapters/dynamodb/consent-requests.ts";
+import { dynamoDbTenantConsents } from "../../shared/adapters/dynamodb/tenant-consents.ts";
 import { dynamoDbVaultEraser } from "../../shared/adapters/dynamodb/token-vault.ts";
 import { dynamoDbWorkspaceConnections } from "../../shared/adapters/dynamodb/workspace-connections.ts";
 import { openSecretsManager } from "../../shared/adapters/secrets-manager/client.ts";
@@ -15,6 +16,7 @@ import { eraseConnectionsHandler } from "./handler.ts";
 
 const env = readEnv(eraseConnectionsEnv);
 const dynamoDb = openDynamoDb();
+const approval = { clientId: env.MICROSOFT_CLIENT_ID, scopeSet: requestedScopeSet };
 
 /** Two pages a second are some 160 read request units: workers, who read the same table, do not feel it. */
 const pauseMilliseconds = 500;
@@ -23,10 +25,8 @@ export const handler = eraseConnectionsHandler({
   attempts: dynamoDbAttempts(dynamoDb, env.ATTEMPTS_TABLE),
   connections: dynamoDbConnections(dynamoDb, env.CONNECTIONS_TABLE),
   workspaces: dynamoDbWorkspaceConnections(dynamoDb, env.CONNECTIONS_TABLE),
-  requests: dynamoDbConsentRequests(dynamoDb, env.TENANT_CONSENTS_TABLE, {
-    clientId: env.MICROSOFT_CLIENT_ID,
-    scopeSet: requestedScopeSet,
-  }),
+  requests: dynamoDbConsentRequests(dynamoDb, env.TENANT_CONSENTS_TABLE, approval),
+  consents: dynamoDbTenantConsents(dynamoDb, env.TENANT_CONSENTS_TABLE, approval),
   vault: vaultErasers({
     "secrets-manager": secretsManagerVaultEraser(openSecretsManager()),
     table: dynamoDbVaultEraser(dynamoDb, env.REFRESH_TOKENS_TABLE),

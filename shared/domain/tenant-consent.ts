@@ -223,6 +223,9 @@ export interface TenantConsents {
   /** Verified organisations whose waiting people have not all been told; oldest first, at most `limit`. May lag a second. */
   noticesDue(limit: number): Promise<readonly TenantConsent[]>;
 
+  /** Forgets what is known of a person alone. Who was counted for them stays for as long as it counts. Repeating it is fine. */
+  forget(person: ProductUser): Promise<void>;
+
   /** Everybody was told. Does nothing if it was verified anew since `consent` was read. */
   noticesDone(consent: TenantConsent): Promise<void>;
 }

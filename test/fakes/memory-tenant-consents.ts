@@ -2,6 +2,7 @@ import {
   afterEvent,
   hasMoved,
   organisationKey,
+  personAlone,
   type TenantConsent,
   type TenantConsents,
   tallies,
@@ -53,6 +54,12 @@ export const memoryTenantConsents = (): TenantConsents => {
             (left.times.verified?.getTime() ?? 0) - (right.times.verified?.getTime() ?? 0),
         )
         .slice(0, limit),
+
+    forget: async (person) => {
+      const key = organisationKey(personAlone(person));
+      consents.delete(key);
+      due.delete(key);
+    },
 
     noticesDone: async ({ organisation, times }) => {
       const key = organisationKey(organisation);

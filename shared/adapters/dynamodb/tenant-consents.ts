@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import {
+  DeleteItemCommand,
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
@@ -12,6 +13,7 @@ import {
   consentStatuses,
   hasMoved,
   type Organisation,
+  personAlone,
   type Tally,
   type TenantConsent,
   type TenantConsents,
@@ -26,6 +28,9 @@ import { queried } from "./query.ts";
 
 /** Sparse: holds only organisations whose waiting people have not all been told. */
 export const noticesIndex = "byNotice";
+
+/** A step of a person alone is news to nobody after so long. */
+const personKeptSeconds = 90 * 24 * 3600;
 
 /** How often concurrent events may come first before this one gives up. */
 const recordTries = 8;
@@ -102,6 +107,7 @@ export const dynamoDbTenantConsents = (
     consent: TenantConsent,
     version: number,
     noticesAreDue: boolean,
+    now: Date,
   ): Promise<boolean> => {
     const claim = randomUUID();
     const { organisation, status, times, proof, blockIsCertain } = consent;
@@ -119,6 +125,9 @@ export const dynamoDbTenantConsents = (
               proof,
               blockIsCertain,
               writtenBy: claim,
+              ...(organisation.kind === "person" && {
+                deleteAt: secondsOf(now) + personKeptSeconds,
+              }),
               ...(noticesAreDue && {
                 noticesDue: "due",
                 verifiedAt: times.verified?.toISOString(),
@@ -193,7 +202,7 @@ export const dynamoDbTenantConsents = (
         const moved = hasMoved(before, after);
         const wereDue = item?.noticesDue !== undefined;
         const areDue = moved ? after.status === "verified" : wereDue;
-        if (await write(after, item?.version ?? 0, areDue)) {
+        if (await write(after, item?.version ?? 0, areDue, now)) {
           return { moved, before: before.status, consent: after };
         }
       }
@@ -227,6 +236,11 @@ export const dynamoDbTenantConsents = (
         due.push(consentOf(consentItem.parse(item)));
       }
       return due;
+    },
+
+    async forget(person) {
+      const key = keys.state(personAlone(person));
+      await client.send(new DeleteItemCommand({ TableName: tableName, Key: marshall(key) }));
     },
 
     async noticesDone({ organisation, times }) {

@@ -1,6 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { DynamoDBClient, PutItemCommand, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
-import { marshall } from "@aws-sdk/util-dynamodb";
+import {
+  DynamoDBClient,
+  PutItemCommand,
+  ScanCommand,
+  UpdateItemCommand,
+} from "@aws-sdk/client-dynamodb";
+import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { EraseConnectionsPorts } from "../../../functions/erase-connections/erase-connections.ts";
 import {
@@ -12,6 +17,8 @@ import { startDynamoDb } from "../../../infra/local/dynamodb/start-dynamodb.ts";
 import { dynamoDbAttempts } from "../../../shared/adapters/dynamodb/authorization-attempts.ts";
 import { dynamoDbConnections } from "../../../shared/adapters/dynamodb/connections.ts";
 import { dynamoDbConsentRequests } from "../../../shared/adapters/dynamodb/consent-requests.ts";
+import { dynamoDbMailLedger } from "../../../shared/adapters/dynamodb/mail-ledger.ts";
+import { dynamoDbTenantConsents } from "../../../shared/adapters/dynamodb/tenant-consents.ts";
 import { dynamoDbVaultNames } from "../../../shared/adapters/dynamodb/vault-entries.ts";
 import { dynamoDbWorkspaceConnections } from "../../../shared/adapters/dynamodb/workspace-connections.ts";
 import {
@@ -22,14 +29,16 @@ import {
   objectId,
   ownerKeyOf,
   type ProductUser,
+  tenantId,
   userId,
   workspaceId,
 } from "../../../shared/domain/ids.ts";
-import { mailAddress } from "../../../shared/domain/mail-address.ts";
+import { type MailAddress, mailAddress } from "../../../shared/domain/mail-address.ts";
 import { requestedScopes } from "../../../shared/domain/permissions.ts";
-import type { Organisation } from "../../../shared/domain/tenant-consent.ts";
+import { type Organisation, personAlone } from "../../../shared/domain/tenant-consent.ts";
 import type { TokenVaultKind } from "../../../shared/domain/token-vaults.ts";
 import { vaultErasers } from "../../../shared/domain/token-vaults.ts";
+import { recordTurnedAway } from "../../../shared/domain/turned-away.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
 import { fakeClock } from "../../fakes/fake-clock.ts";
 import { lambdaContext } from "../../fakes/http-event.ts";
@@ -64,6 +73,12 @@ const newPerson = (workspace = newWorkspace()): ProductUser => ({
   workspaceId: workspace,
 });
 
+const addressOf = (text: string): MailAddress => {
+  const address = mailAddress(text);
+  if (!address) throw new Error("not an address");
+  return address;
+};
+
 interface Script {
   readonly intercept?: Intercept;
   /** How long each pause between two pages takes on the clock. */
@@ -75,10 +90,9 @@ const rig = ({ intercept = (_, call) => call(), pauseSeconds = 0 }: Script = {})
   const vaults = { "secrets-manager": memoryVault(), table: memoryVault("table") };
   const connections = dynamoDbConnections(client, tables.connections);
   const attempts = dynamoDbAttempts(client, tables.attempts);
-  const requests = dynamoDbConsentRequests(client, tables.tenantConsents, {
-    clientId: "client",
-    scopeSet: "scopes",
-  });
+  const approval = { clientId: "client", scopeSet: "scopes" };
+  const requests = dynamoDbConsentRequests(client, tables.tenantConsents, approval);
+  const consents = dynamoDbTenantConsents(client, tables.tenantConsents, approval);
   let pauses = 0;
   const ports: EraseConnectionsPorts = {
     attempts: intercepted("attempts", attempts, intercept),
@@ -89,6 +103,7 @@ const rig = ({ intercept = (_, call) => call(), pauseSeconds = 0 }: Script = {})
       intercept,
     ),
     requests: intercepted("requests", requests, intercept),
+    consents: intercepted("consents", consents, intercept),
     vault: intercepted("vault", vaultErasers(vaults), intercept),
     pause: async () => {
       pauses += 1;
@@ -100,9 +115,12 @@ const rig = ({ intercept = (_, call) => call(), pauseSeconds = 0 }: Script = {})
 
   const connect = async (
     owner: ProductUser,
-    { kind = "secrets-manager" as TokenVaultKind, sealedAccessToken = "sealed" } = {},
+    {
+      kind = "secrets-manager" as TokenVaultKind,
+      sealedAccessToken = "sealed",
+      mailbox = { ...account, objectId: objectId(randomUUID()) },
+    } = {},
   ): Promise<ConnectionId> => {
-    const mailbox = { ...account, objectId: objectId(randomUUID()) };
     const id = connectionIdOf(owner, mailbox);
     const vaultOwner = { connectionId: id, workspaceId: owner.workspaceId, ...mailbox };
     await connections.connect({
@@ -126,6 +144,8 @@ const rig = ({ intercept = (_, call) => call(), pauseSeconds = 0 }: Script = {})
     attempts,
     connections,
     requests,
+    consents,
+    ledger: dynamoDbMailLedger(client, tables.tenantConsents),
     connect,
     pauses: () => pauses,
     erase: (payload: unknown, remainingSeconds = 50): Promise<EraseConnectionsAnswer> =>
@@ -155,9 +175,11 @@ const rig = ({ intercept = (_, call) => call(), pauseSeconds = 0 }: Script = {})
       return id;
     },
 
-    ask: async (organisation: Organisation, user: ProductUser) => {
-      const email = mailAddress("somebody@north.example");
-      if (!email) expect.fail("no address");
+    ask: async (
+      organisation: Organisation,
+      user: ProductUser,
+      email = addressOf("somebody@north.example"),
+    ) => {
       await requests.open({
         organisation,
         requester: { user, email, name: "Some Body", workspaceName: undefined },
@@ -325,7 +347,7 @@ describe("of a person", () => {
     const person = newPerson();
     const colleague = newPerson(person.workspaceId);
     const tenant = { kind: "tenant", tenantId: account.tenantId } as const;
-    const alone = { kind: "person", ownerKey: ownerKeyOf(person) } as const;
+    const alone = personAlone(person);
     await connect(person);
     await ask(tenant, person);
     await ask(tenant, colleague);
@@ -336,6 +358,55 @@ describe("of a person", () => {
     expect(await requests.find(tenant, person)).toBeUndefined();
     expect(await requests.find(alone, person)).toBeUndefined();
     expect(await requests.find(tenant, colleague)).toBeDefined();
+  });
+
+  it("leaves nothing that names them among approvals, requests and mails, but hashes, of which each has its end", async () => {
+    const { ask, connect, consents, ledger, clock, erase } = rig();
+    const person = newPerson();
+    const email = addressOf(`${randomUUID()}@north.example`);
+    const tenant = { kind: "tenant", tenantId: tenantId(randomUUID()) } as const;
+    const mailbox = { ...account, tenantId: tenant.tenantId, objectId: objectId(randomUUID()) };
+    await connect(person, { mailbox });
+    for (const organisation of [tenant, personAlone(person)]) {
+      await consents.record(
+        organisation,
+        { kind: "verified", proof: { kind: "user_grant" } },
+        clock.now(),
+      );
+      await ask(organisation, person, email);
+      await recordTurnedAway(
+        { organisation, user: person, email, objectId: mailbox.objectId },
+        true,
+        await consents.find(organisation),
+        { consents, noteStep: () => {}, now: clock.now },
+      );
+      await ledger.claim(
+        { to: email, requester: person, organisation, recipientTenant: tenant.tenantId },
+        clock.now(),
+      );
+    }
+    await ledger.suppress(email, "bounce", clock.now());
+
+    await erase({ ...person });
+
+    const { Items = [] } = await client.send(new ScanCommand({ TableName: tables.tenantConsents }));
+    const items = Items.map((item) => unmarshall(item));
+    const about = (...texts: readonly string[]) =>
+      items.filter((item) => texts.some((text) => JSON.stringify(item).includes(text)));
+    expect(about(person.userId, person.workspaceId, email, mailbox.objectId)).toEqual([]);
+    const lasting = about(
+      ownerKeyOf(person),
+      hashOf("person", person.userId),
+      hashOf("mailbox", email),
+    ).map(({ pk, sk, deleteAt }) => ({
+      what: sk.startsWith("tally/") ? sk : pk.split("/")[0],
+      seconds: deleteAt - clock.now().getTime() / 1000,
+    }));
+    expect(lasting).not.toEqual([]);
+    for (const { what, seconds } of lasting) {
+      expect(["count", "recipient", "tally/turnedAway"]).toContain(what);
+      expect(seconds).toBeLessThanOrEqual(90 * 24 * 3600);
+    }
   });
 
   it("says how many it could not read, which stay", async () => {
@@ -513,6 +584,7 @@ describe("a failure in the middle", () => {
   it.for([
     "attempts.eraseOpen",
     "requests.erase",
+    "consents.forget",
     "workspaces.page",
     "connections.disconnect",
     "vault.erase",

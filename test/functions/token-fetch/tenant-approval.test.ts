@@ -84,6 +84,20 @@ it("is lost when two accounts of a tenant say so, and somebody is told once, how
   expect(steps).toEqual(["lost"]);
 });
 
+it("is told by accounts that are named by hashes", async () => {
+  const counted: unknown[] = [];
+  const { count } = consents;
+  consents.count = (...values) => {
+    counted.push(values);
+    return count(...values);
+  };
+
+  await approval.lost(connectionOf(1));
+
+  expect(counted).toHaveLength(1);
+  expect(JSON.stringify(counted)).not.toContain(connectionOf(1).account.objectId);
+});
+
 it("is not lost because one connection says so again and again", async () => {
   await verifiedLongAgo();
 

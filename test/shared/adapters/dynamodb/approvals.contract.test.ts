@@ -35,9 +35,12 @@ import {
 } from "../../../../shared/domain/mail-address.ts";
 import {
   type Organisation,
+  organisationKey,
+  personAlone,
   type Tally,
   type TenantConsents,
   tallies,
+  unknownConsent,
 } from "../../../../shared/domain/tenant-consent.ts";
 import { engines } from "../../../engines/engines.ts";
 import { memoryConsentProofs } from "../../../fakes/memory-consent-proofs.ts";
@@ -149,6 +152,25 @@ const contract = (open: () => Stores) => {
         });
       },
     );
+
+    it("are forgotten of one person alone, who is due for no notice any more, and begin anew", async () => {
+      const { consents } = open();
+      const [person, other] = [newUser(), newUser()];
+      for (const user of [person, other]) {
+        await consents.record(personAlone(user), verified, at(1));
+      }
+
+      await consents.forget(person);
+      await consents.forget(person);
+
+      expect(await consents.find(personAlone(person))).toEqual(unknownConsent(personAlone(person)));
+      expect((await consents.find(personAlone(other))).status).toBe("verified");
+      await expect
+        .poll(async () => (await consents.noticesDue(1_000)).map((each) => each.organisation))
+        .not.toContainEqual(personAlone(person));
+      const { consent } = await consents.record(personAlone(person), blocked, at(2));
+      expect(consent.times).toEqual({ blocked: at(2) });
+    });
 
     it("say that nothing moved, and what stands, when an event changes nothing", async () => {
       const { consents } = open();
@@ -951,6 +973,23 @@ describe.for(Object.entries(engines))("on %s", ([, start]) => {
     const items = Items.map((each) => unmarshall(each));
     const [tally] = items.filter((item) => JSON.stringify(item).includes("somebody-in-a-tally"));
     expect(tally?.deleteAt).toBe(at(5 + withinSeconds).getTime() / 1000);
+  });
+
+  it("what is known of a person alone is removed by TTL 90 days after the last step, and of a tenant never", async () => {
+    const { consents, client } = openLossy();
+    const [person, tenant] = [personAlone(newUser()), newTenant()];
+    for (const organisation of [person, tenant]) {
+      await consents.record(organisation, blocked, at(0));
+      await consents.record(organisation, verified, at(60));
+    }
+
+    const { Items = [] } = await client.send(new ScanCommand({ TableName: tableName }));
+
+    const items = Items.map((each) => unmarshall(each));
+    const deleteAtOf = (organisation: Organisation) =>
+      items.find(({ pk }) => String(pk).endsWith(organisationKey(organisation)))?.deleteAt;
+    expect(deleteAtOf(person)).toBe(at(60 + 90 * 24 * 3600).getTime() / 1000);
+    expect(deleteAtOf(tenant)).toBeUndefined();
   });
 
   it("a new client id or another set of permissions starts its own approvals", async () => {
