@@ -45,7 +45,7 @@ export interface LogFields {
     | "resumed";
   /** A tenant, or a person by a hash. */
   readonly organisation?: string;
-  /** From the first request to the verified approval. */
+  /** From the request to the verified approval that answers it. */
   readonly sinceRequestedSeconds?: number;
   readonly people?: number;
   /** How many people one run of resume-waiting has told; an alarm misses it. */

@@ -92,7 +92,7 @@ export const noteGrant = async (
   const known = await ports.consents.find(alone);
   const { before } = await recordEvent(tenant, event, ports);
   // Whoever waits has asked, and so is known. Notices begin a minute after the approval.
-  if (isConnected && before !== "unknown") await needsNoNotice(tenant, attempt.user, ports);
+  if (isConnected && before.status !== "unknown") await needsNoNotice(tenant, attempt.user, ports);
   if (isConnected && known.status !== "unknown") await needsNoNotice(alone, attempt.user, ports);
   if (known.status !== "unknown") await recordEvent(alone, event, ports);
   return proof;

@@ -188,7 +188,7 @@ export type Tally = keyof typeof tallies;
 export interface RecordedEvent {
   /** Whether this call moved the consent to another status, or gave an approval anew. */
   readonly moved: boolean;
-  readonly before: ConsentStatus;
+  readonly before: TenantConsent;
   readonly consent: TenantConsent;
 }
 
@@ -287,7 +287,7 @@ export interface ApprovalStep {
   readonly step: "blocked" | "requested" | "mailed" | "opened" | "reported" | "verified" | "lost";
   /** {@link organisationKey} */
   readonly organisation: string;
-  /** From the first request to this step. */
+  /** From the request that this step answers. */
   readonly sinceRequestedSeconds?: number;
 }
 
@@ -295,15 +295,16 @@ export interface ApprovalStep {
 export type NoteStep = (step: ApprovalStep) => void;
 
 const noteMove = (
-  { moved, consent }: RecordedEvent,
+  { moved, before, consent }: RecordedEvent,
   { kind: step }: ConsentEvent,
   note: NoteStep,
   now: Date,
 ) => {
   if (!moved) return;
   const { organisation, times } = consent;
+  const { verified: answered } = before.times;
   const waited =
-    step === "verified" && times.requested
+    step === "verified" && times.requested && !(answered && answered >= times.requested)
       ? { sinceRequestedSeconds: Math.round((now.getTime() - times.requested.getTime()) / 1000) }
       : {};
   note({ step, organisation: organisationKey(organisation), ...waited });

@@ -23,12 +23,12 @@ export const memoryTenantConsents = (): TenantConsents => {
       const key = organisationKey(organisation);
       const before = consents.get(key) ?? unknownConsent(organisation);
       const after = afterEvent(before, event, now);
-      if (!after) return { moved: false, before: before.status, consent: before };
+      if (!after) return { moved: false, before, consent: before };
       consents.set(key, after);
       const moved = hasMoved(before, after);
       if (moved && after.status === "verified") due.add(key);
       if (moved && after.status !== "verified") due.delete(key);
-      return { moved, before: before.status, consent: after };
+      return { moved, before, consent: after };
     },
 
     count: async (organisation, tally, names, now, after) => {

@@ -198,12 +198,12 @@ export const dynamoDbTenantConsents = (
         const item = await read(organisation);
         const before = item ? consentOf(item) : unknownConsent(organisation);
         const after = afterEvent(before, event, now);
-        if (!after) return { moved: false, before: before.status, consent: before };
+        if (!after) return { moved: false, before, consent: before };
         const moved = hasMoved(before, after);
         const wereDue = item?.noticesDue !== undefined;
         const areDue = moved ? after.status === "verified" : wereDue;
         if (await write(after, item?.version ?? 0, areDue, now)) {
-          return { moved, before: before.status, consent: after };
+          return { moved, before, consent: after };
         }
       }
       throw new Error("other events of the same organisation kept coming first");

@@ -3,7 +3,11 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { personalAccountsTenant, type TenantId, tenantId } from "../../../shared/domain/ids.ts";
 import type { ProvenIdentity } from "../../../shared/domain/microsoft.ts";
 import { fail, succeed } from "../../../shared/domain/result.ts";
-import { type Organisation, personAlone } from "../../../shared/domain/tenant-consent.ts";
+import {
+  type Organisation,
+  personAlone,
+  recordEvent,
+} from "../../../shared/domain/tenant-consent.ts";
 import type { HttpResponse } from "../../../shared/http/response.ts";
 import { approvalProofOverPage } from "../../../shared/pages/approval-outcome.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
@@ -112,6 +116,35 @@ describe("an administrator who approved", () => {
       sinceRequestedSeconds: 30,
     });
     expect(service.identity.proved[0]).toMatchObject({ authority: account.tenantId });
+  });
+
+  it("anew says how long somebody has waited only if somebody has asked since the last proof", async () => {
+    const { service, token } = await asked();
+    const record = (by: "administrator" | "user") =>
+      recordEvent(
+        tenant,
+        {
+          kind: "verified",
+          proof: by === "user" ? { kind: "user_grant" } : { kind: by, roles: [administrator] },
+        },
+        service.ports,
+      );
+    service.clock.pass(30);
+    const { state, cookies } = taken(await service.approvalAnswered(approved(token)));
+    await service.approvalProved({ state, code: "the-code" }, cookies);
+    service.clock.pass(24 * 3600);
+    await record("administrator");
+    service.clock.pass(24 * 3600);
+    await service.consents.record(tenant, { kind: "requested" }, service.clock.now());
+    service.clock.pass(45);
+    await record("user");
+
+    const verifications = service.steps.filter(({ step }) => step === "verified");
+    expect(verifications.map(({ sinceRequestedSeconds }) => sinceRequestedSeconds)).toEqual([
+      30,
+      undefined,
+      45,
+    ]);
   });
 
   it.for(["true", "TRUE", "True"])("may come with admin_consent=%s", async (admin_consent) => {

@@ -140,7 +140,7 @@ const contract = (open: () => Stores) => {
         await consents.record(organisation, { kind: "reported" }, at(3));
         const recorded = await consents.record(organisation, verified, at(4));
 
-        expect(recorded).toMatchObject({ moved: true, before: "reported" });
+        expect(recorded).toMatchObject({ moved: true, before: { status: "reported" } });
         const found = await consents.find(organisation);
         expect(found).toEqual(recorded.consent);
         expect(found).toEqual({
