@@ -24,7 +24,7 @@ import {
 } from "../../shared/domain/ids.ts";
 import { domainOf, type MailAddress } from "../../shared/domain/mail-address.ts";
 import { fail, type Result, succeed } from "../../shared/domain/result.ts";
-import type { Sealer } from "../../shared/domain/sealer.ts";
+import type { SignInSealer } from "../../shared/domain/sealer.ts";
 import { Secret } from "../../shared/domain/secret.ts";
 import {
   type ConsentStatus,
@@ -99,7 +99,7 @@ export interface RequestApprovalPorts extends Omit<RecordPorts, "consents"> {
   >;
   readonly ledger: Pick<MailLedger, "claim" | "release">;
   readonly sendMail: (mail: ApprovalMail) => ReturnType<Mailer["send"]>;
-  readonly sealer: Sealer;
+  readonly sealer: SignInSealer;
   readonly approvalUrl: (token: Secret) => URL;
 }
 

@@ -183,7 +183,7 @@ export class Alarms extends Construct {
   }
 
   /**
-   * That the vault keys are not rotated, whether it fails or is never tried.
+   * That vault keys are not rotated, those of sign-ins or of tokens, whether it fails or is never tried.
    *
    * @param every how often it is measured
    */
@@ -191,7 +191,7 @@ export class Alarms extends Construct {
     const age = this.#read(of, "vault_key_age_days", "$.vaultKeyAgeDays");
     this.#define("vault-keys-not-rotated", {
       alarmDescription:
-        "The vault keys were not rotated for six weeks, though it is due each month: Secrets Manager does not invoke rotate-vault-keys, or that fails.",
+        "Vault keys were not rotated for six weeks, though it is due each month: Secrets Manager does not invoke rotate-vault-keys, or that fails.",
       metric: age.metric({ statistic: "Maximum", period: every }),
       threshold: 45,
       comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,

@@ -43,7 +43,7 @@ const explained = {
   [vault]: ["Complete", "Disconnect", "EraseConnections", "SweepVault", "TokenFetch"].map(
     (name) => `${name}RoleDefaultPolicy`,
   ),
-  "AwsSolutions-SMG4": ["ClientCredential", "VaultKeys"],
+  "AwsSolutions-SMG4": ["ClientCredential", "SignInKeys", "TokenKeys"],
   "Serverless-EventBusDLQ": [
     "AlarmsKeyInDanger",
     "EachHour",
