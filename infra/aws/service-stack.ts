@@ -727,7 +727,7 @@ export class ServiceStack extends Stack {
       { of: [complete], atLeast: 5 },
     );
     alarms.watchMailReputation();
-    alarms.watchKey(data.key);
+    alarms.watchKeys(data.key, [data.signInKeys, data.tokenKeys, data.clientCredential]);
 
     new ApprovalMetrics(this, "ApprovalMetrics", {
       stage,
@@ -821,24 +821,6 @@ export class ServiceStack extends Stack {
         actions: ["kms:Decrypt", "kms:GenerateDataKey*"],
         resources: ["*"],
         conditions: { StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID } },
-      }),
-    );
-    key.addToResourcePolicy(
-      new PolicyStatement({
-        sid: "Events",
-        principals: [new ServicePrincipal("events.amazonaws.com")],
-        actions: ["kms:Decrypt", "kms:GenerateDataKey*"],
-        resources: ["*"],
-        // EventBridge names no source account here; the topic it writes to is named in the context instead.
-        conditions: {
-          ArnLike: {
-            "kms:EncryptionContext:aws:sns:topicArn": this.formatArn({
-              service: "sns",
-              resource: "*",
-              arnFormat: ArnFormat.NO_RESOURCE_NAME,
-            }),
-          },
-        },
       }),
     );
     return key;

@@ -305,6 +305,24 @@ describe("permissions", () => {
     ]);
   });
 
+  it("to tell the operator are given to EventBridge by a role, for the topic and its key", () => {
+    const { Properties } = prod.resource("AWS::IAM::Role", "AlarmsEventsRole");
+
+    expect(Properties.AssumeRolePolicyDocument).toMatchObject({
+      Statement: [
+        {
+          Action: "sts:AssumeRole",
+          Effect: "Allow",
+          Principal: { Service: "events.amazonaws.com" },
+        },
+      ],
+    });
+    expect(permissionsOf("AlarmsEventsRole")).toEqual({
+      AlarmsTopic: ["sns:Publish"],
+      OperationsKey: ["kms:Decrypt", "kms:GenerateDataKey*"],
+    });
+  });
+
   it("belong to one role for each function, which takes no other policy", () => {
     const roles = prod.resources("AWS::IAM::Role");
     const used = prod
@@ -316,7 +334,7 @@ describe("permissions", () => {
         .map((name) => `${name}Role`)
         .toSorted(),
     );
-    expect(roles.map(({ id }) => id).toSorted()).toEqual(used.toSorted());
+    expect(roles.map(({ id }) => id).toSorted()).toEqual([...used, "AlarmsEventsRole"].toSorted());
     for (const { Properties } of roles) {
       expect(Object.keys(Properties)).not.toContain("ManagedPolicyArns");
       expect(Object.keys(Properties)).not.toContain("Policies");
