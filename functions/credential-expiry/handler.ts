@@ -47,11 +47,16 @@ export interface CredentialExpiryPorts extends MeasureCredentialPorts {
 }
 
 /** No measurement keeps another from being told. */
-const measured = async (what: string, measure: () => Promise<void>): Promise<void> => {
+const measured = async (
+  what: string,
+  measure: () => Promise<void>,
+  of: { readonly vaultKeys?: VaultKeysFor } = {},
+): Promise<void> => {
   try {
     await measure();
   } catch (error) {
     logger.error(`${what} could not be read`, {
+      ...of,
       failure: "internal_error",
       error: errorFields(error),
     });
@@ -66,12 +71,13 @@ export const credentialExpiryHandler =
     logger.powertools.addContext(context);
     await measured("the app's credential", async () => tell(await measureCredential(ports)));
     for (const vaultKeys of ["sign_in", "token"] as const) {
-      await measured("the age of a vault key", async () => {
+      const tellAge = async () => {
         const age = ports.now().getTime() - (await ports.vaultKeysRotatedAt[vaultKeys]()).getTime();
         logger.info("the newest vault key has an age", {
           vaultKeys,
           vaultKeyAgeDays: Math.max(Math.floor(age / dayMilliseconds), 0),
         });
-      });
+      };
+      await measured("the age of a vault key", tellAge, { vaultKeys });
     }
   };

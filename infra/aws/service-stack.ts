@@ -687,7 +687,7 @@ export class ServiceStack extends Stack {
     alarms.watchRotation(credentialExpiry, credentialMeasured);
     alarms.watchFailure(
       "sealed_token_unreadable",
-      "A stored token does not open: a vault key is gone, or somebody has changed the table.",
+      "A stored token does not open: a token key is gone, or somebody has changed the table.",
       { of: [tokenFetch], atLeast: 1 },
     );
     alarms.watchFailure(

@@ -32,7 +32,7 @@ export interface SecretBounds {
 }
 
 /**
- * `GetSecretValue` without the SDK's client. A token fetch that needs no refresh reads the vault keys once, and should
+ * `GetSecretValue` without the SDK's client. A token fetch that needs no refresh reads the token key once, and should
  * not load a client to do it.
  *
  * @see https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html

@@ -187,7 +187,11 @@ describe("the age of the newest vault key of sign-ins, and of tokens,", () => {
     expect(others).toEqual([]);
     expect(credential).toMatchObject({ credentialDaysLeft: 45 });
     expect(token).toMatchObject({ vaultKeys: "token", vaultKeyAgeDays: 2 });
-    expect(failed).toMatchObject({ level: "ERROR", failure: "internal_error" });
+    expect(failed).toMatchObject({
+      level: "ERROR",
+      failure: "internal_error",
+      vaultKeys: "sign_in",
+    });
     expect(JSON.stringify(failed)).not.toContain("planted-secret");
   });
 });
