@@ -66,8 +66,11 @@ export const mailEnv = { MAIL_FROM: name, MAIL_CONFIGURATION_SET: name };
 /** Whom an administrator asks about the product: a mail address. */
 export const supportEnv = { SUPPORT_EMAIL: name };
 
-/** The keys that seal what the tables hold; the secret is named here, never held. */
-export const vaultKeysEnv = { VAULT_KEYS_SECRET_ARN: secretArn };
+/** The keys that seal what sign-ins and approvals leave in the tables; the secret is named here, never held. */
+export const signInKeysEnv = { SIGN_IN_KEYS_SECRET_ARN: secretArn };
+
+/** The keys that seal tokens; a secret of its own, for those alone that redeem or serve them. */
+export const tokenKeysEnv = { TOKEN_KEYS_SECRET_ARN: secretArn };
 
 /** Refresh tokens that are items of a table, whatever vault new ones go to. */
 export const refreshTokensEnv = { REFRESH_TOKENS_TABLE: name };

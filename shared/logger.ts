@@ -1,6 +1,7 @@
 import { Logger } from "@aws-lambda-powertools/logger";
 import type { Actor } from "./domain/actor.ts";
 import type { AppCredentialKind } from "./domain/app-credential.ts";
+import type { VaultKeysFor } from "./domain/key-rotation.ts";
 import type { MicrosoftEvidence } from "./domain/microsoft.ts";
 import type { ApprovalStep } from "./domain/tenant-consent.ts";
 
@@ -59,7 +60,9 @@ export interface LogFields {
   };
   /** A tenant asks for a new sign-in at least so often. */
   readonly signInFrequencySeconds?: number;
-  /** A step of the rotation of the vault keys, and what came of it. */
+  /** Which vault keys a rotation or an age is of. */
+  readonly vaultKeys?: VaultKeysFor;
+  /** A step of their rotation, and what came of it. */
   readonly rotationStep?: string;
   readonly rotation?: "done" | "was_done";
   /** What a run of the sweep did, by vault entries; metrics count it. */
@@ -80,7 +83,7 @@ export interface LogFields {
   readonly credential?: AppCredentialKind;
   /** The better one that did not work. */
   readonly insteadOf?: AppCredentialKind;
-  /** Whole days since the vault keys were rotated; an alarm watches it. */
+  /** Whole days since these vault keys were rotated; an alarm watches it. */
   readonly vaultKeyAgeDays?: number;
   /** Whole days until the app's credential ends; alarms watch it. */
   readonly credentialDaysLeft?: number;

@@ -6,7 +6,7 @@ import {
 } from "../../shared/domain/consent-proof.ts";
 import { hashOf } from "../../shared/domain/ids.ts";
 import type { AuthorizationRequest } from "../../shared/domain/microsoft.ts";
-import type { Sealer } from "../../shared/domain/sealer.ts";
+import type { SignInSealer } from "../../shared/domain/sealer.ts";
 import { Secret } from "../../shared/domain/secret.ts";
 import { challengeOf } from "./sign-in-secrets.ts";
 
@@ -19,7 +19,7 @@ export interface ProofToBegin extends Pick<PendingProof, "tenantId" | "tokenHash
 
 export interface BeginProofPorts {
   readonly proofs: Pick<ConsentProofs, "begin">;
-  readonly sealer: Pick<Sealer, "seal">;
+  readonly sealer: Pick<SignInSealer, "seal">;
   /** Names all that was approved: without the approval Microsoft refuses. */
   readonly silentProofUrl: (request: AuthorizationRequest) => URL;
   /** Names nothing that could be approved on the way. */

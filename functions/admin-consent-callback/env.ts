@@ -6,8 +6,8 @@ import {
   microsoftEnv,
   redirectEnv,
   returnPagesEnv,
+  signInKeysEnv,
   tenantConsentsEnv,
-  vaultKeysEnv,
 } from "../../shared/config.ts";
 
 export const adminConsentCallbackEnv = z.object({
@@ -18,6 +18,6 @@ export const adminConsentCallbackEnv = z.object({
   ...redirectEnv,
   ...returnPagesEnv,
   ...tenantConsentsEnv,
-  ...vaultKeysEnv,
+  ...signInKeysEnv,
 });
 export type AdminConsentCallbackEnv = z.input<typeof adminConsentCallbackEnv>;

@@ -66,7 +66,7 @@ export const handler = adminConsentCallbackHandler(env, {
   meaningOf: classifyRedirect,
   tenants: microsoftTenants(microsoft, now),
   isFreeMailDomain,
-  sealer: jweSealer(secretsManagerVaultKeys(readSecret, env.VAULT_KEYS_SECRET_ARN, now)),
+  sealer: jweSealer(secretsManagerVaultKeys(readSecret, env.SIGN_IN_KEYS_SECRET_ARN, now)),
   authorizationUrl: authorizationUrl({ ...microsoft, redirectUri: env.REDIRECT_URI }),
   silentProofUrl: authorizationUrl({ ...proof, scopes: approvedScopes }),
   proofUrl: authorizationUrl({ ...proof, scopes: identityScopes }),

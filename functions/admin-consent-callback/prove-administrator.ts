@@ -13,7 +13,7 @@ import {
 } from "../../shared/domain/microsoft.ts";
 import type { MicrosoftAnswer } from "../../shared/domain/park-answer.ts";
 import { fail, type Result, succeed } from "../../shared/domain/result.ts";
-import type { Sealer } from "../../shared/domain/sealer.ts";
+import type { SignInSealer } from "../../shared/domain/sealer.ts";
 import type { Secret } from "../../shared/domain/secret.ts";
 import {
   type OrganisationPorts,
@@ -67,7 +67,7 @@ export interface ProveAdministratorPorts
   readonly requests: Pick<ConsentRequests, "findByLink">;
   readonly proofs: Pick<ConsentProofs, "begin" | "take">;
   readonly identity: Pick<MicrosoftIdentity, "proveIdentity">;
-  readonly sealer: Sealer;
+  readonly sealer: SignInSealer;
   /** What a refusal in Microsoft's redirect means. */
   readonly meaningOf: (refusal: Refusal) => MicrosoftFailure;
 }

@@ -5,7 +5,7 @@ import { attemptIdOf, hashOf } from "../../shared/domain/ids.ts";
 import type { AuthorizationRequest, MicrosoftFailure } from "../../shared/domain/microsoft.ts";
 import { type ParkAnswerPorts, parkAnswer, type Return } from "../../shared/domain/park-answer.ts";
 import { fail, type Result, succeed } from "../../shared/domain/result.ts";
-import type { Sealer } from "../../shared/domain/sealer.ts";
+import type { SignInSealer } from "../../shared/domain/sealer.ts";
 import { Secret } from "../../shared/domain/secret.ts";
 import {
   type RecordPorts,
@@ -39,7 +39,7 @@ export interface RecordAnswerPorts
   readonly attempts: Pick<AuthorizationAttempts, "park" | "find" | "narrow" | "noteLateAnswer">;
   readonly requests: Pick<ConsentRequests, "findByLink">;
   readonly consents: Pick<TenantConsents, "find" | "record">;
-  readonly sealer: Sealer;
+  readonly sealer: SignInSealer;
   /** What a refusal in Microsoft's redirect means. */
   readonly meaningOf: (refusal: Refusal) => MicrosoftFailure;
   readonly authorizationUrl: (request: AuthorizationRequest) => URL;

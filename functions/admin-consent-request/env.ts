@@ -9,9 +9,9 @@ import {
   productClaimsEnv,
   productPersonEnv,
   returnPagesEnv,
+  signInKeysEnv,
   supportEnv,
   tenantConsentsEnv,
-  vaultKeysEnv,
 } from "../../shared/config.ts";
 
 export const adminConsentRequestEnv = z.object({
@@ -26,6 +26,6 @@ export const adminConsentRequestEnv = z.object({
   ...returnPagesEnv,
   ...supportEnv,
   ...tenantConsentsEnv,
-  ...vaultKeysEnv,
+  ...signInKeysEnv,
 });
 export type AdminConsentRequestEnv = z.input<typeof adminConsentRequestEnv>;

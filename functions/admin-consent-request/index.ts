@@ -35,7 +35,7 @@ export const handler = adminConsentRequestHandler(env, {
     now,
   ),
   isFreeMailDomain,
-  sealer: jweSealer(secretsManagerVaultKeys(openSecretReader(), env.VAULT_KEYS_SECRET_ARN, now)),
+  sealer: jweSealer(secretsManagerVaultKeys(openSecretReader(), env.SIGN_IN_KEYS_SECRET_ARN, now)),
   approvalUrl: (token) => new URL(`/admin-consent/${token.reveal()}`, env.API_URL),
   sendMail: ({ to, reference, ...mail }) =>
     mailer.send({

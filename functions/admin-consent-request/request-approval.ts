@@ -25,7 +25,7 @@ import {
 } from "../../shared/domain/ids.ts";
 import { domainOf, type MailAddress } from "../../shared/domain/mail-address.ts";
 import { fail, type Result, succeed } from "../../shared/domain/result.ts";
-import type { Sealer } from "../../shared/domain/sealer.ts";
+import type { SignInSealer } from "../../shared/domain/sealer.ts";
 import { Secret } from "../../shared/domain/secret.ts";
 import {
   type ConsentStatus,
@@ -105,7 +105,7 @@ export interface RequestApprovalPorts extends Omit<RecordPorts, "consents">, Org
   >;
   readonly ledger: Pick<MailLedger, "claim" | "release">;
   readonly sendMail: (mail: ApprovalMail) => ReturnType<Mailer["send"]>;
-  readonly sealer: Sealer;
+  readonly sealer: SignInSealer;
   readonly approvalUrl: (token: Secret) => URL;
 }
 

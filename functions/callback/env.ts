@@ -1,10 +1,10 @@
 import * as z from "zod/mini";
-import { attemptsEnv, microsoftEnv, returnPagesEnv, vaultKeysEnv } from "../../shared/config.ts";
+import { attemptsEnv, microsoftEnv, returnPagesEnv, signInKeysEnv } from "../../shared/config.ts";
 
 export const callbackEnv = z.object({
   ...attemptsEnv,
   MICROSOFT_AUTHORITY: microsoftEnv.MICROSOFT_AUTHORITY,
   ...returnPagesEnv,
-  ...vaultKeysEnv,
+  ...signInKeysEnv,
 });
 export type CallbackEnv = z.input<typeof callbackEnv>;

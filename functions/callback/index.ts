@@ -12,6 +12,6 @@ const now = () => new Date();
 
 export const handler = callbackHandler(env, {
   attempts: dynamoDbAttempts(openDynamoDb(), env.ATTEMPTS_TABLE),
-  sealer: jweSealer(secretsManagerVaultKeys(openSecretReader(), env.VAULT_KEYS_SECRET_ARN, now)),
+  sealer: jweSealer(secretsManagerVaultKeys(openSecretReader(), env.SIGN_IN_KEYS_SECRET_ARN, now)),
   now,
 });

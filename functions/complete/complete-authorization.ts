@@ -28,7 +28,7 @@ import type {
 import { missingScopes } from "../../shared/domain/permissions.ts";
 import type { Problem } from "../../shared/domain/problem.ts";
 import { fail, type Result, succeed } from "../../shared/domain/result.ts";
-import type { Sealer } from "../../shared/domain/sealer.ts";
+import type { SignInSealer, TokenSealer } from "../../shared/domain/sealer.ts";
 import { Secret } from "../../shared/domain/secret.ts";
 import type { TokenVault } from "../../shared/domain/token-vault.ts";
 import { type ApprovalPorts, noteBlock, noteGrant } from "./learn-approval.ts";
@@ -88,7 +88,8 @@ export interface CompleteAuthorizationPorts extends ApprovalPorts {
   readonly meaningOf: (refusal: Refusal) => MicrosoftFailure;
   readonly mailboxes: Mailboxes;
   readonly vault: Pick<TokenVault, "create" | "erase">;
-  readonly sealer: Sealer;
+  readonly signInSealer: Pick<SignInSealer, "open">;
+  readonly tokenSealer: Pick<TokenSealer, "seal">;
   readonly personalAccounts: "allowed" | "refused";
   /** Told of what was left undone that the person does not notice. */
   readonly report: (left: LeftUndone, error: unknown) => void;
@@ -139,20 +140,20 @@ const whyNotTaken = async (
 
 const redeem = async (
   attempt: TakenAttempt,
-  { identity, meaningOf, sealer }: CompleteAuthorizationPorts,
+  { identity, meaningOf, signInSealer }: CompleteAuthorizationPorts,
 ): Promise<Result<Grant, NotConnected>> => {
   const { id: attemptId, answer } = attempt;
   if (answer.kind === "refusal") {
     return fail({ kind: "refused", refusal: meaningOf(answer.refusal) });
   }
-  const secrets = await sealer.open(attempt.sealedSecrets, {
+  const secrets = await signInSealer.open(attempt.sealedSecrets, {
     purpose: "attempt_secrets",
     attemptId,
   });
   const { codeVerifier, nonce } = attemptSecrets.parse(JSON.parse(secrets.reveal()));
   const granted = await identity.redeemCode({
     authority: attempt.authority,
-    code: await sealer.open(answer.sealedCode, { purpose: "parked_answer", attemptId }),
+    code: await signInSealer.open(answer.sealedCode, { purpose: "parked_answer", attemptId }),
     codeVerifier: new Secret(codeVerifier),
     nonce: new Secret(nonce),
     // By a version of this service that may have asked for others than this one.
@@ -216,7 +217,7 @@ const connectMailbox = async (
     connectionId: id,
     workspaceId: owner.workspaceId,
   } as const;
-  const sealedAccessToken = await ports.sealer.seal(grant.accessToken, binding);
+  const sealedAccessToken = await ports.tokenSealer.seal(grant.accessToken, binding);
   // The secret first, the item that names it second: a crash between them leaves a secret that no item
   // names, and never a connection without its secret.
   const vaultEntry = await ports.vault.create(

@@ -10,9 +10,10 @@ import {
   productClaimsEnv,
   productPersonEnv,
   redirectEnv,
+  signInKeysEnv,
   tenantConsentsEnv,
+  tokenKeysEnv,
   tokenVaultEnv,
-  vaultKeysEnv,
 } from "../../shared/config.ts";
 
 export const completeEnv = z.object({
@@ -28,6 +29,7 @@ export const completeEnv = z.object({
   ...redirectEnv,
   ...tenantConsentsEnv,
   ...tokenVaultEnv,
-  ...vaultKeysEnv,
+  ...tokenKeysEnv,
+  ...signInKeysEnv,
 });
 export type CompleteEnv = z.input<typeof completeEnv>;

@@ -6,6 +6,7 @@ import { dynamoDbTenantConsents } from "../../shared/adapters/dynamodb/tenant-co
 import { dynamoDbTokenVault } from "../../shared/adapters/dynamodb/token-vault.ts";
 import { isFreeMailDomain } from "../../shared/adapters/email-providers/free-mail.ts";
 import { idTokenVerifier } from "../../shared/adapters/jose/id-token.ts";
+import { jweOpener } from "../../shared/adapters/jwe/opener.ts";
 import { jweSealer } from "../../shared/adapters/jwe/sealer.ts";
 import { classifyRedirect } from "../../shared/adapters/microsoft/failure-table.ts";
 import { graphMailboxes } from "../../shared/adapters/microsoft/mailboxes.ts";
@@ -19,6 +20,7 @@ import { secretsManagerTokenVault } from "../../shared/adapters/secrets-manager/
 import { secretsManagerVaultKeys } from "../../shared/adapters/secrets-manager/vault-keys.ts";
 import { readEnv } from "../../shared/config.ts";
 import { requestedScopeSet } from "../../shared/domain/permissions.ts";
+import type { TokenSealer } from "../../shared/domain/sealer.ts";
 import { tokenVaults } from "../../shared/domain/token-vaults.ts";
 import {
   logApprovalStep,
@@ -39,7 +41,9 @@ const microsoft = {
   clientId: env.MICROSOFT_CLIENT_ID,
 };
 const approval = { clientId: env.MICROSOFT_CLIENT_ID, scopeSet: requestedScopeSet };
-const sealer = jweSealer(secretsManagerVaultKeys(readSecret, env.VAULT_KEYS_SECRET_ARN, now));
+const signInKeys = secretsManagerVaultKeys(readSecret, env.SIGN_IN_KEYS_SECRET_ARN, now);
+const tokenKeys = secretsManagerVaultKeys(readSecret, env.TOKEN_KEYS_SECRET_ARN, now);
+const tokenSealer: TokenSealer = jweSealer(tokenKeys);
 const credentials = openAppCredentials(env, readSecret, now);
 
 export const handler = completeHandler(env, {
@@ -65,11 +69,12 @@ export const handler = completeHandler(env, {
         prefix: env.TOKEN_VAULT_PREFIX,
         kmsKeyArn: env.TOKEN_VAULT_KEY_ARN,
       }),
-      table: dynamoDbTokenVault(dynamoDb, env.REFRESH_TOKENS_TABLE, sealer, now),
+      table: dynamoDbTokenVault(dynamoDb, env.REFRESH_TOKENS_TABLE, tokenSealer, now),
     },
     env.TOKEN_VAULT,
   ),
-  sealer,
+  signInSealer: jweOpener(signInKeys),
+  tokenSealer,
   personalAccounts: env.PERSONAL_ACCOUNTS,
   consents: dynamoDbTenantConsents(dynamoDb, env.TENANT_CONSENTS_TABLE, approval),
   requests: dynamoDbConsentRequests(dynamoDb, env.TENANT_CONSENTS_TABLE, approval),

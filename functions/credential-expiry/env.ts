@@ -1,5 +1,9 @@
 import * as z from "zod/mini";
-import { clientCredentialEnv, vaultKeysEnv } from "../../shared/config.ts";
+import { clientCredentialEnv, signInKeysEnv, tokenKeysEnv } from "../../shared/config.ts";
 
-export const credentialExpiryEnv = z.object({ ...clientCredentialEnv, ...vaultKeysEnv });
+export const credentialExpiryEnv = z.object({
+  ...clientCredentialEnv,
+  ...signInKeysEnv,
+  ...tokenKeysEnv,
+});
 export type CredentialExpiryEnv = z.input<typeof credentialExpiryEnv>;

@@ -1,4 +1,5 @@
 import type { Context } from "aws-lambda";
+import type { VaultKeysFor } from "../../shared/domain/key-rotation.ts";
 import { errorFields, logger } from "../../shared/logger.ts";
 import {
   type CredentialEnd,
@@ -41,16 +42,21 @@ const tell = (end: CredentialEnd): void => {
 };
 
 export interface CredentialExpiryPorts extends MeasureCredentialPorts {
-  /** Of the newest vault key. */
-  readonly vaultKeyRotatedAt: () => Promise<Date>;
+  /** When the newest key of each was made. */
+  readonly vaultKeysRotatedAt: Readonly<Record<VaultKeysFor, () => Promise<Date>>>;
 }
 
-/** Neither measurement keeps the other from being told. */
-const measured = async (what: string, measure: () => Promise<void>): Promise<void> => {
+/** No measurement keeps another from being told. */
+const measured = async (
+  what: string,
+  measure: () => Promise<void>,
+  of: { readonly vaultKeys?: VaultKeysFor } = {},
+): Promise<void> => {
   try {
     await measure();
   } catch (error) {
     logger.error(`${what} could not be read`, {
+      ...of,
       failure: "internal_error",
       error: errorFields(error),
     });
@@ -64,10 +70,14 @@ export const credentialExpiryHandler =
     logger.powertools.resetKeys();
     logger.powertools.addContext(context);
     await measured("the app's credential", async () => tell(await measureCredential(ports)));
-    await measured("the age of the vault key", async () => {
-      const age = ports.now().getTime() - (await ports.vaultKeyRotatedAt()).getTime();
-      logger.info("the newest vault key has an age", {
-        vaultKeyAgeDays: Math.max(Math.floor(age / dayMilliseconds), 0),
-      });
-    });
+    for (const vaultKeys of ["sign_in", "token"] as const) {
+      const tellAge = async () => {
+        const age = ports.now().getTime() - (await ports.vaultKeysRotatedAt[vaultKeys]()).getTime();
+        logger.info("the newest vault key has an age", {
+          vaultKeys,
+          vaultKeyAgeDays: Math.max(Math.floor(age / dayMilliseconds), 0),
+        });
+      };
+      await measured("the age of a vault key", tellAge, { vaultKeys });
+    }
   };

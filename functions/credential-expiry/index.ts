@@ -8,10 +8,14 @@ import { credentialExpiryHandler } from "./handler.ts";
 
 const env = readEnv(credentialExpiryEnv);
 const now = () => new Date();
+const secretsManager = openSecretsManager();
 
 export const handler = credentialExpiryHandler({
   stored: secretsManagerClientCredential(openSecretReader(), env.CLIENT_CREDENTIAL_SECRET_ARN, now),
   isFederated: env.FEDERATED_CREDENTIAL === "used",
-  vaultKeyRotatedAt: secretsManagerRotatedAt(openSecretsManager(), env.VAULT_KEYS_SECRET_ARN),
+  vaultKeysRotatedAt: {
+    sign_in: secretsManagerRotatedAt(secretsManager, env.SIGN_IN_KEYS_SECRET_ARN),
+    token: secretsManagerRotatedAt(secretsManager, env.TOKEN_KEYS_SECRET_ARN),
+  },
   now,
 });

@@ -82,7 +82,7 @@ export const refreshesAtOnce = 8;
 const unansweredAtMost = 3;
 /**
  * A run gives up as well after so many faults of ours, if they are more than half of the last answers. The answer does
- * not tell whose a fault is, and mailboxes that have one of their own, be it all of a lost vault key, are not to keep
+ * not tell whose a fault is, and mailboxes that have one of their own, be it all of a lost token key, are not to keep
  * others waiting.
  */
 const faultsBeforeGivingUp = 100;

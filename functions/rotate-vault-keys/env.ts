@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { vaultKeysEnv } from "../../shared/config.ts";
+import { signInKeysEnv, tokenKeysEnv } from "../../shared/config.ts";
 
-export const rotateVaultKeysEnv = z.object(vaultKeysEnv);
+export const rotateVaultKeysEnv = z.object({ ...signInKeysEnv, ...tokenKeysEnv });
 export type RotateVaultKeysEnv = z.input<typeof rotateVaultKeysEnv>;

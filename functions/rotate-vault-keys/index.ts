@@ -8,10 +8,10 @@ import { Secret } from "../../shared/domain/secret.ts";
 import { rotateVaultKeysEnv } from "./env.ts";
 import { rotateVaultKeysHandler } from "./handler.ts";
 
-const env = readEnv(rotateVaultKeysEnv);
+const secretsManager = openSecretsManager();
 
-export const handler = rotateVaultKeysHandler(env, {
-  versions: secretsManagerKeyVersions(openSecretsManager(), env.VAULT_KEYS_SECRET_ARN),
+export const handler = rotateVaultKeysHandler(readEnv(rotateVaultKeysEnv), {
+  versionsOf: (secretArn) => secretsManagerKeyVersions(secretsManager, secretArn),
   newValue: () => new Secret(randomBytes(48).toString("base64url")),
   opensWhatItSeals: async (versionId, value) => {
     const key = vaultKeyOf({ versionId, value });

@@ -10,8 +10,8 @@ import {
   productPersonEnv,
   redirectEnv,
   returnPagesEnv,
+  signInKeysEnv,
   tenantConsentsEnv,
-  vaultKeysEnv,
 } from "../../shared/config.ts";
 
 export const startEnv = z.object({
@@ -26,6 +26,6 @@ export const startEnv = z.object({
   ...redirectEnv,
   ...returnPagesEnv,
   ...tenantConsentsEnv,
-  ...vaultKeysEnv,
+  ...signInKeysEnv,
 });
 export type StartEnv = z.input<typeof startEnv>;

@@ -22,7 +22,7 @@ const dynamoDb = openDynamoDb();
 export const handler = startHandler(env, {
   attempts: dynamoDbAttempts(dynamoDb, env.ATTEMPTS_TABLE),
   connections: dynamoDbConnections(dynamoDb, env.CONNECTIONS_TABLE),
-  sealer: jweSealer(secretsManagerVaultKeys(openSecretReader(), env.VAULT_KEYS_SECRET_ARN, now)),
+  sealer: jweSealer(secretsManagerVaultKeys(openSecretReader(), env.SIGN_IN_KEYS_SECRET_ARN, now)),
   authorizationUrl: authorizationUrl({
     loginEndpoint: env.MICROSOFT_LOGIN_ENDPOINT,
     clientId: env.MICROSOFT_CLIENT_ID,

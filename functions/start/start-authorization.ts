@@ -22,7 +22,7 @@ import type {
 } from "../../shared/domain/microsoft.ts";
 import { requestedScopes } from "../../shared/domain/permissions.ts";
 import { fail, type Result, succeed } from "../../shared/domain/result.ts";
-import type { Sealer } from "../../shared/domain/sealer.ts";
+import type { SignInSealer } from "../../shared/domain/sealer.ts";
 import { Secret } from "../../shared/domain/secret.ts";
 import {
   type ConsentStatus,
@@ -64,7 +64,7 @@ export type StartFailure =
 export interface StartAuthorizationPorts extends OrganisationPorts {
   readonly attempts: Pick<AuthorizationAttempts, "begin">;
   readonly connections: Pick<Connections, "findOwned">;
-  readonly sealer: Pick<Sealer, "seal">;
+  readonly sealer: Pick<SignInSealer, "seal">;
   readonly consents: Pick<TenantConsents, "find">;
   readonly authorizationUrl: (request: AuthorizationRequest) => URL;
   readonly adminConsentUrl: (request: AdminConsentUrlRequest) => URL;

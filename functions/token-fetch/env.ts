@@ -5,8 +5,8 @@ import {
   graphEnv,
   microsoftEnv,
   tenantConsentsEnv,
+  tokenKeysEnv,
   tokenVaultEnv,
-  vaultKeysEnv,
 } from "../../shared/config.ts";
 
 export const tokenFetchEnv = z.object({
@@ -16,7 +16,7 @@ export const tokenFetchEnv = z.object({
   ...microsoftEnv,
   ...tenantConsentsEnv,
   ...tokenVaultEnv,
-  ...vaultKeysEnv,
+  ...tokenKeysEnv,
   /** A connection that no worker has used for longer than so many days is not kept alive, but ends. */
   IDLE_CONNECTIONS_END_AFTER_DAYS: z.pipe(
     z.pipe(z.string().check(z.regex(/^\d{2,4}$/)), z.transform(Number)),

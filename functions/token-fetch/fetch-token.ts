@@ -1,7 +1,7 @@
 import type { Connections, StoredConnection } from "../../shared/domain/connection.ts";
 import type { ConnectionId, WorkspaceId } from "../../shared/domain/ids.ts";
 import { fail, type Result, succeed } from "../../shared/domain/result.ts";
-import { SealedTextRefused, type Sealer } from "../../shared/domain/sealer.ts";
+import { SealedTextRefused, type TokenSealer } from "../../shared/domain/sealer.ts";
 import type { Secret } from "../../shared/domain/secret.ts";
 import type { FetchPurpose, RefreshConnection, RefreshOutcome } from "./refresh-connection.ts";
 import { timeBudget } from "./time-budget.ts";
@@ -60,7 +60,7 @@ export interface ServedToken {
 
 export interface FetchTokenPorts {
   readonly connections: Pick<Connections, "findForWorkspace">;
-  readonly sealer: Pick<Sealer, "open">;
+  readonly sealer: Pick<TokenSealer, "open">;
   readonly cache: TokenCache;
   readonly refresh: RefreshConnection;
   readonly now: () => Date;

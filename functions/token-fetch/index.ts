@@ -20,7 +20,7 @@ const now = () => new Date();
 const dynamoDb = openDynamoDb();
 const connections = dynamoDbConnections(dynamoDb, env.CONNECTIONS_TABLE);
 const readSecret = openSecretReader(process.env, secretBounds);
-const vaultKeys = secretsManagerVaultKeys(readSecret, env.VAULT_KEYS_SECRET_ARN, now);
+const tokenKeys = secretsManagerVaultKeys(readSecret, env.TOKEN_KEYS_SECRET_ARN, now);
 
 let isKeyRead = false;
 
@@ -28,7 +28,7 @@ let isKeyRead = false;
 const readKeyBeside = () => {
   if (isKeyRead) return;
   isKeyRead = true;
-  vaultKeys.current().catch(() => {});
+  tokenKeys.current().catch(() => {});
 };
 
 const report = (error: unknown) => {
@@ -40,7 +40,7 @@ let refresh: Promise<RefreshUnderLease> | undefined;
 /** A bundle of its own: msal and the vault's client are loaded by a refresh, and by nothing else. */
 const loadRefresh = () => {
   refresh ??= import("./refresh.ts").then(({ openRefresh }) =>
-    openRefresh({ env, dynamoDb, connections, readSecret, vaultKeys, now, report }),
+    openRefresh({ env, dynamoDb, connections, readSecret, tokenKeys, now, report }),
   );
   return refresh;
 };
@@ -52,7 +52,7 @@ export const handler = tokenFetchHandler(env.GRAPH_ENDPOINT, {
       return connections.findForWorkspace(...wanted);
     },
   },
-  sealer: jweOpener(vaultKeys),
+  sealer: jweOpener(tokenKeys),
   cache: inMemoryTokenCache(),
   refresh: leaseFirst({
     connections: { acquireLease: inTime(stepLimits.table, connections.acquireLease) },

@@ -7,7 +7,7 @@ import type {
 import type { MicrosoftIdentity, RefreshedTokens } from "../../shared/domain/microsoft.ts";
 import { missingScopes, openIdScopes } from "../../shared/domain/permissions.ts";
 import type { Problem } from "../../shared/domain/problem.ts";
-import type { Sealer } from "../../shared/domain/sealer.ts";
+import type { TokenSealer } from "../../shared/domain/sealer.ts";
 import type { Secret } from "../../shared/domain/secret.ts";
 import { signInAgainMessage } from "../../shared/domain/sign-in-frequency.ts";
 import type { TokenVaults } from "../../shared/domain/token-vaults.ts";
@@ -60,7 +60,7 @@ export interface RefreshConnectionPorts {
   readonly connections: Pick<Connections, "saveRefreshed" | "recordSetback">;
   readonly identity: Pick<MicrosoftIdentity, "refresh">;
   readonly vault: TokenVaults;
-  readonly sealer: Pick<Sealer, "seal">;
+  readonly sealer: Pick<TokenSealer, "seal">;
   readonly now: () => Date;
   /** A connection that nobody has used for longer than so many days is not kept alive, but ends. */
   readonly idleDays: number;

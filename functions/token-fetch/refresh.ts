@@ -15,6 +15,7 @@ import type { ReadSecret } from "../../shared/adapters/secrets-manager/read-secr
 import { secretsManagerTokenVault } from "../../shared/adapters/secrets-manager/token-vault.ts";
 import type { Connections } from "../../shared/domain/connection.ts";
 import { requestedScopeSet } from "../../shared/domain/permissions.ts";
+import type { TokenSealer } from "../../shared/domain/sealer.ts";
 import { tokenVaults } from "../../shared/domain/token-vaults.ts";
 import {
   logApprovalStep,
@@ -35,7 +36,7 @@ export interface RefreshWiring {
   readonly dynamoDb: DynamoDBClient;
   readonly connections: Connections;
   readonly readSecret: ReadSecret;
-  readonly vaultKeys: VaultKeys;
+  readonly tokenKeys: VaultKeys;
   readonly now: () => Date;
   readonly report: (error: unknown) => void;
 }
@@ -55,11 +56,11 @@ export const openRefresh = ({
   dynamoDb,
   connections,
   readSecret,
-  vaultKeys,
+  tokenKeys,
   now,
   report,
 }: RefreshWiring): RefreshUnderLease => {
-  const sealer = jweSealer(vaultKeys);
+  const sealer: TokenSealer = jweSealer(tokenKeys);
   const vault = tokenVaults(
     {
       "secrets-manager": secretsManagerTokenVault(openSecretsManager(secretBounds), {

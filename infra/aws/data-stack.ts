@@ -24,7 +24,10 @@ export class DataStack extends Stack {
   readonly tenantConsents: KeptTable;
   /** Refresh tokens of the vault `table`; it is there in every stage, since tokens move both ways. */
   readonly refreshTokenItems: KeptTable;
-  readonly vaultKeys: KeptSecret;
+  /** They seal what sign-ins and approvals leave in the tables. */
+  readonly signInKeys: KeptSecret;
+  /** They seal tokens: whoever serves none cannot read them. */
+  readonly tokenKeys: KeptSecret;
   readonly clientCredential: KeptSecret;
   readonly refreshTokens: RefreshTokenVault;
 
@@ -72,21 +75,30 @@ export class DataStack extends Stack {
 
     this.refreshTokenItems = new KeptTable(this, "RefreshTokens", { key, stage });
 
-    this.vaultKeys = new KeptSecret(this, "VaultKeys", {
-      description: "Outlook Connect: the keys that seal access tokens and parked answers",
-      key,
-      readers: new Readers(stage, [
-        "start",
-        "callback",
-        "complete",
-        "token-fetch",
-        "admin-consent-request",
-        "admin-consent-callback",
-        "rotate-vault-keys",
-      ]),
-      removalProtection,
-      first: { passwordLength: 64, excludePunctuation: true },
-    });
+    const vaultKeys = (id: string, description: string, readers: readonly string[]) => {
+      const secret = new KeptSecret(this, id, {
+        description,
+        key,
+        readers: new Readers(stage, [...readers, "rotate-vault-keys"]),
+        removalProtection,
+        first: { passwordLength: 64, excludePunctuation: true },
+      });
+      Validations.of(secret).acknowledge({
+        id: "AwsSolutions-SMG4",
+        reason: "It is rotated each month by a function of the service stack.",
+      });
+      return secret;
+    };
+    this.signInKeys = vaultKeys(
+      "SignInKeys",
+      "Outlook Connect: the keys that seal parked answers, secrets of sign-ins and approval links",
+      ["start", "callback", "complete", "admin-consent-request", "admin-consent-callback"],
+    );
+    this.tokenKeys = vaultKeys(
+      "TokenKeys",
+      "Outlook Connect: the keys that seal access tokens, and refresh tokens that are items",
+      ["complete", "token-fetch"],
+    );
     this.clientCredential = new KeptSecret(this, "ClientCredential", {
       description:
         "Outlook Connect: how the app proves to Microsoft who it is: certificates, client secrets",
@@ -112,19 +124,19 @@ export class DataStack extends Stack {
       description: "Encrypts tables and secrets: nothing can be read without it",
       value: key.keyArn,
     });
-    new CfnOutput(this, "VaultKeysSecretArn", {
+    new CfnOutput(this, "SignInKeysSecretArn", {
+      description: "Holds the keys that what sign-ins leave is sealed with",
+      value: this.signInKeys.arn,
+    });
+    new CfnOutput(this, "TokenKeysSecretArn", {
       description: "Holds the keys that tokens are sealed with",
-      value: this.vaultKeys.arn,
+      value: this.tokenKeys.arn,
     });
     new CfnOutput(this, "ClientCredentialSecretArn", {
       description: "Put the app's client secrets or certificates in here",
       value: this.clientCredential.arn,
     });
 
-    Validations.of(this.vaultKeys).acknowledge({
-      id: "AwsSolutions-SMG4",
-      reason: "It is rotated each month by a function of the service stack.",
-    });
     Validations.of(this.clientCredential).acknowledge({
       id: "AwsSolutions-SMG4",
       reason:

@@ -128,7 +128,8 @@ export class ServiceStack extends Stack {
     const tenantConsents = { TENANT_CONSENTS_TABLE: data.tenantConsents.tableName };
     const attempts = { ATTEMPTS_TABLE: data.attempts.tableName };
     const connections = { CONNECTIONS_TABLE: data.connections.tableName };
-    const vaultKeys = { VAULT_KEYS_SECRET_ARN: data.vaultKeys.arn };
+    const signInKeys = { SIGN_IN_KEYS_SECRET_ARN: data.signInKeys.arn };
+    const tokenKeys = { TOKEN_KEYS_SECRET_ARN: data.tokenKeys.arn };
     const appCredential = new AppCredential(stage, data.clientCredential);
     const clientCredential = appCredential.environment;
     const refreshTokens = { REFRESH_TOKENS_TABLE: data.refreshTokenItems.tableName };
@@ -154,14 +155,14 @@ export class ServiceStack extends Stack {
         ...adminConsentRedirect,
         ...returnPages,
         ...tenantConsents,
-        ...vaultKeys,
+        ...signInKeys,
       } satisfies StartEnv,
     });
     api.route(HttpMethod.POST, "/start", start);
     data.tenantConsents.grant(start, "dynamodb:GetItem");
     data.attempts.grant(start, "dynamodb:PutItem");
     data.connections.grant(start, "dynamodb:GetItem");
-    data.vaultKeys.grantRead(start);
+    data.signInKeys.grantRead(start);
 
     const attempt = define("AttemptStatus", {
       name: "attempts",
@@ -186,7 +187,7 @@ export class ServiceStack extends Stack {
         ...attempts,
         MICROSOFT_AUTHORITY: microsoft.authority,
         ...returnPages,
-        ...vaultKeys,
+        ...signInKeys,
       } satisfies CallbackEnv,
       ...(reservedConcurrency.callback && { reservedConcurrency: reservedConcurrency.callback }),
     });
@@ -198,7 +199,7 @@ export class ServiceStack extends Stack {
       microsoftsBrowsers,
     );
     data.attempts.grant(callback, "dynamodb:GetItem", "dynamodb:UpdateItem");
-    data.vaultKeys.grantRead(callback);
+    data.signInKeys.grantRead(callback);
 
     const complete = define("Complete", {
       name: "complete",
@@ -216,7 +217,8 @@ export class ServiceStack extends Stack {
         ...redirect,
         ...tenantConsents,
         ...tokenVault,
-        ...vaultKeys,
+        ...signInKeys,
+        ...tokenKeys,
       } satisfies CompleteEnv,
       ...(reservedConcurrency.complete && { reservedConcurrency: reservedConcurrency.complete }),
     });
@@ -229,7 +231,8 @@ export class ServiceStack extends Stack {
       "dynamodb:PutItem",
       "dynamodb:UpdateItem",
     );
-    data.vaultKeys.grantRead(complete);
+    data.signInKeys.grantRead(complete);
+    data.tokenKeys.grantRead(complete);
     appCredential.grant(complete);
     data.refreshTokens.grant(
       complete,
@@ -286,7 +289,7 @@ export class ServiceStack extends Stack {
         ...authority,
         ...tenantConsents,
         ...tokenVault,
-        ...vaultKeys,
+        ...tokenKeys,
         IDLE_CONNECTIONS_END_AFTER_DAYS: String(stage.idleConnectionsEndAfterDays),
       } satisfies TokenFetchEnv,
       ...(reservedConcurrency.tokenFetch && {
@@ -295,7 +298,7 @@ export class ServiceStack extends Stack {
     });
     data.connections.grant(tokenFetch, "dynamodb:GetItem", "dynamodb:UpdateItem");
     data.tenantConsents.grant(tokenFetch, "dynamodb:GetItem", "dynamodb:PutItem");
-    data.vaultKeys.grantRead(tokenFetch);
+    data.tokenKeys.grantRead(tokenFetch);
     appCredential.grant(tokenFetch);
     data.refreshTokens.grant(
       tokenFetch,
@@ -325,7 +328,7 @@ export class ServiceStack extends Stack {
         ...returnPages,
         ...support,
         ...tenantConsents,
-        ...vaultKeys,
+        ...signInKeys,
       } satisfies AdminConsentRequestEnv,
     });
     api.route(HttpMethod.POST, "/admin-consent-requests", approvalRequest);
@@ -338,7 +341,7 @@ export class ServiceStack extends Stack {
       "dynamodb:Query",
       "dynamodb:UpdateItem",
     );
-    data.vaultKeys.grantRead(approvalRequest);
+    data.signInKeys.grantRead(approvalRequest);
     mailService.grantSend(approvalRequest);
 
     const approvalStatus = define("ApprovalStatus", {
@@ -391,7 +394,7 @@ export class ServiceStack extends Stack {
         ...redirect,
         ...returnPages,
         ...tenantConsents,
-        ...vaultKeys,
+        ...signInKeys,
       } satisfies AdminConsentCallbackEnv,
       ...(reservedConcurrency.adminConsentCallback && {
         reservedConcurrency: reservedConcurrency.adminConsentCallback,
@@ -413,7 +416,7 @@ export class ServiceStack extends Stack {
       "dynamodb:PutItem",
       "dynamodb:UpdateItem",
     );
-    data.vaultKeys.grantRead(adminConsentCallback);
+    data.signInKeys.grantRead(adminConsentCallback);
     appCredential.grant(adminConsentCallback);
 
     const resumeWaiting = define("ResumeWaiting", {
@@ -530,15 +533,20 @@ export class ServiceStack extends Stack {
     const credentialExpiry = define("CredentialExpiry", {
       name: "credential-expiry",
       description:
-        "Twice a day: tells how long the app's credential at Microsoft will last, and how old the vault key is",
+        "Twice a day: tells how long the app's credential at Microsoft will last, and how old the vault keys are",
       timeoutSeconds: 20,
-      environment: { ...clientCredential, ...vaultKeys } satisfies CredentialExpiryEnv,
+      environment: {
+        ...clientCredential,
+        ...signInKeys,
+        ...tokenKeys,
+      } satisfies CredentialExpiryEnv,
     });
     data.clientCredential.grantRead(credentialExpiry);
-    data.vaultKeys.grantDescribe(credentialExpiry);
+    data.signInKeys.grantDescribe(credentialExpiry);
+    data.tokenKeys.grantDescribe(credentialExpiry);
     this.#invoke("TwiceADay", credentialExpiry, {
       description:
-        "Measures how long the app's credential at Microsoft will last, and how old the vault key is.",
+        "Measures how long the app's credential at Microsoft will last, and how old the vault keys are.",
       schedule: Schedule.rate(credentialMeasured),
     });
 
@@ -546,22 +554,24 @@ export class ServiceStack extends Stack {
       name: "rotate-vault-keys",
       description: "Invoked by Secrets Manager: makes a new vault key and keeps the former ones",
       timeoutSeconds: 30,
-      environment: { ...vaultKeys } satisfies RotateVaultKeysEnv,
+      environment: { ...signInKeys, ...tokenKeys } satisfies RotateVaultKeysEnv,
     });
-    data.vaultKeys.grantRotation(rotateVaultKeys);
-    rotateVaultKeys.lambda.addPermission("SecretsManager", {
-      principal: new ServicePrincipal("secretsmanager.amazonaws.com"),
-      sourceAccount: Aws.ACCOUNT_ID,
-      sourceArn: data.vaultKeys.arn,
-    });
-    const rotation = new CfnRotationSchedule(this, "VaultKeysRotation", {
-      secretId: data.vaultKeys.arn,
-      rotationLambdaArn: rotateVaultKeys.lambda.functionArn,
-      rotateImmediatelyOnUpdate: false,
-      rotationRules: { automaticallyAfterDays: vaultKeysRotatedEvery.toDays() },
-    });
-    // Secrets Manager tries whether it may invoke the function, and whether that may do its work.
-    rotation.node.addDependency(rotateVaultKeys.lambda, rotateVaultKeys.role);
+    for (const secret of [data.signInKeys, data.tokenKeys]) {
+      secret.grantRotation(rotateVaultKeys);
+      rotateVaultKeys.lambda.addPermission(secret.node.id, {
+        principal: new ServicePrincipal("secretsmanager.amazonaws.com"),
+        sourceAccount: Aws.ACCOUNT_ID,
+        sourceArn: secret.arn,
+      });
+      const rotation = new CfnRotationSchedule(this, `${secret.node.id}Rotation`, {
+        secretId: secret.arn,
+        rotationLambdaArn: rotateVaultKeys.lambda.functionArn,
+        rotateImmediatelyOnUpdate: false,
+        rotationRules: { automaticallyAfterDays: vaultKeysRotatedEvery.toDays() },
+      });
+      // Secrets Manager tries whether it may invoke the function, and whether that may do its work.
+      rotation.node.addDependency(rotateVaultKeys.lambda, rotateVaultKeys.role);
+    }
 
     const workerInvoke = new ManagedPolicy(this, "WorkerInvokePolicy", {
       description:
@@ -677,7 +687,7 @@ export class ServiceStack extends Stack {
     alarms.watchRotation(credentialExpiry, credentialMeasured);
     alarms.watchFailure(
       "sealed_token_unreadable",
-      "A stored token does not open: a vault key is gone, or somebody has changed the table.",
+      "A stored token does not open: a token key is gone, or somebody has changed the table.",
       { of: [tokenFetch], atLeast: 1 },
     );
     alarms.watchFailure(
@@ -717,7 +727,7 @@ export class ServiceStack extends Stack {
       { of: [complete], atLeast: 5 },
     );
     alarms.watchMailReputation();
-    alarms.watchKey(data.key);
+    alarms.watchKeys(data.key, [data.signInKeys, data.tokenKeys, data.clientCredential]);
 
     new ApprovalMetrics(this, "ApprovalMetrics", {
       stage,
@@ -811,24 +821,6 @@ export class ServiceStack extends Stack {
         actions: ["kms:Decrypt", "kms:GenerateDataKey*"],
         resources: ["*"],
         conditions: { StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID } },
-      }),
-    );
-    key.addToResourcePolicy(
-      new PolicyStatement({
-        sid: "Events",
-        principals: [new ServicePrincipal("events.amazonaws.com")],
-        actions: ["kms:Decrypt", "kms:GenerateDataKey*"],
-        resources: ["*"],
-        // EventBridge names no source account here; the topic it writes to is named in the context instead.
-        conditions: {
-          ArnLike: {
-            "kms:EncryptionContext:aws:sns:topicArn": this.formatArn({
-              service: "sns",
-              resource: "*",
-              arnFormat: ArnFormat.NO_RESOURCE_NAME,
-            }),
-          },
-        },
       }),
     );
     return key;

@@ -96,7 +96,7 @@ const stageSchema = z.strictObject({
   throttling: z.strictObject({ all: throttle, callback: throttle }),
 
   /**
-   * Where refresh tokens are kept: in a secret of AWS Secrets Manager each, or sealed under the vault keys in a table.
+   * Where refresh tokens are kept: in a secret of AWS Secrets Manager each, or sealed under the token keys in a table.
    * What is kept in the other one moves at its next refresh.
    */
   tokenVault: z.enum(["secrets-manager", "table"]),

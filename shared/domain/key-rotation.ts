@@ -1,6 +1,9 @@
 import type { Secret } from "./secret.ts";
 
-/** Versions of the secret that holds the vault keys, and the staging labels that keep them. */
+/** Which vault keys: those that seal what sign-ins and approvals leave in the tables, or those that seal tokens. */
+export type VaultKeysFor = "sign_in" | "token";
+
+/** Versions of a secret that holds vault keys, and the staging labels that keep them. */
 export interface KeyVersions {
   /** Whether rotation is on, and the labels of every version that has any. */
   describe(): Promise<{

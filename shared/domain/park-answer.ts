@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { AuthorizationAttempts, ParkedAnswer, Refusal } from "./attempt.ts";
 import { type AttemptId, attemptIdOf, hashOf } from "./ids.ts";
 import { fail, type Result, succeed } from "./result.ts";
-import type { Sealer } from "./sealer.ts";
+import type { SignInSealer } from "./sealer.ts";
 import { Secret } from "./secret.ts";
 
 /** What Microsoft sent through the person's browser. */
@@ -26,7 +26,7 @@ export interface Return {
 
 export interface ParkAnswerPorts {
   readonly attempts: Pick<AuthorizationAttempts, "park" | "find" | "noteLateAnswer">;
-  readonly sealer: Pick<Sealer, "seal">;
+  readonly sealer: Pick<SignInSealer, "seal">;
   readonly now: () => Date;
 }
 

@@ -189,7 +189,7 @@ export const openScene = async (): Promise<Scene> => {
   const now = () => new Date();
   const connections = dynamoDbConnections(dynamoDb, env.CONNECTIONS_TABLE);
   const sealer = jweSealer(
-    secretsManagerVaultKeys(openSecretReader(), env.VAULT_KEYS_SECRET_ARN, now),
+    secretsManagerVaultKeys(openSecretReader(), env.TOKEN_KEYS_SECRET_ARN, now),
   );
   const vault = secretsManagerTokenVault(secretsManager, {
     prefix: env.TOKEN_VAULT_PREFIX,

@@ -25,16 +25,18 @@ afterAll(async () => {
   await scene?.close();
 });
 
-const vaultKeys = () => client.send(new DescribeSecretCommand({ SecretId: "VaultKeys" }));
+type VaultKeys = "SignInKeys" | "TokenKeys";
 
-const currentKey = async () =>
-  Object.entries((await vaultKeys()).VersionIdsToStages ?? {}).find(([, labels]) =>
+const described = (keys: VaultKeys) => client.send(new DescribeSecretCommand({ SecretId: keys }));
+
+const currentKey = async (keys: VaultKeys) =>
+  Object.entries((await described(keys)).VersionIdsToStages ?? {}).find(([, labels]) =>
     labels.includes("AWSCURRENT"),
   )?.[0];
 
 /** As an operator does it. */
-const rotateNow = async () => {
-  await client.send(new RotateSecretCommand({ SecretId: "VaultKeys" }));
+const rotateNow = async (keys: VaultKeys) => {
+  await client.send(new RotateSecretCommand({ SecretId: keys }));
   await scene.stack.secretsManager.rotationsEnded();
 };
 
@@ -54,12 +56,12 @@ const keysOfRefreshTokens = async () =>
 it("rotate while tokens are in use: the old key opens, the new one seals, and nobody is interrupted", async () => {
   const product = await scene.signedIn("user_ines");
   const connection = await scene.connect(product, ben);
-  const before = await currentKey();
+  const before = await currentKey("TokenKeys");
   expect(await keyOfToken(connection.id)).toBe(before);
 
-  await rotateNow();
+  await rotateNow("TokenKeys");
 
-  const after = await currentKey();
+  const after = await currentKey("TokenKeys");
   expect(after).not.toBe(before);
   served(await scene.fetchToken({ product, connection }));
   scene.stack.clock.advance(2 * 3600);
@@ -71,10 +73,23 @@ it("rotate while tokens are in use: the old key opens, the new one seals, and no
   expect(await keysOfRefreshTokens()).toEqual([after]);
 });
 
+it("rotate while somebody signs in: what the old key sealed still opens", async () => {
+  const product = await scene.signedIn("user_ines");
+  const before = await currentKey("SignInKeys");
+  const { attemptId, returned } = await scene.goToMicrosoft(product, ben);
+  const attempt = (await scene.tables.items("ATTEMPTS_TABLE")).find(({ id }) => id === attemptId);
+  expect(sealedWith(attempt?.sealedSecrets)).toBe(before);
+
+  await rotateNow("SignInKeys");
+
+  expect(await currentKey("SignInKeys")).not.toBe(before);
+  expect((await product.complete(returned)).status).toBe(200);
+});
+
 it("rotate by themselves each month, and a mailbox that is used once in all that time lives through a year and more of it", async () => {
   const product = await scene.signedIn("user_leo");
   const connection = await scene.connect(product, ben);
-  const first = await keyOfToken(connection.id);
+  const first = await Promise.all([currentKey("SignInKeys"), currentKey("TokenKeys")]);
 
   for (let month = 0; month < 15; month += 1) {
     for (let week = 0; week < 15; week += 1) {
@@ -88,27 +103,33 @@ it("rotate by themselves each month, and a mailbox that is used once in all that
     }
   }
 
-  const ages = scene.stack.logs.flatMap(({ line }) => {
-    const [, days] = /"vaultKeyAgeDays":(\d+)/.exec(line) ?? [];
-    return days === undefined ? [] : [Number(days)];
-  });
-  expect(Math.max(...ages)).toBeGreaterThanOrEqual(29);
-  expect(Math.max(...ages)).toBeLessThan(45);
-  const { VersionIdsToStages = {}, LastRotatedDate } = await vaultKeys();
-  expect(Object.keys(VersionIdsToStages)).not.toContain(first);
-  expect(Object.values(VersionIdsToStages).flat().length).toBeLessThanOrEqual(15);
-  expect(scene.stack.clock.now().getTime() - (LastRotatedDate?.getTime() ?? 0)).toBeLessThan(
-    31 * day * 1000,
-  );
-  const { Versions = [] } = await client.send(
-    new ListSecretVersionIdsCommand({ SecretId: "VaultKeys" }),
-  );
-  expect(Versions.length).toBe(13);
+  for (const vaultKeys of ["sign_in", "token"]) {
+    const ages = scene.stack.logs
+      .filter(({ line }) => line.includes(`"vaultKeys":"${vaultKeys}"`))
+      .flatMap(({ line }) => {
+        const [, days] = /"vaultKeyAgeDays":(\d+)/.exec(line) ?? [];
+        return days === undefined ? [] : [Number(days)];
+      });
+    expect(Math.max(...ages)).toBeGreaterThanOrEqual(29);
+    expect(Math.max(...ages)).toBeLessThan(45);
+  }
+  for (const keys of ["SignInKeys", "TokenKeys"] as const) {
+    const { VersionIdsToStages = {}, LastRotatedDate } = await described(keys);
+    expect(first.filter((id = "") => id in VersionIdsToStages)).toEqual([]);
+    expect(Object.values(VersionIdsToStages).flat().length).toBeLessThanOrEqual(15);
+    expect(scene.stack.clock.now().getTime() - (LastRotatedDate?.getTime() ?? 0)).toBeLessThan(
+      31 * day * 1000,
+    );
+    const { Versions = [] } = await client.send(
+      new ListSecretVersionIdsCommand({ SecretId: keys }),
+    );
+    expect(Versions.length).toBe(13);
+  }
   served(await scene.fetchToken({ product, connection }));
 });
 
 it("tell Secrets Manager that a step failed, and change nothing, when they are asked for another secret", async () => {
-  const before = await vaultKeys();
+  const before = await described("TokenKeys");
   const name = scene.stack.functions.find((each) => each.name.endsWith("rotate-vault-keys"))?.name;
 
   for (const event of [
@@ -121,7 +142,7 @@ it("tell Secrets Manager that a step failed, and change nothing, when they are a
     expect(outcome).toMatchObject({ ok: false, error: { errorType: "Error" } });
   }
 
-  expect((await vaultKeys()).VersionIdsToStages).toEqual(before.VersionIdsToStages);
+  expect((await described("TokenKeys")).VersionIdsToStages).toEqual(before.VersionIdsToStages);
   const lines = scene.stack.logs.filter(({ line }) => line.includes("rotation_refused"));
   expect(lines).toHaveLength(4);
 });

@@ -15,6 +15,7 @@ import type {
   MicrosoftFailureKind,
   RefreshedTokens,
 } from "../../shared/domain/microsoft.ts";
+import type { Binding, Sealer } from "../../shared/domain/sealer.ts";
 import { Secret } from "../../shared/domain/secret.ts";
 
 export const alice: ProductUser = { userId: userId("alice"), workspaceId: workspaceId("ws_north") };
@@ -102,5 +103,5 @@ export const sampleVaultKeys: VaultKeys = {
   },
 };
 
-/** The real sealer under it. */
-export const sampleSealer = jweSealer(sampleVaultKeys);
+/** The real sealer under it, for everything. */
+export const sampleSealer: Sealer<Binding> = jweSealer(sampleVaultKeys);

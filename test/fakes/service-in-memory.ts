@@ -122,6 +122,8 @@ export const serviceInMemory = ({
     identity: intercepted("identity", identity, intercept),
     mailboxes: intercepted("mailboxes", mailboxes, intercept),
     sealer: intercepted("sealer", sampleSealer, intercept),
+    signInSealer: intercepted("signInSealer", sampleSealer, intercept),
+    tokenSealer: intercepted("tokenSealer", sampleSealer, intercept),
     consents: intercepted("consents", consents, intercept),
     frequencies: intercepted("frequencies", frequencies, intercept),
     requests: intercepted("requests", requests, intercept),

@@ -14,7 +14,7 @@ import { type ConnectionId, connectionIdOf, type ProductUser } from "../../share
 import type { MicrosoftIdentity } from "../../shared/domain/microsoft.ts";
 import { requestedScopes as allRequestedScopes } from "../../shared/domain/permissions.ts";
 import { succeed } from "../../shared/domain/result.ts";
-import type { Sealer } from "../../shared/domain/sealer.ts";
+import type { TokenSealer } from "../../shared/domain/sealer.ts";
 import { Secret } from "../../shared/domain/secret.ts";
 import {
   type TokenVaultKind,
@@ -33,7 +33,7 @@ import { account, alice, refreshedTokens, secondsAfter } from "./samples.ts";
 
 export interface TokenFetchScript extends Partial<Pick<MicrosoftIdentity, "refresh">> {
   readonly random?: number;
-  readonly sealer?: Sealer;
+  readonly sealer?: TokenSealer;
   readonly connections?: Connections;
   /** Every port call of every worker goes through it. */
   readonly intercept?: Intercept;

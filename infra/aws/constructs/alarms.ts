@@ -9,13 +9,14 @@ import {
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import { Rule } from "aws-cdk-lib/aws-events";
 import { SnsTopic } from "aws-cdk-lib/aws-events-targets";
-import { PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import { FilterPattern, type IFilterPattern, MetricFilter } from "aws-cdk-lib/aws-logs";
 import { Subscription, SubscriptionProtocol, Topic } from "aws-cdk-lib/aws-sns";
 import { Aws, Duration, Validations } from "aws-cdk-lib/core";
 import { Construct } from "constructs";
 import type { Stage } from "../stages.ts";
+import type { KeptSecret } from "./kept-secret.ts";
 import type { PublicApi } from "./public-api.ts";
 import type { RequestFunction } from "./request-function.ts";
 
@@ -183,7 +184,7 @@ export class Alarms extends Construct {
   }
 
   /**
-   * That the vault keys are not rotated, whether it fails or is never tried.
+   * That vault keys are not rotated, those of sign-ins or of tokens, whether it fails or is never tried.
    *
    * @param every how often it is measured
    */
@@ -191,7 +192,7 @@ export class Alarms extends Construct {
     const age = this.#read(of, "vault_key_age_days", "$.vaultKeyAgeDays");
     this.#define("vault-keys-not-rotated", {
       alarmDescription:
-        "The vault keys were not rotated for six weeks, though it is due each month: Secrets Manager does not invoke rotate-vault-keys, or that fails.",
+        "Vault keys were not rotated for six weeks, though it is due each month: Secrets Manager does not invoke rotate-vault-keys, or that fails.",
       metric: age.metric({ statistic: "Maximum", period: every }),
       threshold: 45,
       comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
@@ -310,24 +311,45 @@ export class Alarms extends Construct {
   }
 
   /**
-   * A key without which nothing can be read, from the moment that it is disabled: told at once. DynamoDB gives a table
-   * whose key it cannot use seven days.
+   * What ends the use of the key, without which nothing can be read, or changes who may use it and read the secrets, or
+   * takes a secret to where nobody watches: told at once, by the calls that CloudTrail reports, also those that AWS
+   * refused. DynamoDB gives a table whose key it cannot use seven days. Grants that it asks for itself let nobody in.
    *
    * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
    */
-  watchKey(key: IKey): void {
-    const rule = new Rule(this, "KeyInDanger", {
-      description: "The key of tables and secrets was disabled or is to be deleted.",
+  watchKeys(key: IKey, secrets: readonly KeptSecret[]): void {
+    const ofKey = (...eventName: readonly string[]) => ({
+      eventSource: ["kms.amazonaws.com"],
+      eventName,
+      requestParameters: { keyId: [key.keyId, key.keyArn] },
+    });
+    // A policy of the topic would let in the rules of every account, since EventBridge names none there.
+    const role = new Role(this, "EventsRole", {
+      assumedBy: new ServicePrincipal("events.amazonaws.com"),
+    });
+    Validations.of(role).acknowledge({
+      id: "AwsSolutions-IAM5[Action::kms:GenerateDataKey*]",
+      reason: "The ways of asking for a data key, of the one key that the topic has.",
+    });
+    const rule = new Rule(this, "KeysInDanger", {
+      description:
+        "The key of tables and secrets ends, or somebody changes who may use it or read the secrets.",
       eventPattern: {
-        source: ["aws.kms"],
+        source: ["aws.kms", "aws.secretsmanager"],
         detailType: ["AWS API Call via CloudTrail"],
         detail: {
-          eventSource: ["kms.amazonaws.com"],
-          eventName: ["DisableKey", "ScheduleKeyDeletion"],
-          requestParameters: { keyId: [key.keyId, key.keyArn] },
+          $or: [
+            ofKey("DisableKey", "ScheduleKeyDeletion", "PutKeyPolicy"),
+            { ...ofKey("CreateGrant"), userIdentity: { invokedBy: [{ exists: false }] } },
+            {
+              eventSource: ["secretsmanager.amazonaws.com"],
+              eventName: ["PutResourcePolicy", "DeleteResourcePolicy", "ReplicateSecretToRegions"],
+              requestParameters: { secretId: secrets.flatMap(({ names }) => names) },
+            },
+          ],
         },
       },
-      targets: [new SnsTopic(this.#topic)],
+      targets: [new SnsTopic(this.#topic, { role })],
     });
     Validations.of(rule).acknowledge({
       id: "Serverless-EventBusDLQ",

@@ -13,7 +13,10 @@ const tokensForMicrosoft = {
 
 /** How functions prove to Microsoft that they are the app: by what AWS says of their role, or by what is stored. */
 export class AppCredential {
-  readonly environment: Omit<CredentialExpiryEnv, "VAULT_KEYS_SECRET_ARN">;
+  readonly environment: Pick<
+    CredentialExpiryEnv,
+    "CLIENT_CREDENTIAL_SECRET_ARN" | "FEDERATED_CREDENTIAL"
+  >;
   readonly #secret: KeptSecret;
   readonly #subjects: string[] = [];
 

@@ -1,6 +1,6 @@
 import { AnyPrincipal, Effect, PolicyDocument, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import { CfnResourcePolicy, CfnSecret } from "aws-cdk-lib/aws-secretsmanager";
-import { RemovalPolicy } from "aws-cdk-lib/core";
+import { ArnFormat, Fn, RemovalPolicy, Stack } from "aws-cdk-lib/core";
 import { Construct } from "constructs";
 import type { DataKey } from "./data-key.ts";
 import type { Readers } from "./readers.ts";
@@ -62,6 +62,22 @@ export class KeptSecret extends Construct {
     });
     policy.overrideLogicalId(`${id}Readers`);
     policy.applyRemovalPolicy(removalPolicy);
+  }
+
+  /** All that Secrets Manager takes for its id: its ARN, its ARN without the random end, its name. */
+  get names(): readonly string[] {
+    const stack = Stack.of(this);
+    const { resourceName = "" } = stack.splitArn(this.arn, ArnFormat.COLON_RESOURCE_NAME);
+    // CloudFormation names it after its logical id, with a random part; Secrets Manager appends another one.
+    const [id, random] = [0, 1].map((index) => Fn.select(index, Fn.split("-", resourceName)));
+    const name = `${id}-${random}`;
+    const withoutEnd = stack.formatArn({
+      service: "secretsmanager",
+      resource: "secret",
+      resourceName: name,
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    });
+    return [this.arn, withoutEnd, name];
   }
 
   /** What a rotation function does with it. */

@@ -8,7 +8,7 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
 import * as z from "zod/mini";
-import type { Sealer } from "../../domain/sealer.ts";
+import type { TokenSealer } from "../../domain/sealer.ts";
 import type { TokenVault, VaultOwner } from "../../domain/token-vault.ts";
 import { tableEntryPrefix } from "../../domain/token-vaults.ts";
 import { tokenInPayload, vaultPayload } from "../vault-payload.ts";
@@ -32,13 +32,13 @@ export const dynamoDbVaultEraser = (
 });
 
 /**
- * Refresh tokens in a table of their own, one item per sign-in, sealed under the vault keys: a fortieth of what a
+ * Refresh tokens in a table of their own, one item per sign-in, sealed under the token keys: a fortieth of what a
  * secret costs, and as safe as these keys are.
  */
 export const dynamoDbTokenVault = (
   client: DynamoDBClient,
   tableName: string,
-  sealer: Sealer,
+  sealer: TokenSealer,
   now: () => Date,
 ): TokenVault => ({
   async create(owner, refreshToken) {

@@ -61,7 +61,7 @@ const headerOf = (part: string) => {
  * @see https://www.rfc-editor.org/rfc/rfc7516#section-5.2
  * @see https://www.rfc-editor.org/rfc/rfc7518#section-5.3
  */
-export const jweOpener = (keys: VaultKeys): Pick<Sealer, "open"> => ({
+export const jweOpener = <For extends Binding>(keys: VaultKeys): Pick<Sealer<For>, "open"> => ({
   async open(sealed, binding) {
     const [header = "", encryptedKey, iv = "", text = "", tag = "", ...rest] = sealed.split(".");
     const read = headerOf(header);

@@ -1,10 +1,10 @@
 import { CompactEncrypt } from "jose";
-import type { Sealer } from "../../domain/sealer.ts";
+import type { Binding, Sealer } from "../../domain/sealer.ts";
 import { bindingOf, jweOpener, type VaultKeys } from "./opener.ts";
 
 /** Seals as JWE compact serialization, `dir` with `A256GCM`; jose draws a fresh IV for every seal. */
-export const jweSealer = (keys: VaultKeys): Sealer => ({
-  ...jweOpener(keys),
+export const jweSealer = <For extends Binding>(keys: VaultKeys): Sealer<For> => ({
+  ...jweOpener<For>(keys),
 
   async seal(plaintext, binding) {
     const { id, key } = await keys.current();

@@ -16,7 +16,7 @@ export class SecretNotFound extends Error {
 /**
  * Reads one version of a secret: a named one, or the current one.
  *
- * @throws {SecretNotFound} or an error that names the kind of refusal, such as `AccessDeniedException`
+ * @throws {SecretNotFound} or an error whose name is the kind of refusal, such as `AccessDeniedException`
  */
 export type ReadSecret = (arn: string, versionId?: string) => Promise<SecretVersion>;
 
@@ -32,7 +32,7 @@ export interface SecretBounds {
 }
 
 /**
- * `GetSecretValue` without the SDK's client. A token fetch that needs no refresh reads the vault keys once, and should
+ * `GetSecretValue` without the SDK's client. A token fetch that needs no refresh reads the token key once, and should
  * not load a client to do it.
  *
  * @see https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
@@ -74,6 +74,7 @@ export const openSecretReader = (
     // The version id is all that varies, and one that Secrets Manager never gives out names no version.
     const isNoVersionId = versionId !== undefined && /Validation|InvalidParameter/.test(kind);
     if (isNoVersionId) throw new SecretNotFound(kind);
-    throw new Error(`Secrets Manager did not hand out a secret: ${kind}`);
+    // A log tells an error by its name.
+    throw Object.assign(new Error("Secrets Manager did not hand out a secret"), { name: kind });
   };
 };

@@ -45,11 +45,11 @@ const faults: readonly Fault[] = [
 
 const calls = [
   "attempts.take",
-  "sealer.open",
-  "sealer.open",
+  "signInSealer.open",
+  "signInSealer.open",
   "identity.redeemCode",
   "mailboxes.probe",
-  "sealer.seal",
+  "tokenSealer.seal",
   "vault.create",
   "connections.connect",
   "attempts.end",

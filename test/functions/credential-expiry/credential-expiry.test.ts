@@ -22,7 +22,10 @@ const lifetime = (kind: AppCredentialKind, days?: number): CredentialLifetime =>
 const ports = (lifetimes: readonly CredentialLifetime[], isFederated = false) => ({
   stored: { lifetimes: async () => lifetimes },
   isFederated,
-  vaultKeyRotatedAt: async () => inDays(-31.5),
+  vaultKeysRotatedAt: {
+    sign_in: async () => inDays(-31.5),
+    token: async () => inDays(-2.5),
+  },
   now: () => now,
 });
 
@@ -137,18 +140,24 @@ describe("each measurement of the credential writes one line", () => {
   });
 });
 
-describe("the age of the newest vault key", () => {
+describe("the age of the newest vault key of sign-ins, and of tokens,", () => {
   const { lines } = captureLog();
   const context = { functionName: "credential-expiry" } as Context;
   const ages = () =>
     lines()
       .map((line) => JSON.parse(line))
-      .flatMap(({ vaultKeyAgeDays }) => (vaultKeyAgeDays === undefined ? [] : [vaultKeyAgeDays]));
+      .flatMap(({ vaultKeys, vaultKeyAgeDays }) =>
+        vaultKeyAgeDays === undefined ? [] : [[vaultKeys, vaultKeyAgeDays]],
+      );
+  const bothAges = [
+    ["sign_in", 31],
+    ["token", 2],
+  ];
 
   it("is told in whole days", async () => {
     await credentialExpiryHandler(ports([]))({}, context);
 
-    expect(ages()).toEqual([31]);
+    expect(ages()).toEqual(bothAges);
   });
 
   it("is told when the credential cannot be read", async () => {
@@ -160,23 +169,29 @@ describe("the age of the newest vault key", () => {
 
     await credentialExpiryHandler({ ...ports([]), stored: unreadable })({}, context);
 
-    expect(ages()).toEqual([31]);
+    expect(ages()).toEqual(bothAges);
   });
 
-  it("keeps nobody from being told of the credential when it cannot be read", async () => {
-    const vaultKeyRotatedAt = async () => {
+  it("keeps nobody from being told of the credential and of the other one when it cannot be read", async () => {
+    const given = ports([lifetime("certificate", 45)]);
+    const unreadable = async () => {
       throw new Error("planted-secret");
     };
 
     await credentialExpiryHandler({
-      ...ports([lifetime("certificate", 45)]),
-      vaultKeyRotatedAt,
+      ...given,
+      vaultKeysRotatedAt: { ...given.vaultKeysRotatedAt, sign_in: unreadable },
     })({}, context);
 
-    const [credential, failed, ...others] = lines().map((line) => JSON.parse(line));
+    const [credential, failed, token, ...others] = lines().map((line) => JSON.parse(line));
     expect(others).toEqual([]);
     expect(credential).toMatchObject({ credentialDaysLeft: 45 });
-    expect(failed).toMatchObject({ level: "ERROR", failure: "internal_error" });
+    expect(token).toMatchObject({ vaultKeys: "token", vaultKeyAgeDays: 2 });
+    expect(failed).toMatchObject({
+      level: "ERROR",
+      failure: "internal_error",
+      vaultKeys: "sign_in",
+    });
     expect(JSON.stringify(failed)).not.toContain("planted-secret");
   });
 });

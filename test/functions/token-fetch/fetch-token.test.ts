@@ -7,7 +7,7 @@ import { attemptIdOf, connectionIdOf, userId, workspaceId } from "../../../share
 import type { MicrosoftFailureKind, RefreshedTokens } from "../../../shared/domain/microsoft.ts";
 import { requestedScopes } from "../../../shared/domain/permissions.ts";
 import { fail, succeed } from "../../../shared/domain/result.ts";
-import { SealedTextRefused, type Sealer } from "../../../shared/domain/sealer.ts";
+import { SealedTextRefused, type TokenSealer } from "../../../shared/domain/sealer.ts";
 import { Secret } from "../../../shared/domain/secret.ts";
 import { neverSettles } from "../../fakes/intercepted.ts";
 import { plainSealer } from "../../fakes/plain-sealer.ts";
@@ -789,7 +789,7 @@ describe("what was moved in the table", () => {
 });
 
 describe("a stored token that does not open", () => {
-  const damaged = (until: number): Sealer => {
+  const damaged = (until: number): TokenSealer => {
     let opened = 0;
     return {
       seal: plainSealer.seal,

@@ -39,13 +39,14 @@ const explained = {
     "ApiPOSTadminconsentcallback",
     "ApiPOSTcallback",
   ],
+  "AwsSolutions-IAM5[Action::kms:GenerateDataKey*]": ["AlarmsEventsRoleDefaultPolicy"],
   "AwsSolutions-IAM5[Resource::*]": functions.map((name) => `${name}RoleDefaultPolicy`).toSorted(),
   [vault]: ["Complete", "Disconnect", "EraseConnections", "SweepVault", "TokenFetch"].map(
     (name) => `${name}RoleDefaultPolicy`,
   ),
-  "AwsSolutions-SMG4": ["ClientCredential", "VaultKeys"],
+  "AwsSolutions-SMG4": ["ClientCredential", "SignInKeys", "TokenKeys"],
   "Serverless-EventBusDLQ": [
-    "AlarmsKeyInDanger",
+    "AlarmsKeysInDanger",
     "EachHour",
     "EachMinute",
     "MailEventRule",

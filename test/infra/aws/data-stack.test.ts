@@ -21,8 +21,10 @@ describe("what is kept", () => {
       UserConnections: "AWS::DynamoDB::Table",
       TenantConsents: "AWS::DynamoDB::Table",
       RefreshTokens: "AWS::DynamoDB::Table",
-      VaultKeys: "AWS::SecretsManager::Secret",
-      VaultKeysReaders: "AWS::SecretsManager::ResourcePolicy",
+      SignInKeys: "AWS::SecretsManager::Secret",
+      SignInKeysReaders: "AWS::SecretsManager::ResourcePolicy",
+      TokenKeys: "AWS::SecretsManager::Secret",
+      TokenKeysReaders: "AWS::SecretsManager::ResourcePolicy",
       ClientCredential: "AWS::SecretsManager::Secret",
       ClientCredentialReaders: "AWS::SecretsManager::ResourcePolicy",
     });
@@ -34,8 +36,10 @@ describe("what is kept", () => {
     "UserConnections",
     "TenantConsents",
     "RefreshTokens",
-    "VaultKeys",
-    "VaultKeysReaders",
+    "SignInKeys",
+    "SignInKeysReaders",
+    "TokenKeys",
+    "TokenKeysReaders",
     "ClientCredential",
     "ClientCredentialReaders",
   ])("outlives its stack and its replacement: %s", (id) => {
@@ -100,11 +104,13 @@ describe("what is kept", () => {
     });
   });
 
-  it("has no secret in the template: Secrets Manager makes one, an operator brings the other", () => {
-    expect(prod.resource("AWS::SecretsManager::Secret", "VaultKeys").Properties).toMatchObject({
-      KmsKeyId: { "Fn::GetAtt": ["DataKey", "Arn"] },
-      GenerateSecretString: { PasswordLength: 64, ExcludePunctuation: true },
-    });
+  it("has no secret in the template: Secrets Manager makes the keys, an operator brings the credential", () => {
+    for (const id of ["SignInKeys", "TokenKeys"]) {
+      expect(prod.resource("AWS::SecretsManager::Secret", id).Properties).toMatchObject({
+        KmsKeyId: { "Fn::GetAtt": ["DataKey", "Arn"] },
+        GenerateSecretString: { PasswordLength: 64, ExcludePunctuation: true },
+      });
+    }
     expect(
       prod.resource("AWS::SecretsManager::Secret", "ClientCredential").Properties,
     ).toMatchObject({

@@ -33,13 +33,20 @@ const mail = {
   ],
 };
 
+const rotation = [
+  "secretsmanager:DescribeSecret",
+  "secretsmanager:GetSecretValue",
+  "secretsmanager:PutSecretValue",
+  "secretsmanager:UpdateSecretVersionStage",
+];
+
 /** Everything a function may do besides writing its own log and trace. */
 const allowed = {
   Start: {
     Attempts: ["dynamodb:PutItem"],
     UserConnections: ["dynamodb:GetItem"],
     TenantConsents: ["dynamodb:GetItem"],
-    VaultKeys: ["secretsmanager:GetSecretValue"],
+    SignInKeys: ["secretsmanager:GetSecretValue"],
     [viaDynamoDb]: ["kms:Decrypt"],
     [viaSecrets]: ["kms:Decrypt"],
   },
@@ -50,7 +57,7 @@ const allowed = {
   },
   Callback: {
     Attempts: ["dynamodb:GetItem", "dynamodb:UpdateItem"],
-    VaultKeys: ["secretsmanager:GetSecretValue"],
+    SignInKeys: ["secretsmanager:GetSecretValue"],
     [viaDynamoDb]: ["kms:Decrypt"],
     [viaSecrets]: ["kms:Decrypt"],
   },
@@ -58,7 +65,8 @@ const allowed = {
     Attempts: ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"],
     UserConnections: ["dynamodb:GetItem", "dynamodb:PutItem"],
     TenantConsents: ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
-    VaultKeys: ["secretsmanager:GetSecretValue"],
+    SignInKeys: ["secretsmanager:GetSecretValue"],
+    TokenKeys: ["secretsmanager:GetSecretValue"],
     ClientCredential: ["secretsmanager:GetSecretValue"],
     [vault]: ["secretsmanager:CreateSecret", "secretsmanager:DeleteSecret"],
     RefreshTokens: ["dynamodb:DeleteItem"],
@@ -80,7 +88,7 @@ const allowed = {
   TokenFetch: {
     UserConnections: ["dynamodb:GetItem", "dynamodb:UpdateItem"],
     TenantConsents: ["dynamodb:GetItem", "dynamodb:PutItem"],
-    VaultKeys: ["secretsmanager:GetSecretValue"],
+    TokenKeys: ["secretsmanager:GetSecretValue"],
     ClientCredential: ["secretsmanager:GetSecretValue"],
     [vault]: [
       "secretsmanager:CreateSecret",
@@ -101,7 +109,7 @@ const allowed = {
       "dynamodb:Query",
       "dynamodb:UpdateItem",
     ],
-    VaultKeys: ["secretsmanager:GetSecretValue"],
+    SignInKeys: ["secretsmanager:GetSecretValue"],
     ...mail,
     [viaDynamoDb]: ["kms:Decrypt"],
     [viaSecrets]: ["kms:Decrypt"],
@@ -118,7 +126,7 @@ const allowed = {
   AdminConsentCallback: {
     Attempts: ["dynamodb:GetItem", "dynamodb:UpdateItem"],
     TenantConsents: ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
-    VaultKeys: ["secretsmanager:GetSecretValue"],
+    SignInKeys: ["secretsmanager:GetSecretValue"],
     ClientCredential: ["secretsmanager:GetSecretValue"],
     [viaDynamoDb]: ["kms:Decrypt"],
     [viaSecrets]: ["kms:Decrypt"],
@@ -160,17 +168,14 @@ const allowed = {
     [viaDynamoDb]: ["kms:Decrypt"],
   },
   RotateVaultKeys: {
-    VaultKeys: [
-      "secretsmanager:DescribeSecret",
-      "secretsmanager:GetSecretValue",
-      "secretsmanager:PutSecretValue",
-      "secretsmanager:UpdateSecretVersionStage",
-    ],
+    SignInKeys: rotation,
+    TokenKeys: rotation,
     [viaSecrets]: ["kms:Decrypt", "kms:GenerateDataKey"],
   },
   CredentialExpiry: {
     ClientCredential: ["secretsmanager:GetSecretValue"],
-    VaultKeys: ["secretsmanager:DescribeSecret"],
+    SignInKeys: ["secretsmanager:DescribeSecret"],
+    TokenKeys: ["secretsmanager:DescribeSecret"],
     [viaSecrets]: ["kms:Decrypt"],
   },
 };
@@ -300,6 +305,24 @@ describe("permissions", () => {
     ]);
   });
 
+  it("to tell the operator are given to EventBridge by a role, for the topic and its key", () => {
+    const { Properties } = prod.resource("AWS::IAM::Role", "AlarmsEventsRole");
+
+    expect(Properties.AssumeRolePolicyDocument).toMatchObject({
+      Statement: [
+        {
+          Action: "sts:AssumeRole",
+          Effect: "Allow",
+          Principal: { Service: "events.amazonaws.com" },
+        },
+      ],
+    });
+    expect(permissionsOf("AlarmsEventsRole")).toEqual({
+      AlarmsTopic: ["sns:Publish"],
+      OperationsKey: ["kms:Decrypt", "kms:GenerateDataKey*"],
+    });
+  });
+
   it("belong to one role for each function, which takes no other policy", () => {
     const roles = prod.resources("AWS::IAM::Role");
     const used = prod
@@ -311,7 +334,7 @@ describe("permissions", () => {
         .map((name) => `${name}Role`)
         .toSorted(),
     );
-    expect(roles.map(({ id }) => id).toSorted()).toEqual(used.toSorted());
+    expect(roles.map(({ id }) => id).toSorted()).toEqual([...used, "AlarmsEventsRole"].toSorted());
     for (const { Properties } of roles) {
       expect(Object.keys(Properties)).not.toContain("ManagedPolicyArns");
       expect(Object.keys(Properties)).not.toContain("Policies");
@@ -344,7 +367,7 @@ describe("permissions", () => {
     }
   });
 
-  it("to invoke a function are given to the API for that function's routes, to EventBridge for its own, and to Secrets Manager for the rotation of one secret", () => {
+  it("to invoke a function are given to the API for that function's routes, to EventBridge for its own, and to Secrets Manager for the rotation of the vault keys", () => {
     const invocations = prod
       .resources("AWS::Lambda::Permission")
       .map(({ Properties }) => [
@@ -384,7 +407,8 @@ describe("permissions", () => {
         ["events.amazonaws.com", "CredentialExpiryFunction", "TwiceADay"],
         ["events.amazonaws.com", "KeepAliveFunction", "TwiceAnHour"],
         ["events.amazonaws.com", "SweepVaultFunction", "EachHour"],
-        ["secretsmanager.amazonaws.com", "RotateVaultKeysFunction", "VaultKeys"],
+        ["secretsmanager.amazonaws.com", "RotateVaultKeysFunction", "SignInKeys"],
+        ["secretsmanager.amazonaws.com", "RotateVaultKeysFunction", "TokenKeys"],
       ].toSorted(),
     );
   });
@@ -421,7 +445,7 @@ describe("permissions", () => {
         )}`,
     );
 
-  it.each(["VaultKeys", "ClientCredential"])(
+  it.each(["SignInKeys", "TokenKeys", "ClientCredential"])(
     "to read %s are refused to everybody but the functions that are granted it",
     (secret) => {
       const readers = Object.keys(allowed).filter((name) =>

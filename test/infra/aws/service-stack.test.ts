@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import { type Stage, stages } from "../../../infra/aws/stages.ts";
+import { TemplateValues } from "../../../infra/local/gateway/template-values.ts";
 import { type SynthesizedStage, synthesized } from "./synthesized.ts";
 
 const withCustomDomain: Stage = {
@@ -19,7 +20,23 @@ const functionProperties = z.looseObject({
   Environment: z.object({ Variables: z.record(z.string(), z.unknown()) }),
 });
 
-const keyPolicy = z.object({ Statement: z.array(z.looseObject({})) });
+const policyDocument = z.object({
+  Statement: z.array(z.looseObject({ Sid: z.optional(z.string()), Effect: z.string() })),
+});
+
+const fields = z.record(z.string(), z.unknown());
+const branches = z.array(z.unknown());
+
+/** Whether EventBridge takes an event, by the kinds of patterns that are used here. */
+const matches = (pattern: unknown, event: unknown): boolean =>
+  Object.entries(fields.parse(pattern)).every(([name, wanted]) => {
+    if (name === "$or") return branches.parse(wanted).some((branch) => matches(branch, event));
+    const given = fields.safeParse(event).data?.[name];
+    if (!Array.isArray(wanted)) return matches(wanted, given);
+    return wanted.some((one) =>
+      typeof one === "string" ? one === given : one.exists === (given !== undefined),
+    );
+  });
 
 describe("the service", () => {
   let prod: SynthesizedStage;
@@ -69,15 +86,19 @@ describe("the service", () => {
     });
 
     it("rotate the vault keys each month, beginning a month after the first deployment", () => {
-      const [schedule, ...others] = prod.resources("AWS::SecretsManager::RotationSchedule");
+      const schedules = prod.resources("AWS::SecretsManager::RotationSchedule");
 
-      expect(others).toEqual([]);
-      expect(schedule?.Properties).toMatchObject({
-        RotateImmediatelyOnUpdate: false,
-        RotationRules: { AutomaticallyAfterDays: 30 },
-      });
-      expect(prod.readable(schedule?.Properties.SecretId)).toBe("VaultKeys");
-      expect(prod.readable(schedule?.Properties.RotationLambdaARN)).toBe("RotateVaultKeysFunction");
+      expect(schedules.map(({ Properties }) => prod.readable(Properties.SecretId))).toEqual([
+        "SignInKeys",
+        "TokenKeys",
+      ]);
+      for (const { Properties } of schedules) {
+        expect(Properties).toMatchObject({
+          RotateImmediatelyOnUpdate: false,
+          RotationRules: { AutomaticallyAfterDays: 30 },
+        });
+        expect(prod.readable(Properties.RotationLambdaARN)).toBe("RotateVaultKeysFunction");
+      }
     });
 
     it("neither repeat nor keep an invocation for which nobody waits, but for what SES tells once", () => {
@@ -411,13 +432,16 @@ describe("the service", () => {
     });
 
     it("go off when the vault keys have not been rotated for six weeks, tried or not", () => {
-      const filter = prod
+      // One line for each secret; the older of the two is what counts.
+      const [filter, ...others] = prod
         .resources("AWS::Logs::MetricFilter")
-        .find(({ Properties }) => /vaultKeyAgeDays/.test(String(Properties.FilterPattern)));
+        .filter(({ Properties }) => /vaultKeyAgeDays/.test(String(Properties.FilterPattern)));
       const alarm = prod
         .resources("AWS::CloudWatch::Alarm")
         .find(({ Properties }) => String(Properties.AlarmName).endsWith("-vault-keys-not-rotated"));
 
+      expect(others).toEqual([]);
+      expect(filter?.Properties.FilterPattern).toBe('{ $.vaultKeyAgeDays = "*" }');
       expect(prod.readable(filter?.Properties.LogGroupName)).toBe("CredentialExpiryLogs");
       expect(filter?.Properties.MetricTransformations).toMatchObject([
         { MetricName: "vault_key_age_days", MetricValue: "$.vaultKeyAgeDays" },
@@ -631,26 +655,94 @@ describe("the service", () => {
       ]);
     });
 
-    it("reach the encrypted topic from EventBridge, which names no source account", () => {
-      const statements = prod
-        .resources("AWS::KMS::Key")
-        .flatMap(({ Properties }) => keyPolicy.parse(Properties.KeyPolicy).Statement)
-        .map((statement) => JSON.stringify(statement))
-        .filter((statement) => statement.includes("events.amazonaws.com"));
+    it("are taken by the topic from CloudWatch of this account, and from roles of it", () => {
+      const [policy, ...others] = prod.resources("AWS::SNS::TopicPolicy");
+      const allowed = policyDocument
+        .parse(policy?.Properties.PolicyDocument)
+        .Statement.filter(({ Effect }) => Effect === "Allow");
 
-      expect(statements).not.toEqual([]);
-      expect(statements.join()).not.toContain("aws:SourceAccount");
+      expect(others).toEqual([]);
+      expect(allowed).toEqual([
+        expect.objectContaining({
+          Principal: { Service: "cloudwatch.amazonaws.com" },
+          Action: "sns:Publish",
+          Condition: { StringEquals: { "aws:SourceAccount": { Ref: "AWS::AccountId" } } },
+        }),
+      ]);
+      const usersOfKey = policyDocument
+        .parse(prod.resource("AWS::KMS::Key", "OperationsKey").Properties.KeyPolicy)
+        .Statement.map(({ Sid }) => Sid);
+      expect(usersOfKey).toEqual([undefined, "Logs", "Alarms"]);
     });
 
-    it("tell when the key of tables and secrets is in danger", () => {
-      const rules = prod
-        .resources("AWS::Events::Rule")
-        .filter(({ Properties }) => JSON.stringify(Properties).includes("aws.kms"));
+    describe("of keys and secrets, which CloudTrail reports,", () => {
+      const secretNames = ["SignInKeys", "TokenKeys", "ClientCredential"] as const;
+      const key = "arn:aws:kms:us-east-1:123456789012:key/DataKey";
+      const secret = (name: string) => ({
+        name: `${name}-Q0wErTyUiOpA`,
+        withoutEnd: `arn:aws:secretsmanager:us-east-1:123456789012:secret:${name}-Q0wErTyUiOpA`,
+        arn: `arn:aws:secretsmanager:us-east-1:123456789012:secret:${name}-Q0wErTyUiOpA-a1B2c3`,
+      });
 
-      expect(rules).toHaveLength(1);
-      expect(rules[0]?.Properties.EventPattern).toMatchObject({
-        source: ["aws.kms"],
-        detail: { eventName: ["DisableKey", "ScheduleKeyDeletion"] },
+      const isTold = (service: "kms" | "secretsmanager", call: Record<string, unknown>) => {
+        const values = new TemplateValues(
+          { data: prod.data, service: prod.service },
+          { secretArns: Object.fromEntries(secretNames.map((name) => [name, secret(name).arn])) },
+        );
+        const [rule, ...others] = values
+          .resourcesOf("AWS::Events::Rule")
+          .filter(({ properties }) => JSON.stringify(properties).includes("via CloudTrail"));
+        if (!rule || others.length > 0) expect.fail("there is not one such rule");
+        expect(JSON.stringify(rule.properties.Targets)).toMatch(/AlarmsTopic.*AlarmsEventsRole/);
+        const { EventPattern } = values.read(rule, "EventPattern");
+        return matches(EventPattern, {
+          source: `aws.${service}`,
+          "detail-type": "AWS API Call via CloudTrail",
+          detail: { eventSource: `${service}.amazonaws.com`, ...call },
+        });
+      };
+
+      it.for(["DisableKey", "ScheduleKeyDeletion", "PutKeyPolicy", "CreateGrant"])(
+        "tell of %s",
+        (eventName) => {
+          for (const keyId of [key, "DataKey"]) {
+            const call = {
+              eventName,
+              requestParameters: { keyId },
+              userIdentity: { type: "Root" },
+            };
+            expect(isTold("kms", call)).toBe(true);
+          }
+          const other = { eventName, requestParameters: { keyId: `${key}2` } };
+          expect(isTold("kms", other)).toBe(false);
+        },
+      );
+
+      it.for(["PutResourcePolicy", "DeleteResourcePolicy", "ReplicateSecretToRegions"])(
+        "tell of %s, however the secret is named",
+        (eventName) => {
+          for (const secretId of secretNames.flatMap((name) => Object.values(secret(name)))) {
+            const call = { eventName, requestParameters: { secretId } };
+            expect(isTold("secretsmanager", call), secretId).toBe(true);
+          }
+          const other = { eventName, requestParameters: { secretId: secret("Other").arn } };
+          expect(isTold("secretsmanager", other)).toBe(false);
+        },
+      );
+
+      it("tell neither of grants that a service asks for, nor of a rotation", () => {
+        const grant = {
+          eventName: "CreateGrant",
+          requestParameters: { keyId: key },
+          userIdentity: { invokedBy: "dynamodb.amazonaws.com" },
+        };
+        const rotation = {
+          eventName: "PutSecretValue",
+          requestParameters: { secretId: secret("TokenKeys").arn },
+        };
+
+        expect(isTold("kms", grant)).toBe(false);
+        expect(isTold("secretsmanager", rotation)).toBe(false);
       });
     });
 

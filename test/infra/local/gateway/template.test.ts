@@ -16,9 +16,9 @@ const data = {
         TableName: { "Fn::Join": ["-", [{ Ref: "AWS::StackName" }, "attempts"]] },
       },
     },
-    VaultKeys: {
+    TokenKeys: {
       Type: "AWS::SecretsManager::Secret",
-      Properties: { Name: "local/vault-keys", GenerateSecretString: { PasswordLength: 64 } },
+      Properties: { Name: "local/token-keys", GenerateSecretString: { PasswordLength: 64 } },
     },
     ClientCredential: { Type: "AWS::SecretsManager::Secret", Properties: {} },
   },
@@ -27,9 +27,9 @@ const data = {
       Value: { Ref: "Attempts" },
       Export: { Name: "data:ExportsOutputRefAttempts" },
     },
-    ExportsOutputRefVaultKeys: {
-      Value: { Ref: "VaultKeys" },
-      Export: { Name: { "Fn::Sub": "${AWS::StackName}:ExportsOutputRefVaultKeys" } },
+    ExportsOutputRefTokenKeys: {
+      Value: { Ref: "TokenKeys" },
+      Export: { Name: { "Fn::Sub": "${AWS::StackName}:ExportsOutputRefTokenKeys" } },
     },
     ExportsOutputFnGetAttKey: {
       Value: { "Fn::GetAtt": ["Key", "Arn"] },
@@ -106,7 +106,7 @@ const service = (variables: Record<string, unknown> = {}, resources = {}) => ({
 
 const values = {
   apiEndpoint: "http://127.0.0.1:4000",
-  secretArns: { "local/vault-keys": "arn:vault", ClientCredential: "arn:credential" },
+  secretArns: { "local/token-keys": "arn:vault", ClientCredential: "arn:credential" },
 };
 
 const read = (variables?: Record<string, unknown>, resources?: object) =>
@@ -126,7 +126,7 @@ it("reads tables and secrets before anything runs", () => {
     },
   ]);
   expect(secrets).toEqual([
-    { logicalId: "VaultKeys", name: "local/vault-keys", generate: { PasswordLength: 64 } },
+    { logicalId: "TokenKeys", name: "local/token-keys", generate: { PasswordLength: 64 } },
     { logicalId: "ClientCredential", name: "ClientCredential" },
   ]);
 });
@@ -203,7 +203,7 @@ it.for([
   ],
   [
     "ARN of a secret of the other stack",
-    { "Fn::ImportValue": "data:ExportsOutputRefVaultKeys" },
+    { "Fn::ImportValue": "data:ExportsOutputRefTokenKeys" },
     "arn:vault",
   ],
   [
@@ -268,11 +268,11 @@ it.for([
 it("asks for the values that only a running stack knows", () => {
   const stacks = {
     data,
-    service: service({ IT: { "Fn::ImportValue": "data:ExportsOutputRefVaultKeys" } }),
+    service: service({ IT: { "Fn::ImportValue": "data:ExportsOutputRefTokenKeys" } }),
   };
 
   expect(() => readService(stacks, { assemblyFolder: "/out", values: {} })).toThrow(
-    "the ARN of the secret local/vault-keys is not known",
+    "the ARN of the secret local/token-keys is not known",
   );
 });
 

@@ -64,7 +64,7 @@ describe("an action is allowed", () => {
 
 describe("the resource of a request", () => {
   const dynamoDb = requestedResources("dynamodb", {});
-  const secrets = requestedResources("secretsmanager", { VaultKeys: `${secret}:VaultKeys-aB3dE6` });
+  const secrets = requestedResources("secretsmanager", { TokenKeys: `${secret}:TokenKeys-aB3dE6` });
 
   it.each([
     [dynamoDb, { TableName: "People", Key: {} }, [table]],
@@ -78,7 +78,7 @@ describe("the resource of a request", () => {
     [dynamoDb, { Limit: 1 }, ["*"]],
     [dynamoDb, { TableName: 1 }, undefined],
     [dynamoDb, undefined, undefined],
-    [secrets, { SecretId: "VaultKeys" }, [`${secret}:VaultKeys-aB3dE6`]],
+    [secrets, { SecretId: "TokenKeys" }, [`${secret}:TokenKeys-aB3dE6`]],
     [secrets, { SecretId: `${secret}:a/b-Xy12Zz` }, [`${secret}:a/b-Xy12Zz`]],
     [secrets, { SecretId: "a/b" }, [`${secret}:a/b-??????`]],
     [secrets, { Name: "a/b", SecretString: "s" }, [`${secret}:a/b-??????`]],

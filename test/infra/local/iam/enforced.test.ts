@@ -142,7 +142,7 @@ const layIntoTheTable = async (id: string): Promise<void> => {
   const dynamoDb = new DynamoDBClient({ ...aws, endpoint: origins.dynamoDb });
   try {
     const { SecretString = "", VersionId = "" } = await secrets.send(
-      new GetSecretValueCommand({ SecretId: "VaultKeys" }),
+      new GetSecretValueCommand({ SecretId: "TokenKeys" }),
     );
     const key = vaultKeyOf({ versionId: VersionId, value: new Secret(SecretString) });
     const sealer = jweSealer({ current: async () => key, byId: async () => key });
@@ -213,7 +213,7 @@ const changeVaultAndKeys = async () => {
   expect(await scene.tables.items("REFRESH_TOKENS_TABLE")).toEqual([]);
   expect(await scene.vault.names(kept.id)).toEqual([]);
 
-  await rotate(secretsManager, region, "VaultKeys");
+  for (const keys of ["SignInKeys", "TokenKeys"]) await rotate(secretsManager, region, keys);
 };
 
 /** One person leaves in the middle of a sign-in, and then their workspace is deleted. */

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import type { VaultKey } from "../../../../shared/adapters/jwe/opener.ts";
 import { jweSealer } from "../../../../shared/adapters/jwe/sealer.ts";
 import { attemptId, connectionId, workspaceId } from "../../../../shared/domain/ids.ts";
-import type { Binding } from "../../../../shared/domain/sealer.ts";
+import type { Binding, SignInSealer, TokenSealer } from "../../../../shared/domain/sealer.ts";
 import { Secret } from "../../../../shared/domain/secret.ts";
 
 const newKey = (id: string, bytes = 32): VaultKey => ({
@@ -90,6 +90,19 @@ it("opens the same binding however its members are ordered", async () => {
   };
 
   expect((await sealer.open(sealed, reordered)).reveal()).toBe("text");
+});
+
+it("is made for sign-ins or for tokens: neither compiles where the other is needed", () => {
+  const forSignIns: SignInSealer = jweSealer(vaultKeys(newKey("k1")));
+  const forTokens: TokenSealer = jweSealer(vaultKeys(newKey("k2")));
+
+  // @ts-expect-error a token is not for the keys of sign-ins
+  void (() => forSignIns.seal(new Secret("token"), accessToken));
+  // @ts-expect-error nor are the secrets of a sign-in for the keys of tokens
+  void (() => forTokens.open("", { purpose: "parked_answer", attemptId: attemptId("a") }));
+  // @ts-expect-error and the port of one takes no sealer of the other
+  const swapped: Pick<TokenSealer, "seal"> = forSignIns;
+  expect(swapped).toBe(forSignIns);
 });
 
 describe("refuses", () => {

@@ -14,6 +14,7 @@ import {
   SecretNotFound,
 } from "../../../../shared/adapters/secrets-manager/read-secret.ts";
 import { Secret } from "../../../../shared/domain/secret.ts";
+import { errorFields } from "../../../../shared/logger.ts";
 import { hurriedLimits } from "../../../fakes/hurried-limits.ts";
 import {
   type Answer,
@@ -107,32 +108,37 @@ describe("from Secrets Manager", () => {
     expect(callsSince(before)).toBe(3);
   });
 
-  it.for<readonly [string, (faults: RunningSecretsManager["faults"]) => void, message: string]>([
+  it.for<readonly [string, (faults: RunningSecretsManager["faults"]) => void, kind: string]>([
     [
       "throttling",
       (faults) => faults.refuse("GetSecretValue", { code: "ThrottlingException" }, 9),
       "ThrottlingException",
     ],
     ["lost answers", (faults) => faults.loseAnswer("GetSecretValue", 9), "no answer"],
-  ])("gives %s a name after three tries", async ([, plan, message]) => {
+  ])("gives %s a name after three tries, which a log shows", async ([, plan, kind]) => {
     const { arn } = await createSecret("one");
     plan(secretsManager.faults);
     const before = secretsManager.calls();
 
-    await expect(readerOf(secretsManager.origin)(arn)).rejects.toThrow(message);
+    const error = await readerOf(secretsManager.origin)(arn).catch((reason) => reason);
 
+    expect(errorFields(error).name).toBe(kind);
     expect(callsSince(before)).toBe(3);
   });
 
-  it("names a refused permission at once", async () => {
-    const { arn } = await createSecret("one");
-    secretsManager.faults.refuse("GetSecretValue", { code: "AccessDeniedException" });
-    const before = secretsManager.calls();
+  it.for(["AccessDeniedException", "DecryptionFailure", "InvalidRequestException"])(
+    "gives a refusal its name at once, which a log shows: %s",
+    async (code) => {
+      const { arn } = await createSecret("one");
+      secretsManager.faults.refuse("GetSecretValue", { code });
+      const before = secretsManager.calls();
 
-    await expect(readerOf(secretsManager.origin)(arn)).rejects.toThrow("AccessDeniedException");
+      const error = await readerOf(secretsManager.origin)(arn).catch((reason) => reason);
 
-    expect(callsSince(before)).toBe(1);
-  });
+      expect(errorFields(error).name).toBe(code);
+      expect(callsSince(before)).toBe(1);
+    },
+  );
 
   it.for(["short", "x".repeat(65)])("knows no version under an id like %s", async (versionId) => {
     const { arn } = await createSecret("one");
@@ -162,7 +168,7 @@ describe("from Secrets Manager", () => {
       { tries: 2, tryMilliseconds: 1_000 },
     );
 
-    await expect(read(arn)).rejects.toThrow("no answer");
+    await expect(read(arn)).rejects.toMatchObject({ name: "no answer" });
 
     expect(callsSince(before)).toBe(2);
     expect(limits).toEqual([1_000, 1_000]);

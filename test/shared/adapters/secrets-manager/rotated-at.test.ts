@@ -18,7 +18,7 @@ const openSecret = async () => {
   });
   onTestFinished(() => client.destroy());
   const { ARN = "" } = await client.send(
-    new CreateSecretCommand({ Name: "VaultKeys", SecretString: "key" }),
+    new CreateSecretCommand({ Name: "TokenKeys", SecretString: "key" }),
   );
   return { client, arn: ARN, rotationsEnded: () => engine.rotationsEnded() };
 };
