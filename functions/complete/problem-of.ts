@@ -20,8 +20,7 @@ const problemOfRefusal = (refusal: MicrosoftFailure): ApiProblem => {
       return {
         code: kind,
         actor,
-        message:
-          "Microsoft could not answer just now. Nothing was connected; please start again in a moment.",
+        message: "Microsoft could not answer just now. Nothing was connected; please start again.",
         retryAfterSeconds: refusal.retryAfterSeconds ?? 30,
       };
     case "app_credential_rejected":
@@ -166,7 +165,7 @@ export const problemOf = (failure: NotTaken | NotConnected): ApiProblem => {
       return {
         code: "temporarily_unavailable",
         actor: "nobody",
-        message: `${approvedFirst(failure)}The mailbox could not be reached just now. Nothing was connected; please start again in a moment.`,
+        message: `${approvedFirst(failure)}The mailbox could not be reached just now. Nothing was connected; please start again.`,
         retryAfterSeconds: 30,
       };
     default:

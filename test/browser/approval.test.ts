@@ -70,6 +70,7 @@ stories("an organisation in which only an administrator may approve", (scene) =>
 
     await sees(page.getByRole("heading", { name: "Approved" }));
     await scene.inspect(page, "connections-approval-granted");
+    await page.getByRole("button", { name: "Continue now" }).click();
     await page.getByRole("button", { name: niall }).click();
     await sees(page.getByRole("heading", { name: "Mailbox connected" }));
 
@@ -99,11 +100,14 @@ stories("an organisation in which only an administrator may approve", (scene) =>
     const request = await watching;
     await askByMail(page);
     await sees(page.getByRole("heading", { name: "Approved" }));
+    await sees(page.locator("#announcement").getByText("goes on to Microsoft in 20 seconds"));
     await page.getByRole("button", { name: "Not now" }).click();
+    await sees(page.locator("button:focus", { hasText: "Continue now" }));
+    await seesNoLonger(page.getByRole("button", { name: "Not now" }));
     saidNotNow.resolve();
     await (await request.response())?.finished();
     // Longer than the page would count down.
-    for (let seconds = 0; seconds < 10; seconds += 1) await context.clock.runFor(1_000);
+    for (let seconds = 0; seconds < 25; seconds += 1) await context.clock.runFor(1_000);
 
     await sees(page.getByText("Connect whenever you like."));
   });
@@ -123,7 +127,7 @@ stories("an organisation in which only an administrator may approve", (scene) =>
     const colleague = await scene.signIn("user_oona");
     await colleague.getByRole("button", { name: "Connect Outlook" }).click();
     await sees(panel(colleague));
-    await sees(panel(colleague).getByText("An administrator has already been asked."));
+    await sees(panel(colleague).getByText("Somebody at your organisation has got a link before"));
     await scene.inspect(colleague, "connections-approval-known");
 
     const anyway = await opensMicrosoft(colleague, "Try anyway");
@@ -303,7 +307,10 @@ stories("an organisation in which only an administrator may approve", (scene) =>
     await page.getByRole("button", { name: "Ask an administrator" }).click();
 
     await sees(panel(page).getByText("no confirmed e-mail address"));
+    await panel(page).getByRole("button", { name: "Get the link" }).click();
     await sees(panel(page).getByRole("button", { name: "Get the link" }));
+    await sees(page.locator("#announcement").getByText("no confirmed e-mail address"));
+    await sees(panel(page).locator("h2:focus"));
     await scene.inspect(page, "connections-approval-unconfirmed-address");
   });
 
@@ -469,6 +476,24 @@ stories("an organisation in which only an administrator may approve", (scene) =>
 
     await sees(page.getByRole("heading", { name: "Approved" }));
     await sees(page.getByRole("heading", { name: "Mailbox connected" }));
+  });
+
+  it("is given a new link by a page that was open longer than the first was good for", async () => {
+    const page = await scene.signIn("user_niall");
+    await turnedAway(page, niall);
+    const link = page.getByLabel("Send this link to your administrator");
+    const first = await link.inputValue();
+    const newer = `${new URL("/admin-consent/", first)}newer`;
+    await page.route("**/admin-consent-requests", async (route) => {
+      const response = await route.fetch();
+      const asked = { approvalUrl: newer, expiresAt: "2030-01-17T10:00:00.000Z" };
+      await route.fulfill({ response, json: { ...(await response.json()), ...asked } });
+    });
+
+    await askByMail(page);
+
+    await sees(panel(page).getByText("works until 17 Jan 2030"));
+    expect(await link.inputValue()).toBe(newer);
   });
 
   it("is not asked by mail at another domain, and the reason stands at the field", async () => {

@@ -114,6 +114,21 @@ stories("a connected mailbox", (scene) => {
     await sees(card(page, ben).getByText(newest));
   });
 
+  it("tells its owner that only an administrator can help when the account was disabled", async () => {
+    const page = await scene.connected("user_ines", ben);
+    scene.microsoft.disableUser({ username: ben, disabled: true });
+    scene.stack.clock.advance(2 * 3600);
+
+    await card(page, ben).getByRole("button", { name: "Run workflow" }).click();
+
+    await sees(card(page, ben).getByText("Your administrator must act first"));
+    await sees(card(page, ben).getByText("Your administrator must enable it"));
+    await scene.inspect(page, "connections-account-disabled");
+    expect(
+      await card(page, ben).getByRole("button", { name: "Reconnect" }).getAttribute("class"),
+    ).toBe("");
+  });
+
   it("asks for its owner already while its last token is still good for a workflow", async () => {
     const page = await scene.connected("user_ines", ben);
     scene.microsoft.revokeSessions({ username: ben });

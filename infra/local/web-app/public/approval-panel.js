@@ -11,18 +11,19 @@ import { inWords } from "./words.js";
  * @property {ReturnType<typeof createConnectOutlook>} outlook
  * @property {ApprovalFor} what
  * @property {Problem} [problem] what Microsoft said, if it was asked
- * @property {boolean} wasAsked somebody of the organisation has asked an administrator before
+ * @property {boolean} wasAsked somebody of the organisation has a link already, whether or not they passed it on
  * @property {string} email the person's own address: administrators are mailed at its domain only
  * @property {() => void} [tryAnyway]
  * @property {() => void} approveNow for a person who is an administrator
  * @property {() => void} goOn once it is approved; without a click, so in this window
  * @property {() => void} worksAgain the same for a connection, which needs no sign-in
+ * @property {(text: string) => void} announce has it read out
  * @property {string} signInPage where a person goes whose session at the product is over
  * @property {AbortSignal} signal ends it
  */
 
 /** How long a person has to stop the page from going on by itself. */
-const countdownSeconds = 5;
+const countdownSeconds = 20;
 
 /** @type {Readonly<Record<NonNullable<Approval["mail"]>["status"], (to: string) => string>>} */
 const mailWords = {
@@ -65,6 +66,7 @@ export const approvalPanel = (options) => {
     approveNow,
     goOn,
     worksAgain,
+    announce,
     signInPage,
     signal,
   } = options;
@@ -88,13 +90,13 @@ export const approvalPanel = (options) => {
       element(
         "p",
         { class: "muted" },
-        "In your organisation only an administrator may approve apps that work with mail. One approval is enough for everybody; each person still connects only their own mailbox.",
+        "Where only an administrator may approve apps that work with mail, one approval is enough for everybody; each person still connects only their own mailbox.",
       ),
       wasAsked
         ? element(
             "p",
             {},
-            "An administrator has already been asked. You can ask again, or wait here.",
+            "Somebody at your organisation has got a link before, but an administrator may not have seen it. Send the link below as well, or wait here.",
           )
         : undefined,
       body,
@@ -134,7 +136,16 @@ export const approvalPanel = (options) => {
     const stop = () => {
       clearInterval(timer);
       countdown.textContent = "Your organisation has approved Appse AI. Connect whenever you like.";
+      announce("This page stays here.");
+      const hadFocus = document.activeElement === notNow;
+      notNow.remove();
+      if (hadFocus) goesOn.focus();
     };
+    const notNow = button("Not now", "", stop);
+    const goesOn = button("Continue now", "primary", () => {
+      clearInterval(timer);
+      goOn();
+    });
     const count = () => {
       if (signal.aborted) return clearInterval(timer);
       countdown.textContent = `Your organisation has approved Appse AI. Continuing in ${left} seconds…`;
@@ -155,19 +166,15 @@ export const approvalPanel = (options) => {
         { class: "stack" },
         element("h2", { id: "approval-title", tabindex: "-1" }, "Approved"),
         countdown,
-        element(
-          "div",
-          { class: "actions" },
-          button("Continue now", "primary", () => {
-            clearInterval(timer);
-            goOn();
-          }),
-          button("Not now", "", stop),
-        ),
+        element("div", { class: "actions" }, goesOn, notNow),
       ),
     );
     const hadFocus = panel.contains(document.activeElement);
     panel.replaceWith(approved);
+    // Once, and not each second of the countdown.
+    announce(
+      `Your organisation has approved Appse AI. This page goes on to Microsoft in ${countdownSeconds} seconds; “Not now” stops it.`,
+    );
     if (hadFocus) approved.querySelector("h2")?.focus();
   };
 
@@ -176,18 +183,22 @@ export const approvalPanel = (options) => {
     said.textContent = [statusSentences[status], mailSentence(mail)].filter(Boolean).join(" ");
   };
 
-  const form = (/** @type {string} */ approvalUrl, /** @type {string} */ until) => {
-    const url = element("input", {
-      id: "approval-url",
-      type: "text",
-      readonly: "",
-      value: approvalUrl,
-    });
+  /** @param {Approval} approval with a link */
+  const form = (approval) => {
+    const url = element("input", { id: "approval-url", type: "text", readonly: "" });
     url.addEventListener("focus", () => url.select());
+    const until = element("span", {});
+    /** @param {Approval} approval a link that is over is followed by another */
+    const showLink = ({ approvalUrl, expiresAt }) => {
+      if (!approvalUrl || !expiresAt) return;
+      url.value = approvalUrl;
+      until.textContent = inWords(expiresAt);
+    };
+    showLink(approval);
     const copied = element("span", { class: "muted", role: "status" });
     const copy = button("Copy link", "", async () => {
       try {
-        await navigator.clipboard.writeText(approvalUrl);
+        await navigator.clipboard.writeText(url.value);
         copied.textContent = "Copied.";
       } catch {
         url.select();
@@ -232,6 +243,7 @@ export const approvalPanel = (options) => {
       if (!asked.ok) return complain(asked.problem.message);
       if (asked.value.status === "verified") return showApproved();
       mail.value = "";
+      showLink(asked.value);
       showStatus(asked.value);
       if (!isWatching) watch(asked.value);
     });
@@ -245,7 +257,9 @@ export const approvalPanel = (options) => {
         element(
           "p",
           { class: "muted" },
-          `It shows who asks and for what, and works until ${inWords(until)}. `,
+          "It shows who asks and for what, and works until ",
+          until,
+          ". ",
           copied,
         ),
       ),
@@ -254,23 +268,32 @@ export const approvalPanel = (options) => {
     ];
   };
 
+  /** The button that had the focus may be gone. @param {...Node} content */
+  const replaceBody = (...content) => {
+    const hadFocus = body.contains(document.activeElement);
+    body.replaceChildren(...content);
+    if (hadFocus) panel.querySelector("h2")?.focus();
+  };
+
   const open = async () => {
-    body.replaceChildren(element("p", { class: "muted" }, "Getting the link…"));
+    announce("");
+    replaceBody(element("p", { class: "muted" }, "Getting the link…"));
     const asked = await outlook.requestApproval(what);
     if (signal.aborted) return;
     if (!asked.ok) {
       const isForgotten = asked.problem.code === "attempt_unknown";
       const first = isForgotten ? undefined : nextStep(asked.problem, "Get the link", open);
-      body.replaceChildren(
+      replaceBody(
         element("p", {}, asked.problem.message),
         others({ first, ...(isForgotten && { connectWords: "Connect again" }) }),
       );
+      announce(asked.problem.message);
       return;
     }
     const { status, approvalUrl, expiresAt, connectionId } = asked.value;
     if (status === "verified" || !approvalUrl || !expiresAt) return showApproved();
     if (connectionId !== undefined) asksFor = { connectionId };
-    body.replaceChildren(...form(approvalUrl, expiresAt));
+    replaceBody(...form(asked.value));
     showStatus(asked.value);
     watch(asked.value);
   };

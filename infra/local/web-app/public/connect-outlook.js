@@ -720,7 +720,7 @@ export const describeProblem = (problem) => {
   return {
     code,
     actor,
-    title: titles[code] ?? titlesByActor[actor],
+    title: titleOf({ code, actor }),
     message,
     canRetry: isWorthARetry({ code, actor }),
     ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
@@ -728,9 +728,16 @@ export const describeProblem = (problem) => {
 };
 
 /** @param {{code: string, actor: Actor}} problem */
+const titleOf = ({ code, actor }) => {
+  // A new sign-in is of no use before an administrator has acted, as for an account that is disabled.
+  const isOthers = code === "reauthorization_required" && actor === "tenant_admin";
+  return (isOthers ? undefined : titles[code]) ?? titlesByActor[actor];
+};
+
+/** @param {{code: string, actor: Actor}} problem */
 const isWorthARetry = ({ code, actor }) => {
   if (code === "signed_out") return false;
-  if (code === "server_failed" || code === "internal_error") return true;
+  if (["server_failed", "internal_error", "id_token_rejected"].includes(code)) return true;
   return actor === "user" || actor === "nobody";
 };
 

@@ -27,6 +27,7 @@ export const connectionCard = (connection, actions) => {
   const headingId = `name-${id}`;
   const needsSignIn = status === "reauthorization_required";
   const needsApproval = status === "admin_approval_required";
+  const canReconnect = problem?.actor !== "tenant_admin";
 
   /**
    * @param {"run" | "reconnect" | "ask" | "disconnect"} action
@@ -86,7 +87,10 @@ export const connectionCard = (connection, actions) => {
         { class: "actions" },
         needsApproval ? button("ask", "Ask an administrator", "primary") : undefined,
         ...(needsSignIn
-          ? [button("reconnect", "Reconnect", "primary"), button("run", "Run workflow", "")]
+          ? [
+              button("reconnect", "Reconnect", canReconnect ? "primary" : ""),
+              button("run", "Run workflow", ""),
+            ]
           : [
               button("run", "Run workflow", "", icon("play")),
               button("reconnect", "Reconnect", ""),

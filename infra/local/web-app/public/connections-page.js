@@ -111,6 +111,7 @@ const askAdministrator = (what, how, { problem, approval: status } = {}) => {
       );
       showList();
     },
+    announce,
     signInPage: "/sign-in",
     signal: approving.signal,
   });

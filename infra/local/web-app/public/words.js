@@ -5,7 +5,7 @@ export const whoMustAct = {
   user: "You can do this yourself.",
   tenant_admin: "Your Microsoft administrator must act; you cannot do it yourself.",
   operator: "This is ours to fix, and we are working on it.",
-  nobody: "You need not do anything. It usually passes by itself.",
+  nobody: "Nobody has to repair anything: it usually passes by itself.",
 };
 
 /** @type {Readonly<Record<Connection["status"], {words: string, tone: "good" | "warn"}>>} */

@@ -151,6 +151,21 @@ describe("the return from Microsoft", () => {
     });
   });
 
+  it.each([
+    ["id_token_rejected", "operator", "Something is wrong on our side", true],
+    ["misconfigured", "operator", "Something is wrong on our side", false],
+    ["reauthorization_required", "user", "Sign in to Microsoft again", true],
+    ["reauthorization_required", "tenant_admin", "Your administrator must act first", false],
+  ])(
+    "gives %s of %s a title, and says whether another try is of use",
+    async (code, actor, title, canRetry) => {
+      location.hash = `#attemptId=${attemptId}&completion=once`;
+      answers["POST /complete"] = [refuse(403, code, actor)];
+
+      expect(await handleReturn()).toMatchObject({ problem: { code, title, canRetry } });
+    },
+  );
+
   it("tells of an approval that is needed apart from other failures, for a page that can ask for it", async () => {
     location.hash = `#attemptId=${attemptId}&completion=once`;
     answers["POST /complete"] = [refuse(403, "admin_approval_required", "tenant_admin")];
