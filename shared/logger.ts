@@ -110,7 +110,16 @@ const maskTokens = (key: string, value: unknown): unknown => {
   return value.replaceAll(productIds.has(key) ? tokens : tokenLike, "[masked]");
 };
 
-const powertools = new Logger({ jsonReplacerFn: maskTokens });
+declare global {
+  var outlookConnectLogger: Logger | undefined;
+}
+
+/**
+ * One for the whole execution environment: the second bundle of token-fetch has a copy of this module, and its lines are
+ * of the same request.
+ */
+globalThis.outlookConnectLogger ??= new Logger({ jsonReplacerFn: maskTokens });
+const powertools = globalThis.outlookConnectLogger;
 
 /** A log line is a constant sentence and fields. */
 export const logger = {
