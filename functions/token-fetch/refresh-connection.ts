@@ -77,6 +77,8 @@ export interface RefreshConnectionPorts {
   readonly learnSignInFrequency: LearnSignInFrequency;
   /** Told of all permissions that a connection lacks, when one of them has gone. */
   readonly onNarrowed: (connection: StoredConnection, missing: readonly string[]) => void;
+  /** Told of a refresh token of this connection that is not to be used any more, and could not be erased. */
+  readonly onEntryLeft: (connection: StoredConnection, error: unknown) => void;
   /** Told of an error that the caller does not notice. */
   readonly report: (error: unknown) => void;
 }
@@ -90,6 +92,19 @@ const learn = async (remember: () => Promise<void>, report: (error: unknown) => 
     await remember();
   } catch (error) {
     report(error);
+  }
+};
+
+/** What is left is never served, so that nothing depends on whether this works. */
+const eraseUnused = async (
+  vaultEntry: string,
+  connection: StoredConnection,
+  { vault, onEntryLeft }: RefreshConnectionPorts,
+) => {
+  try {
+    await vault.erase(vaultEntry);
+  } catch (error) {
+    onEntryLeft(connection, error);
   }
 };
 
@@ -167,7 +182,7 @@ const refreshInTime = async (
   // A worker's own request is a use, so only the keep-alive ever meets one.
   if (isUnused(connection, ports)) {
     const outcome = await refused(unusedConnection(ports.idleDays));
-    if (outcome.kind === "refused") await learn(() => vault.erase(connection.vaultEntry), report);
+    if (outcome.kind === "refused") await eraseUnused(connection.vaultEntry, connection, ports);
     return outcome;
   }
 
@@ -200,13 +215,18 @@ const refreshInTime = async (
     save(refreshed.value, { connection, held, refreshToken }, until, ports),
     learn(() => tell(undefined), report),
   ]);
-  // Fewer permissions than are asked for today tell nothing of today's approval.
-  const hasAll =
-    outcome.kind === "refreshed" && missingScopes(outcome.connection.scopes).length === 0;
-  if (hasAll && connection.problem?.actor === "tenant_admin") {
-    await learn(() => approval.returned(connection), report);
-  }
   return outcome;
+};
+
+/** What a connection that is renewed again tells of its tenant. */
+const noteReturn = async (
+  before: StoredConnection,
+  scopes: readonly string[],
+  { approval, report }: RefreshConnectionPorts,
+) => {
+  // Fewer permissions than are asked for today tell nothing of today's approval.
+  const isBack = before.problem?.actor === "tenant_admin" && missingScopes(scopes).length === 0;
+  if (isBack) await learn(() => approval.returned(before), report);
 };
 
 /** Names the period after which the tenant asks for a new sign-in, as far as it is known. */
@@ -278,7 +298,7 @@ const save = async (
   ports: RefreshConnectionPorts,
 ): Promise<RefreshOutcome> => {
   const { connection, held } = refreshing;
-  const { connections, sealer, vault, now, onNarrowed, report } = ports;
+  const { connections, sealer, now, onNarrowed } = ports;
   const { id, owner } = connection;
   // Left to the next refresh when there is no time for it: the stored one still works.
   const hasTime = now() <= secondsBefore(begunBy, stepLimits.secret);
@@ -303,10 +323,12 @@ const save = async (
     problem,
     now: now(),
   });
-  if (vaultEntry !== connection.vaultEntry) {
-    // Of the two entries no connection names this one; one that is left here is swept.
-    await learn(() => vault.erase(saved ? connection.vaultEntry : vaultEntry), report);
-  }
+  const unnamed = saved ? connection.vaultEntry : vaultEntry;
+  // Together: for both there is the time of one.
+  await Promise.all([
+    vaultEntry !== connection.vaultEntry && eraseUnused(unnamed, connection, ports),
+    saved && noteReturn(connection, tokens.scopes, ports),
+  ]);
   if (!saved) return { kind: "overtaken" };
   const missingBefore = missingScopes(connection.scopes, scopesToAskFor(connection));
   const isNarrower = missing.some((scope) => !missingBefore.includes(scope));

@@ -17,6 +17,7 @@ import type { Connections } from "../../shared/domain/connection.ts";
 import { requestedScopeSet } from "../../shared/domain/permissions.ts";
 import { tokenVaults } from "../../shared/domain/token-vaults.ts";
 import {
+  errorFields,
   logApprovalStep,
   logCredentialFallback,
   logFederationUnavailable,
@@ -145,6 +146,14 @@ export const openRefresh = ({
     ),
     now,
     idleDays: env.IDLE_CONNECTIONS_END_AFTER_DAYS,
+    onEntryLeft: ({ id, owner }, error) => {
+      logger.error("a refresh token that is not used any more could not be erased", {
+        failure: "vault_entry_left",
+        connectionId: id,
+        workspaceId: owner.workspaceId,
+        error: errorFields(error),
+      });
+    },
     report,
     identity: {
       refresh: msalRefresh({

@@ -103,6 +103,7 @@ export const tokenFetchInMemory = ({
     const reported: unknown[] = [];
     const unreadable: ConnectionId[] = [];
     const narrowed: (readonly string[])[] = [];
+    const entriesLeft: ConnectionId[] = [];
     const losses: ConnectionId[] = [];
     const opened: string[] = [];
     const learnt: number[] = [];
@@ -161,6 +162,7 @@ export const tokenFetchInMemory = ({
               now,
             }),
             onNarrowed: (_, missing) => narrowed.push(missing),
+            onEntryLeft: ({ id }) => entriesLeft.push(id),
             report: (error) => reported.push(error),
           });
         },
@@ -182,6 +184,7 @@ export const tokenFetchInMemory = ({
       reported,
       unreadable,
       narrowed,
+      entriesLeft,
       losses,
       returns,
       opened,

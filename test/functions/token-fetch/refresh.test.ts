@@ -19,6 +19,7 @@ import { secretsManagerTokenVault } from "../../../shared/adapters/secrets-manag
 import type { Connections } from "../../../shared/domain/connection.ts";
 import { requestedScopes } from "../../../shared/domain/permissions.ts";
 import { Secret } from "../../../shared/domain/secret.ts";
+import type { TokenVaultKind } from "../../../shared/domain/token-vaults.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
 import { hurriedLimits } from "../../fakes/hurried-limits.ts";
 import { neverSettles } from "../../fakes/intercepted.ts";
@@ -83,7 +84,10 @@ let created = 0;
 /** A connection whose token has run out, and the refresh path as it is deployed, beside a table in memory. */
 const expired = async (
   changes: Partial<Connections> = {},
-  { federated = false }: { readonly federated?: boolean } = {},
+  {
+    federated = false,
+    tokenVault = "secrets-manager",
+  }: { readonly federated?: boolean; readonly tokenVault?: TokenVaultKind } = {},
 ) => {
   created += 1;
   const { ARN } = await client.send(
@@ -132,7 +136,7 @@ const expired = async (
       TENANT_CONSENTS_TABLE: "tenant-consents",
       TOKEN_VAULT_KEY_ARN: vaultSettings.kmsKeyArn,
       TOKEN_VAULT_PREFIX: vaultSettings.prefix,
-      TOKEN_VAULT: "secrets-manager",
+      TOKEN_VAULT: tokenVault,
       REFRESH_TOKENS_TABLE: "RefreshTokens",
       VAULT_KEYS_SECRET_ARN: "arn:aws:secretsmanager:eu-west-1:1:secret:keys",
     }),
@@ -186,6 +190,24 @@ it("logs that an older client secret works and the newer one does not", async ()
 
   expect(failuresLogged()).toEqual(["app_credential_fallback"]);
   expect(lines().join()).not.toMatch(/new-secret|old-secret/);
+});
+
+it("logs whose refresh token could not be erased where it was, after it was moved", async () => {
+  const { renew } = await expired({}, { tokenVault: "table" });
+  microsoft.script(all);
+  secretsManager.faults.refuse("DeleteSecret", { code: "AccessDeniedException" });
+
+  expect((await renew()).kind).toBe("refreshed");
+
+  expect(lines().map((line) => JSON.parse(line))).toEqual([
+    expect.objectContaining({
+      level: "ERROR",
+      failure: "vault_entry_left",
+      connectionId: alicesConnection,
+      workspaceId: alice.workspaceId,
+      error: { name: "AccessDeniedException", frames: expect.any(Array) },
+    }),
+  ]);
 });
 
 it("waits no longer for AWS STS than a secret may take, goes on with what is stored, and logs both", async () => {
