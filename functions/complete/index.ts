@@ -29,6 +29,7 @@ import {
 } from "../../shared/logger.ts";
 import { completeEnv } from "./env.ts";
 import { completeHandler } from "./handler.ts";
+import { stepLimits } from "./time-budget.ts";
 
 const env = readEnv(completeEnv);
 const now = () => new Date();
@@ -41,6 +42,10 @@ const microsoft = {
 };
 const approval = { clientId: env.MICROSOFT_CLIENT_ID, scopeSet: requestedScopeSet };
 const sealer = jweSealer(secretsManagerVaultKeys(readSecret, env.VAULT_KEYS_SECRET_ARN, now));
+const entryBounds = {
+  tries: stepLimits.entryTries,
+  tryMilliseconds: stepLimits.entryTry * 1000,
+};
 const credentials = openAppCredentials(env, readSecret, now);
 
 export const handler = completeHandler(env, {
@@ -62,7 +67,7 @@ export const handler = completeHandler(env, {
   mailboxes: graphMailboxes(env.GRAPH_ENDPOINT),
   vault: tokenVaults(
     {
-      "secrets-manager": secretsManagerTokenVault(openSecretsManager(), {
+      "secrets-manager": secretsManagerTokenVault(openSecretsManager(entryBounds), {
         prefix: env.TOKEN_VAULT_PREFIX,
         kmsKeyArn: env.TOKEN_VAULT_KEY_ARN,
       }),

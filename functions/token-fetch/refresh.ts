@@ -14,6 +14,7 @@ import { openSecretsManager } from "../../shared/adapters/secrets-manager/client
 import type { ReadSecret } from "../../shared/adapters/secrets-manager/read-secret.ts";
 import { secretsManagerTokenVault } from "../../shared/adapters/secrets-manager/token-vault.ts";
 import type { Connections } from "../../shared/domain/connection.ts";
+import { inTime } from "../../shared/domain/in-time.ts";
 import { requestedScopeSet } from "../../shared/domain/permissions.ts";
 import { tokenVaults } from "../../shared/domain/token-vaults.ts";
 import {
@@ -25,7 +26,6 @@ import {
 } from "../../shared/logger.ts";
 import { circuitBreaker } from "./circuit-breaker.ts";
 import type { tokenFetchEnv } from "./env.ts";
-import { inTime } from "./in-time.ts";
 import { type RefreshUnderLease, refreshConnection } from "./refresh-connection.ts";
 import { signInFrequency } from "./sign-in-frequency.ts";
 import { tenantApproval } from "./tenant-approval.ts";

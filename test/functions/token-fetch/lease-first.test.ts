@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
-import { TookTooLong } from "../../../functions/token-fetch/in-time.ts";
 import { leaseFirst } from "../../../functions/token-fetch/lease-first.ts";
 import type { RefreshUnderLease } from "../../../functions/token-fetch/refresh-connection.ts";
 import { timeBudget } from "../../../functions/token-fetch/time-budget.ts";
 import type { Lease } from "../../../shared/domain/connection.ts";
+import { TookTooLong } from "../../../shared/domain/in-time.ts";
 import { requestedScopes } from "../../../shared/domain/permissions.ts";
 import { memoryConnections } from "../../fakes/memory-connections.ts";
 import { account, alice, alicesConnection, noon, secondsAfter } from "../../fakes/samples.ts";

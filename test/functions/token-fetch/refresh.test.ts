@@ -3,7 +3,6 @@ import { CreateSecretCommand, SecretsManagerClient } from "@aws-sdk/client-secre
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
 import * as z from "zod/mini";
 import { tokenFetchEnv } from "../../../functions/token-fetch/env.ts";
-import { TookTooLong } from "../../../functions/token-fetch/in-time.ts";
 import { openRefresh } from "../../../functions/token-fetch/refresh.ts";
 import {
   secretBounds,
@@ -17,6 +16,7 @@ import {
 import { openSecretReader } from "../../../shared/adapters/secrets-manager/read-secret.ts";
 import { secretsManagerTokenVault } from "../../../shared/adapters/secrets-manager/token-vault.ts";
 import type { Connections } from "../../../shared/domain/connection.ts";
+import { TookTooLong } from "../../../shared/domain/in-time.ts";
 import { requestedScopes } from "../../../shared/domain/permissions.ts";
 import { Secret } from "../../../shared/domain/secret.ts";
 import type { TokenVaultKind } from "../../../shared/domain/token-vaults.ts";
