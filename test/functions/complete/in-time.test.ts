@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { timeBudget } from "../../../functions/complete/time-budget.ts";
+import { answerMilliseconds } from "../../../shared/http/endpoint.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
+import { lambdaContext } from "../../fakes/http-event.ts";
 import { hurriedLimits } from "../../fakes/hurried-limits.ts";
 import { type Intercept, neverSettles } from "../../fakes/intercepted.ts";
 import { alice, alicesConnection, microsoftFailure } from "../../fakes/samples.ts";
@@ -22,11 +25,15 @@ const reconnecting = async (act: Intercept) => {
   const before = await storedIn(service);
   const brought = await service.comeBack((await service.begin(alice)).state);
   isArmed = true;
-  hurriedLimits();
+  const limits = hurriedLimits();
   const answer = await service.complete(alice, brought);
   isArmed = false;
-  return { service, before, brought, answer };
+  return { service, before, brought, answer, limits };
 };
+
+/** All but what is kept for what must follow, in milliseconds. */
+const allBut = (seconds: number) =>
+  lambdaContext.getRemainingTimeInMillis() - answerMilliseconds - seconds * 1000;
 
 const storedIn = ({ connections }: ServiceInMemory) =>
   connections.findForWorkspace(alicesConnection, alice.workspaceId, { consistent: true });
@@ -40,8 +47,9 @@ describe.for(["sealer.open", "identity.redeemCode", "mailboxes.probe", "sealer.s
   "a sign-in that hangs at %s",
   (hung) => {
     it("is given up while there is time to say so, with nothing stored and nothing taken away", async () => {
-      const { service, before, brought, answer } = await reconnecting(hanging(hung));
+      const { service, before, brought, answer, limits } = await reconnecting(hanging(hung));
 
+      expect(limits[0]).toBe(allBut(timeBudget.store));
       expect(problemIn(answer)).toEqual({
         statusCode: 503,
         code: "temporarily_unavailable",
@@ -79,8 +87,9 @@ describe("whoever is connected is told so", () => {
     ["consents.find", "approval_not_recorded"],
     ["consents.record", "approval_not_recorded"],
   ] as const)("although %s hangs, which the operator is told", async ([hung, left]) => {
-    const { service, answer } = await reconnecting(hanging(hung));
+    const { service, answer, limits } = await reconnecting(hanging(hung));
 
+    expect(Math.max(...limits)).toBe(allBut(timeBudget.answer));
     expect(answer.statusCode).toBe(200);
     expect(service.reported).toEqual([left]);
   });
@@ -122,10 +131,11 @@ it("what a refusal tells of the organisation is not waited for longer than the a
   const { state } = await service.begin(alice);
   const brought = broughtBack(await service.callback({ state, error: "access_denied" }));
   isArmed = true;
-  hurriedLimits();
+  const limits = hurriedLimits();
 
   const answer = await service.complete(alice, brought);
 
+  expect(Math.max(...limits)).toBe(allBut(timeBudget.end));
   expect(problemIn(answer).code).toBe("admin_approval_required");
   expect(service.reported).toEqual(["approval_not_recorded"]);
 });
