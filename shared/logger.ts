@@ -13,6 +13,8 @@ export interface LogFields {
   readonly status?: number;
   /** A stable code; alarms count it. */
   readonly failure?: string;
+  /** Why a connection has ended just now, said once of each; a metric counts it. */
+  readonly ended?: string;
   readonly actor?: Actor;
   readonly retryable?: boolean;
   /** The first characters of an attempt's id, enough to find it. */
@@ -22,6 +24,8 @@ export interface LogFields {
   readonly tenantId?: string;
   readonly workflowId?: string;
   readonly runId?: string;
+  /** What a token was asked for; metrics count what workers are served. */
+  readonly purpose?: "use" | "keep_alive";
   readonly reconnected?: boolean;
   readonly degraded?: boolean;
   /** Where a token came from. */

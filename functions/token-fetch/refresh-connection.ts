@@ -77,6 +77,8 @@ export interface RefreshConnectionPorts {
   readonly learnSignInFrequency: LearnSignInFrequency;
   /** Told of all permissions that a connection lacks, when one of them has gone. */
   readonly onNarrowed: (connection: StoredConnection, missing: readonly string[]) => void;
+  /** Told of a connection that has ended just now: its person must sign in again. */
+  readonly onEnded: (connection: StoredConnection, refusal: Refusal) => void;
   /** Told of a refresh token of this connection that is not to be used any more, and could not be erased. */
   readonly onEntryLeft: (connection: StoredConnection, error: unknown) => void;
   /** Told of an error that the caller does not notice. */
@@ -168,13 +170,15 @@ const refreshInTime = async (
   savedBy: Date,
   ports: RefreshConnectionPorts,
 ): Promise<RefreshOutcome> => {
-  const { connections, identity, vault, admit, approval, now, report } = ports;
+  const { connections, identity, vault, admit, approval, now, onEnded, report } = ports;
   const refused = async (refusal: Refusal): Promise<RefreshOutcome> => {
     const failure = await inOwnWords(refusal, connection, ports);
     const setback = setbackOf(failure, connection, now());
     const recorded = await connections.recordSetback(connection.id, held, setback);
     // A refusal counts only for the version that was refused.
     if (!recorded) return { kind: "overtaken" };
+    const isOver = setback.status === "reauthorization_required";
+    if (isOver && connection.status !== setback.status) onEnded(connection, failure);
     if (failure.losesApproval) await learn(() => approval.lost(connection), report);
     return { kind: "refused", failure: tokenFailureOf(failure, setback) };
   };

@@ -27,6 +27,7 @@ import {
 import { circuitBreaker } from "./circuit-breaker.ts";
 import type { tokenFetchEnv } from "./env.ts";
 import { type RefreshUnderLease, refreshConnection } from "./refresh-connection.ts";
+import { causeOfEnd } from "./refresh-failures.ts";
 import { signInFrequency } from "./sign-in-frequency.ts";
 import { tenantApproval } from "./tenant-approval.ts";
 import { secretBounds, stepLimits, timeBudget } from "./time-budget.ts";
@@ -146,6 +147,15 @@ export const openRefresh = ({
     ),
     now,
     idleDays: env.IDLE_CONNECTIONS_END_AFTER_DAYS,
+    onEnded: ({ id, owner, account }, refusal) => {
+      logger.warn("connection ended", {
+        ended: causeOfEnd(refusal),
+        connectionId: id,
+        workspaceId: owner.workspaceId,
+        tenantId: account.tenantId,
+        microsoft: refusal.evidence,
+      });
+    },
     onEntryLeft: ({ id, owner }, error) => {
       logger.error("a refresh token that is not used any more could not be erased", {
         failure: "vault_entry_left",

@@ -716,6 +716,8 @@ export class ServiceStack extends Stack {
       "Sign-ins come back to other users than began them: somebody may be phishing.",
       { of: [complete], atLeast: 5 },
     );
+    alarms.watchStates(callback);
+    alarms.watchFetches(tokenFetch);
     alarms.watchMailReputation();
     alarms.watchKey(data.key);
 

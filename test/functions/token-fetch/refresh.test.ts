@@ -192,6 +192,24 @@ it("logs that an older client secret works and the newer one does not", async ()
   expect(lines().join()).not.toMatch(/new-secret|old-secret/);
 });
 
+it("logs that a connection has ended, and what Microsoft said", async () => {
+  const { renew } = await expired();
+  microsoft.script(answerJson(400, { error: "invalid_grant", error_codes: [50173] }));
+
+  expect((await renew()).kind).toBe("refused");
+
+  expect(lines().map((line) => JSON.parse(line))).toEqual([
+    expect.objectContaining({
+      message: "connection ended",
+      ended: "sign_in_required",
+      connectionId: alicesConnection,
+      workspaceId: alice.workspaceId,
+      tenantId: account.tenantId,
+      microsoft: expect.objectContaining({ error: "invalid_grant", errorCodes: [50173] }),
+    }),
+  ]);
+});
+
 it("logs whose refresh token could not be erased where it was, after it was moved", async () => {
   const { renew } = await expired({}, { tokenVault: "table" });
   microsoft.script(all);
