@@ -38,14 +38,11 @@ export type RefreshOutcome =
 /** What a token is asked for: for a worker to use it, or only so that its refresh token lives on. */
 export type FetchPurpose = "use" | "keep_alive";
 
-/**
- * @param deadline when the invocation ends: Microsoft is not asked when it could answer too late for it
- * @param purpose by default, a worker uses the connection
- */
+/** @param deadline when the invocation ends: Microsoft is not asked when it could answer too late for it */
 export type RefreshConnection = (
   connection: StoredConnection,
   deadline: Date,
-  purpose?: FetchPurpose,
+  purpose: FetchPurpose,
 ) => Promise<RefreshOutcome>;
 
 /** A refresh by the one who holds the connection's lease. */
@@ -53,7 +50,7 @@ export type RefreshUnderLease = (
   connection: StoredConnection,
   deadline: Date,
   lease: Lease,
-  purpose?: FetchPurpose,
+  purpose: FetchPurpose,
 ) => Promise<RefreshOutcome>;
 
 export interface RefreshConnectionPorts {
@@ -123,7 +120,7 @@ const ownerOf = ({ id, owner, account }: StoredConnection) => ({
  */
 export const refreshConnection =
   (ports: RefreshConnectionPorts): RefreshUnderLease =>
-  async (stored, deadline, lease, purpose = "use") => {
+  async (stored, deadline, lease, purpose) => {
     const { connections, now } = ports;
     const connection = {
       ...stored,

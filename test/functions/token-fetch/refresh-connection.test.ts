@@ -29,7 +29,7 @@ const expired = async (script: TokenFetchScript = {}) => {
       const deadline = secondsAfter(rig.clock.now(), remainingSeconds);
       const stored = await rig.stored();
       if (!stored) throw new Error("not connected");
-      return { renewing: ports.refresh(stored, deadline), reported, calls, narrowed };
+      return { renewing: ports.refresh(stored, deadline, "use"), reported, calls, narrowed };
     },
     tokenInVault: async () => {
       const entry = (await rig.stored())?.vaultEntry ?? "";
@@ -644,7 +644,7 @@ describe("a connection from before more permissions were asked for", () => {
     if (!stored) throw new Error("not connected");
     const older = { ...stored, requestedScopes: undefined };
 
-    const outcome = await ports.refresh(older, secondsAfter(rig.clock.now(), 20));
+    const outcome = await ports.refresh(older, secondsAfter(rig.clock.now(), 20), "use");
 
     expect(outcome).toMatchObject({ kind: "refreshed", connection: { id, problem: undefined } });
     expect(rig.identity.refreshed.map(({ scopes }) => scopes)).toEqual([
