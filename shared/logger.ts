@@ -14,6 +14,8 @@ export interface LogFields {
   readonly status?: number;
   /** A stable code; alarms count it. */
   readonly failure?: string;
+  /** Why a connection has ended just now, said once of each; a metric counts it. */
+  readonly ended?: string;
   readonly actor?: Actor;
   readonly retryable?: boolean;
   /** The first characters of an attempt's id, enough to find it. */
@@ -23,6 +25,8 @@ export interface LogFields {
   readonly tenantId?: string;
   readonly workflowId?: string;
   readonly runId?: string;
+  /** What a token was asked for; metrics count what workers are served. */
+  readonly purpose?: "use" | "keep_alive";
   readonly reconnected?: boolean;
   readonly degraded?: boolean;
   /** Where a token came from. */
@@ -113,7 +117,16 @@ const maskTokens = (key: string, value: unknown): unknown => {
   return value.replaceAll(productIds.has(key) ? tokens : tokenLike, "[masked]");
 };
 
-const powertools = new Logger({ jsonReplacerFn: maskTokens });
+declare global {
+  var outlookConnectLogger: Logger | undefined;
+}
+
+/**
+ * One for the whole execution environment: the second bundle of token-fetch has a copy of this module, and its lines are
+ * of the same request.
+ */
+globalThis.outlookConnectLogger ??= new Logger({ jsonReplacerFn: maskTokens });
+const powertools = globalThis.outlookConnectLogger;
 
 /** A log line is a constant sentence and fields. */
 export const logger = {

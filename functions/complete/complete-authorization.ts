@@ -15,6 +15,7 @@ import {
   hashOf,
   type ProductUser,
 } from "../../shared/domain/ids.ts";
+import { inTime, TookTooLong } from "../../shared/domain/in-time.ts";
 import type { MailAddress } from "../../shared/domain/mail-address.ts";
 import type {
   Grant,
@@ -31,8 +32,10 @@ import { fail, type Result, succeed } from "../../shared/domain/result.ts";
 import type { SignInSealer, TokenSealer } from "../../shared/domain/sealer.ts";
 import { Secret } from "../../shared/domain/secret.ts";
 import type { TokenVault } from "../../shared/domain/token-vault.ts";
+import { type ConnectingEnd, connectMailbox, type SealedGrant } from "./connect-mailbox.ts";
 import { type ApprovalPorts, noteBlock, noteGrant } from "./learn-approval.ts";
 import { problemOf } from "./problem-of.ts";
+import { stepLimits, timeBudget } from "./time-budget.ts";
 
 export interface CompletionRequest {
   readonly attemptId: AttemptId;
@@ -41,6 +44,8 @@ export interface CompletionRequest {
   readonly user: ProductUser;
   /** Their address at the product, if it is known. */
   readonly email: MailAddress | undefined;
+  /** When it must be answered. */
+  readonly deadline: Date;
 }
 
 /** The attempt cannot be completed by this request; nothing was sent to Microsoft. */
@@ -68,6 +73,8 @@ export type NotConnected =
       /** All the same, an administrator has approved for everybody in this sign-in. */
       readonly hasApproved?: boolean;
     })
+  /** It was not proved in time for what must follow. */
+  | { readonly kind: "out_of_time" }
   /** An administrator approved minutes ago, and not all of Microsoft knows it yet. */
   | { readonly kind: "approval_spreading" }
   /** The mailbox was disconnected while its owner signed in to it. */
@@ -82,7 +89,7 @@ export interface Completed {
 
 export interface CompleteAuthorizationPorts extends ApprovalPorts {
   readonly attempts: Pick<AuthorizationAttempts, "take" | "destroy" | "end" | "find">;
-  readonly connections: Pick<Connections, "connect" | "findOwned">;
+  readonly connections: Pick<Connections, "connect" | "findForWorkspace" | "findOwned">;
   readonly identity: Pick<MicrosoftIdentity, "redeemCode">;
   /** What a refusal in Microsoft's redirect means. */
   readonly meaningOf: (refusal: Refusal) => MicrosoftFailure;
@@ -185,72 +192,81 @@ const objection = (
   return missing.length > 0 ? { kind: "permissions_missing", missing } : undefined;
 };
 
-interface SignInEnd {
-  readonly connected: Result<Completed, NotConnected>;
-  /** What counts for the organisation, whether or not a mailbox could be connected: administrators often have none. */
-  readonly grant?: Grant;
+/** What a sign-in proves: whose it is, and that the account may be connected and has a mailbox. */
+interface Proof {
+  readonly proved: Result<SealedGrant, NotConnected>;
+  /** What counts for the organisation, whether or not a mailbox can be connected: administrators often have none. */
+  readonly grant: Grant | undefined;
+}
+
+const proveMailbox = async (
+  attempt: TakenAttempt,
+  ports: CompleteAuthorizationPorts,
+): Promise<Proof> => {
+  const granted = await redeem(attempt, ports);
+  if (!granted.ok) return { proved: granted, grant: undefined };
+  const grant = granted.value;
+  const refused = objection(grant, attempt, ports.personalAccounts);
+  if (refused) return { proved: fail(refused), grant: undefined };
+  const probed = await ports.mailboxes.probe(grant.accessToken);
+  if (!probed.ok) return { proved: probed, grant };
+  const sealedAccessToken = await ports.tokenSealer.seal(grant.accessToken, {
+    purpose: "access_token",
+    connectionId: connectionIdOf(attempt.user, grant.account),
+    workspaceId: attempt.user.workspaceId,
+  });
+  return { proved: succeed({ ...grant, sealedAccessToken }), grant };
+};
+
+const secondsBefore = (instant: Date, seconds: number) =>
+  new Date(instant.getTime() - seconds * 1000);
+
+/** The same call, given up at `instant`. */
+const until = <Input extends readonly unknown[], Output>(
+  instant: Date,
+  call: (...input: Input) => Promise<Output>,
+  { now }: CompleteAuthorizationPorts,
+) => inTime((instant.getTime() - now().getTime()) / 1000, call);
+
+/** Nothing is stored before a sign-in is proved, so that it can be given up without a trace. */
+const proveInTime = async (
+  attempt: TakenAttempt,
+  deadline: Date,
+  ports: CompleteAuthorizationPorts,
+): Promise<Proof> => {
+  try {
+    const provedBy = secondsBefore(deadline, timeBudget.store);
+    return await until(provedBy, proveMailbox, ports)(attempt, ports);
+  } catch (error) {
+    if (error instanceof TookTooLong)
+      return { proved: fail({ kind: "out_of_time" }), grant: undefined };
+    throw error;
+  }
+};
+
+interface SignInEnd extends ConnectingEnd {
+  readonly grant: Grant | undefined;
 }
 
 const endOfSignIn = async (
   attempt: TakenAttempt,
+  deadline: Date,
   ports: CompleteAuthorizationPorts,
 ): Promise<SignInEnd> => {
-  const granted = await redeem(attempt, ports);
-  if (!granted.ok) return { connected: granted };
-  const grant = granted.value;
-  const refused = objection(grant, attempt, ports.personalAccounts);
-  if (refused) return { connected: fail(refused) };
-  const probed = await ports.mailboxes.probe(grant.accessToken);
-  return { connected: probed.ok ? await connectMailbox(grant, attempt, ports) : probed, grant };
-};
-
-const connectMailbox = async (
-  grant: Grant,
-  attempt: TakenAttempt,
-  ports: CompleteAuthorizationPorts,
-): Promise<Result<Completed, NotConnected>> => {
-  const { user: owner } = attempt;
-  const { tenantId, objectId } = grant.account;
-  const id = connectionIdOf(owner, grant.account);
-  const binding = {
-    purpose: "access_token",
-    connectionId: id,
-    workspaceId: owner.workspaceId,
-  } as const;
-  const sealedAccessToken = await ports.tokenSealer.seal(grant.accessToken, binding);
-  // The secret first, the item that names it second: a crash between them leaves a secret that no item
-  // names, and never a connection without its secret.
-  const vaultEntry = await ports.vault.create(
-    { connectionId: id, workspaceId: owner.workspaceId, tenantId, objectId },
-    grant.refreshToken,
-  );
-  const connecting = await ports.connections.connect({
-    id,
-    owner,
-    account: grant.account,
-    vaultEntry,
-    sealedAccessToken,
-    accessTokenExpiresAt: grant.accessTokenExpiresAt,
-    scopes: grant.scopes,
-    requestedScopes: attempt.requestedScopes,
-    startedAt: attempt.createdAt,
-    now: ports.now(),
-  });
-  if (connecting.kind === "disconnected_since") {
-    await eraseUnnamed(vaultEntry, ports);
-    return fail(connecting);
-  }
-  const { connection, replacedVaultEntry, isReconnect } = connecting;
-  if (replacedVaultEntry) await eraseUnnamed(replacedVaultEntry, ports);
-  return succeed({ connection, isNew: true, isReconnect });
+  const { proved, grant } = await proveInTime(attempt, deadline, ports);
+  if (!proved.ok) return { connected: proved, unnamedEntry: undefined, grant };
+  return { ...(await connectMailbox(proved.value, attempt, ports)), grant };
 };
 
 /** What a sign-in tells of the organisation's approval is remembered, without anybody's harm if it is not. */
 const learn = <Learnt>(
-  { report }: CompleteAuthorizationPorts,
+  learntBy: Date,
   remember: () => Promise<Learnt>,
+  ports: CompleteAuthorizationPorts,
 ): Promise<Learnt | undefined> =>
-  guiding(remember, (error) => report("approval_not_recorded", error));
+  guiding(until(learntBy, remember, ports), (error) =>
+    ports.report("approval_not_recorded", error),
+  );
 
 const mailboxFailures: ReadonlySet<string> = new Set<MailboxFailure["kind"]>([
   "mailbox_not_available",
@@ -269,11 +285,13 @@ const whatItMeans = async (
   failure: NotConnected,
   grant: Grant | undefined,
   attempt: TakenAttempt,
-  email: MailAddress | undefined,
+  { email, deadline }: CompletionRequest,
   ports: CompleteAuthorizationPorts,
 ): Promise<NotConnected> => {
+  const learntBy = secondsBefore(deadline, timeBudget.end);
   if (grant) {
-    const proof = await learn(ports, () => noteGrant(grant, attempt, false, ports));
+    const note = () => noteGrant(grant, attempt, false, ports);
+    const proof = await learn(learntBy, note, ports);
     const hasApproved = proof?.kind === "administrator";
     return hasApproved && isOfMailbox(failure) ? { ...failure, hasApproved } : failure;
   }
@@ -281,16 +299,20 @@ const whatItMeans = async (
     return failure;
   }
   const { certain } = failure.refusal;
-  const learnt = await learn(ports, () => noteBlock(certain, attempt, email, ports));
+  const learnt = await learn(learntBy, () => noteBlock(certain, attempt, email, ports), ports);
   return learnt === "spreading" ? { kind: "approval_spreading" } : failure;
 };
 
 /** What no connection names is never served, so that nothing depends on whether this works. */
-const eraseUnnamed = async (vaultEntry: string, { vault, report }: CompleteAuthorizationPorts) => {
+const eraseUnnamed = async (
+  vaultEntry: string,
+  erasedBy: Date,
+  ports: CompleteAuthorizationPorts,
+) => {
   try {
-    await vault.erase(vaultEntry);
+    await until(erasedBy, ports.vault.erase, ports)(vaultEntry);
   } catch (error) {
-    report("vault_entry_left", error);
+    ports.report("vault_entry_left", error);
   }
 };
 
@@ -309,21 +331,26 @@ export const completeAuthorization = async (
 
   const end = async (outcome: AttemptOutcome) => {
     try {
-      await attempts.end(attempt.id, outcome);
+      await inTime(stepLimits.end, attempts.end)(attempt.id, outcome);
     } catch (error) {
       // The person is answered all the same; a page that asks later is told that it was interrupted.
       report("attempt_end_not_recorded", error);
     }
   };
   try {
-    const { connected, grant } = await endOfSignIn(attempt, ports);
+    const { connected, grant, unnamedEntry } = await endOfSignIn(attempt, request.deadline, ports);
+    const doneBy = secondsBefore(request.deadline, timeBudget.answer);
     if (!connected.ok) {
-      const failure = await whatItMeans(connected.failure, grant, attempt, request.email, ports);
+      const failure = await whatItMeans(connected.failure, grant, attempt, request, ports);
       await end({ status: "failed", problem: problemOf(failure) });
+      if (unnamedEntry) await eraseUnnamed(unnamedEntry, doneBy, ports);
       return fail(failure);
     }
     await end({ status: "completed", connectionId: connected.value.connection.id });
-    if (grant) await learn(ports, () => noteGrant(grant, attempt, true, ports));
+    await Promise.all([
+      unnamedEntry && eraseUnnamed(unnamedEntry, doneBy, ports),
+      grant && learn(doneBy, () => noteGrant(grant, attempt, true, ports), ports),
+    ]);
     return connected;
   } catch (error) {
     // The code may be spent, so there is no second try: the page is told to start again.

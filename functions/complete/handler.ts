@@ -68,7 +68,13 @@ export const completeHandler = (
     const { user, email } = signedInPerson(request, settings);
     const id = attemptId(body.attemptId);
     const completed = await completeAuthorization(
-      { attemptId: id, completion: new Secret(body.completion), user, email },
+      {
+        attemptId: id,
+        completion: new Secret(body.completion),
+        user,
+        email,
+        deadline: new Date(ports.now().getTime() + request.millisecondsLeft),
+      },
       ports,
     );
     const who = { attempt: attemptLabel(id), workspaceId: user.workspaceId };

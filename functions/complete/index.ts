@@ -30,6 +30,7 @@ import {
 } from "../../shared/logger.ts";
 import { completeEnv } from "./env.ts";
 import { completeHandler } from "./handler.ts";
+import { stepLimits } from "./time-budget.ts";
 
 const env = readEnv(completeEnv);
 const now = () => new Date();
@@ -44,6 +45,10 @@ const approval = { clientId: env.MICROSOFT_CLIENT_ID, scopeSet: requestedScopeSe
 const signInKeys = secretsManagerVaultKeys(readSecret, env.SIGN_IN_KEYS_SECRET_ARN, now);
 const tokenKeys = secretsManagerVaultKeys(readSecret, env.TOKEN_KEYS_SECRET_ARN, now);
 const tokenSealer: TokenSealer = jweSealer(tokenKeys);
+const entryBounds = {
+  tries: stepLimits.entryTries,
+  tryMilliseconds: stepLimits.entryTry * 1000,
+};
 const credentials = openAppCredentials(env, readSecret, now);
 
 export const handler = completeHandler(env, {
@@ -65,7 +70,7 @@ export const handler = completeHandler(env, {
   mailboxes: graphMailboxes(env.GRAPH_ENDPOINT),
   vault: tokenVaults(
     {
-      "secrets-manager": secretsManagerTokenVault(openSecretsManager(), {
+      "secrets-manager": secretsManagerTokenVault(openSecretsManager(entryBounds), {
         prefix: env.TOKEN_VAULT_PREFIX,
         kmsKeyArn: env.TOKEN_VAULT_KEY_ARN,
       }),

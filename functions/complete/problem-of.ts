@@ -161,6 +161,14 @@ export const problemOf = (failure: NotTaken | NotConnected): ApiProblem => {
         actor: "tenant_admin",
         message: `${approvedFirst(failure)}Microsoft does not let this account's mailbox be read. Your administrator can check its Exchange licence and access policies.`,
       };
+    case "out_of_time":
+      return {
+        code: "temporarily_unavailable",
+        actor: "nobody",
+        message:
+          "Finishing this sign-in took too long. Nothing was connected; please start again in a moment.",
+        retryAfterSeconds: 30,
+      };
     case "mailbox_unreachable":
       return {
         code: "temporarily_unavailable",

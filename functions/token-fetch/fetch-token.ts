@@ -43,8 +43,7 @@ export interface TokenRequest {
   readonly minTtlSeconds: number;
   /** When the invocation ends, answered or not. */
   readonly deadline: Date;
-  /** By default, a worker uses it. */
-  readonly purpose?: FetchPurpose;
+  readonly purpose: FetchPurpose;
 }
 
 export interface ServedToken {
@@ -111,7 +110,7 @@ const isRenewable = (stored: StoredConnection, now: Date) =>
  * caller from it.
  */
 export const fetchToken = async (
-  { connectionId, workspaceId, minTtlSeconds, deadline, purpose = "use" }: TokenRequest,
+  { connectionId, workspaceId, minTtlSeconds, deadline, purpose }: TokenRequest,
   ports: FetchTokenPorts,
 ): Promise<Result<ServedToken, TokenFailure>> => {
   const { connections, sealer, cache, now, random, wait, onUnreadable } = ports;

@@ -74,7 +74,12 @@ export const tokenFetchHandler =
     }
 
     const { run, minTtlSeconds, purpose, ...wanted } = request.data;
-    const who = { connectionId: wanted.connectionId, workspaceId: wanted.workspaceId, ...run };
+    const who = {
+      connectionId: wanted.connectionId,
+      workspaceId: wanted.workspaceId,
+      ...run,
+      purpose,
+    };
     try {
       const fetched = await fetchToken(
         {
@@ -104,8 +109,9 @@ export const tokenFetchHandler =
         degraded,
       };
     } catch (error) {
-      logger.error("token fetch failed", {
+      logger.error("token not served", {
         ...who,
+        ...failureFields(brokenHere),
         failure: "internal_error",
         error: errorFields(error),
       });

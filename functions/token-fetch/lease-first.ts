@@ -1,5 +1,5 @@
 import type { Connections, Lease } from "../../shared/domain/connection.ts";
-import { TookTooLong } from "./in-time.ts";
+import { TookTooLong } from "../../shared/domain/in-time.ts";
 import type { RefreshConnection, RefreshUnderLease } from "./refresh-connection.ts";
 import { timeBudget } from "./time-budget.ts";
 

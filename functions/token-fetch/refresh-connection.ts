@@ -38,14 +38,11 @@ export type RefreshOutcome =
 /** What a token is asked for: for a worker to use it, or only so that its refresh token lives on. */
 export type FetchPurpose = "use" | "keep_alive";
 
-/**
- * @param deadline when the invocation ends: Microsoft is not asked when it could answer too late for it
- * @param purpose by default, a worker uses the connection
- */
+/** @param deadline when the invocation ends: Microsoft is not asked when it could answer too late for it */
 export type RefreshConnection = (
   connection: StoredConnection,
   deadline: Date,
-  purpose?: FetchPurpose,
+  purpose: FetchPurpose,
 ) => Promise<RefreshOutcome>;
 
 /** A refresh by the one who holds the connection's lease. */
@@ -53,7 +50,7 @@ export type RefreshUnderLease = (
   connection: StoredConnection,
   deadline: Date,
   lease: Lease,
-  purpose?: FetchPurpose,
+  purpose: FetchPurpose,
 ) => Promise<RefreshOutcome>;
 
 export interface RefreshConnectionPorts {
@@ -77,6 +74,10 @@ export interface RefreshConnectionPorts {
   readonly learnSignInFrequency: LearnSignInFrequency;
   /** Told of all permissions that a connection lacks, when one of them has gone. */
   readonly onNarrowed: (connection: StoredConnection, missing: readonly string[]) => void;
+  /** Told of a connection that has ended just now: its person must sign in again. */
+  readonly onEnded: (connection: StoredConnection, refusal: Refusal) => void;
+  /** Told of a refresh token of this connection that is not to be used any more, and could not be erased. */
+  readonly onEntryLeft: (connection: StoredConnection, error: unknown) => void;
   /** Told of an error that the caller does not notice. */
   readonly report: (error: unknown) => void;
 }
@@ -93,6 +94,19 @@ const learn = async (remember: () => Promise<void>, report: (error: unknown) => 
   }
 };
 
+/** What is left is never served, so that nothing depends on whether this works. */
+const eraseUnused = async (
+  vaultEntry: string,
+  connection: StoredConnection,
+  { vault, onEntryLeft }: RefreshConnectionPorts,
+) => {
+  try {
+    await vault.erase(vaultEntry);
+  } catch (error) {
+    onEntryLeft(connection, error);
+  }
+};
+
 const ownerOf = ({ id, owner, account }: StoredConnection) => ({
   connectionId: id,
   workspaceId: owner.workspaceId,
@@ -106,7 +120,7 @@ const ownerOf = ({ id, owner, account }: StoredConnection) => ({
  */
 export const refreshConnection =
   (ports: RefreshConnectionPorts): RefreshUnderLease =>
-  async (stored, deadline, lease, purpose = "use") => {
+  async (stored, deadline, lease, purpose) => {
     const { connections, now } = ports;
     const connection = {
       ...stored,
@@ -153,13 +167,15 @@ const refreshInTime = async (
   savedBy: Date,
   ports: RefreshConnectionPorts,
 ): Promise<RefreshOutcome> => {
-  const { connections, identity, vault, admit, approval, now, report } = ports;
+  const { connections, identity, vault, admit, approval, now, onEnded, report } = ports;
   const refused = async (refusal: Refusal): Promise<RefreshOutcome> => {
     const failure = await inOwnWords(refusal, connection, ports);
     const setback = setbackOf(failure, connection, now());
     const recorded = await connections.recordSetback(connection.id, held, setback);
     // A refusal counts only for the version that was refused.
     if (!recorded) return { kind: "overtaken" };
+    const isOver = setback.status === "reauthorization_required";
+    if (isOver && connection.status !== setback.status) onEnded(connection, failure);
     if (failure.losesApproval) await learn(() => approval.lost(connection), report);
     return { kind: "refused", failure: tokenFailureOf(failure, setback) };
   };
@@ -167,7 +183,7 @@ const refreshInTime = async (
   // A worker's own request is a use, so only the keep-alive ever meets one.
   if (isUnused(connection, ports)) {
     const outcome = await refused(unusedConnection(ports.idleDays));
-    if (outcome.kind === "refused") await learn(() => vault.erase(connection.vaultEntry), report);
+    if (outcome.kind === "refused") await eraseUnused(connection.vaultEntry, connection, ports);
     return outcome;
   }
 
@@ -200,13 +216,18 @@ const refreshInTime = async (
     save(refreshed.value, { connection, held, refreshToken }, until, ports),
     learn(() => tell(undefined), report),
   ]);
-  // Fewer permissions than are asked for today tell nothing of today's approval.
-  const hasAll =
-    outcome.kind === "refreshed" && missingScopes(outcome.connection.scopes).length === 0;
-  if (hasAll && connection.problem?.actor === "tenant_admin") {
-    await learn(() => approval.returned(connection), report);
-  }
   return outcome;
+};
+
+/** What a connection that is renewed again tells of its tenant. */
+const noteReturn = async (
+  before: StoredConnection,
+  scopes: readonly string[],
+  { approval, report }: RefreshConnectionPorts,
+) => {
+  // Fewer permissions than are asked for today tell nothing of today's approval.
+  const isBack = before.problem?.actor === "tenant_admin" && missingScopes(scopes).length === 0;
+  if (isBack) await learn(() => approval.returned(before), report);
 };
 
 /** Names the period after which the tenant asks for a new sign-in, as far as it is known. */
@@ -278,7 +299,7 @@ const save = async (
   ports: RefreshConnectionPorts,
 ): Promise<RefreshOutcome> => {
   const { connection, held } = refreshing;
-  const { connections, sealer, vault, now, onNarrowed, report } = ports;
+  const { connections, sealer, now, onNarrowed } = ports;
   const { id, owner } = connection;
   // Left to the next refresh when there is no time for it: the stored one still works.
   const hasTime = now() <= secondsBefore(begunBy, stepLimits.secret);
@@ -303,10 +324,12 @@ const save = async (
     problem,
     now: now(),
   });
-  if (vaultEntry !== connection.vaultEntry) {
-    // Of the two entries no connection names this one; one that is left here is swept.
-    await learn(() => vault.erase(saved ? connection.vaultEntry : vaultEntry), report);
-  }
+  const unnamed = saved ? connection.vaultEntry : vaultEntry;
+  // Together: for both there is the time of one.
+  await Promise.all([
+    vaultEntry !== connection.vaultEntry && eraseUnused(unnamed, connection, ports),
+    saved && noteReturn(connection, tokens.scopes, ports),
+  ]);
   if (!saved) return { kind: "overtaken" };
   const missingBefore = missingScopes(connection.scopes, scopesToAskFor(connection));
   const isNarrower = missing.some((scope) => !missingBefore.includes(scope));

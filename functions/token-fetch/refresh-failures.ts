@@ -45,6 +45,15 @@ export const lostRefreshToken: Refusal = {
   evidence: { error: "vault_entry_gone", errorCodes: [] },
 };
 
+const unused = "connection_unused";
+
+/** Why a connection ends, for the log. Of two of these nobody needs to be told: time, and a policy of the tenant. */
+export const causeOfEnd = ({ kind, evidence, isLostByUs, signInFrequency }: Refusal): string => {
+  if (evidence.error === unused) return unused;
+  if (signInFrequency) return "sign_in_frequency";
+  return isLostByUs ? "refresh_token_lost" : kind;
+};
+
 const codes: Record<MicrosoftFailure["kind"], TokenFailureCode> = {
   access_declined: "reauthorization_required",
   admin_approval_required: "admin_consent_required",
@@ -105,7 +114,7 @@ export const unusedConnection = (days: number): Refusal => ({
   retryable: false,
   certain: true,
   message: `No workflow used this mailbox for more than ${days} days, so the permission to read it was deleted. Please reconnect the mailbox if you still need it.`,
-  evidence: { error: "connection_unused", errorCodes: [] },
+  evidence: { error: unused, errorCodes: [] },
 });
 
 /** A setback, but for the times that follow from it. */

@@ -14,10 +14,12 @@ import { openSecretsManager } from "../../shared/adapters/secrets-manager/client
 import type { ReadSecret } from "../../shared/adapters/secrets-manager/read-secret.ts";
 import { secretsManagerTokenVault } from "../../shared/adapters/secrets-manager/token-vault.ts";
 import type { Connections } from "../../shared/domain/connection.ts";
+import { inTime } from "../../shared/domain/in-time.ts";
 import { requestedScopeSet } from "../../shared/domain/permissions.ts";
 import type { TokenSealer } from "../../shared/domain/sealer.ts";
 import { tokenVaults } from "../../shared/domain/token-vaults.ts";
 import {
+  errorFields,
   logApprovalStep,
   logCredentialFallback,
   logFederationUnavailable,
@@ -25,8 +27,8 @@ import {
 } from "../../shared/logger.ts";
 import { circuitBreaker } from "./circuit-breaker.ts";
 import type { tokenFetchEnv } from "./env.ts";
-import { inTime } from "./in-time.ts";
 import { type RefreshUnderLease, refreshConnection } from "./refresh-connection.ts";
+import { causeOfEnd } from "./refresh-failures.ts";
 import { signInFrequency } from "./sign-in-frequency.ts";
 import { tenantApproval } from "./tenant-approval.ts";
 import { secretBounds, stepLimits, timeBudget } from "./time-budget.ts";
@@ -146,6 +148,23 @@ export const openRefresh = ({
     ),
     now,
     idleDays: env.IDLE_CONNECTIONS_END_AFTER_DAYS,
+    onEnded: ({ id, owner, account }, refusal) => {
+      logger.warn("connection ended", {
+        ended: causeOfEnd(refusal),
+        connectionId: id,
+        workspaceId: owner.workspaceId,
+        tenantId: account.tenantId,
+        microsoft: refusal.evidence,
+      });
+    },
+    onEntryLeft: ({ id, owner }, error) => {
+      logger.error("a refresh token that is not used any more could not be erased", {
+        failure: "vault_entry_left",
+        connectionId: id,
+        workspaceId: owner.workspaceId,
+        error: errorFields(error),
+      });
+    },
     report,
     identity: {
       refresh: msalRefresh({

@@ -21,7 +21,7 @@ const { table, secret, tokenCall } = stepLimits;
 /** Kept of the lease for what must follow Microsoft's answer: the sealing, whose key may be read for it, and the item. */
 const save = secret + table;
 
-/** What a refresh tells of its tenant, when the lease has ended. */
+/** What is left to do when the lease has ended, all at once: what a refresh tells of its tenant, and what is erased. */
 const note = table;
 
 /**

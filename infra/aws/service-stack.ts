@@ -726,6 +726,8 @@ export class ServiceStack extends Stack {
       "Sign-ins come back to other users than began them: somebody may be phishing.",
       { of: [complete], atLeast: 5 },
     );
+    alarms.watchStates(callback);
+    alarms.watchFetches(tokenFetch);
     alarms.watchMailReputation();
     alarms.watchKeys(data.key, [data.signInKeys, data.tokenKeys, data.clientCredential]);
 

@@ -25,8 +25,11 @@ const errorBoundary = (
   },
 });
 
+/** Kept of an invocation so that its answer arrives before Lambda ends it. */
+export const answerMilliseconds = 1_000;
+
 /**
- * What every endpoint shares. A request that throws is logged once, here.
+ * What every endpoint shares. A request that throws is logged once, here, and so is one that takes too long.
  *
  * @param broken answers it; a problem with status 500 unless a person's browser shows the answer as a page
  */
@@ -34,9 +37,11 @@ export const endpoint = (
   respond: (request: HttpRequest) => Promise<HttpResponse>,
   broken: () => HttpResponse = internalError,
 ) =>
-  middy<HttpEvent, HttpResponse>()
+  middy<HttpEvent, HttpResponse>({ timeoutEarlyInMillis: answerMilliseconds })
     .use(injectLambdaContext(logger.powertools, { resetKeys: true, logEvent: false })) // the body holds the code
     .use(errorBoundary(broken))
-    .handler((event) => respond(requestOf(event)));
+    .handler((event, context) =>
+      respond(requestOf(event, context.getRemainingTimeInMillis() - answerMilliseconds)),
+    );
 
 export type EndpointHandler = ReturnType<typeof endpoint>;

@@ -22,9 +22,11 @@ export interface HttpRequest {
   readonly body: string;
   /** Claims of the verified JWT; empty on a public route. */
   readonly claims: Readonly<Record<string, unknown>>;
+  /** From its arrival until it must be answered. */
+  readonly millisecondsLeft: number;
 }
 
-export const requestOf = (event: HttpEvent): HttpRequest => ({
+export const requestOf = (event: HttpEvent, millisecondsLeft: number): HttpRequest => ({
   route: event.routeKey,
   headers: event.headers,
   query: new URLSearchParams(event.rawQueryString),
@@ -32,4 +34,5 @@ export const requestOf = (event: HttpEvent): HttpRequest => ({
   pathParameters: event.pathParameters ?? {},
   body: Buffer.from(event.body ?? "", event.isBase64Encoded ? "base64" : "utf8").toString("utf8"),
   claims: event.requestContext.authorizer?.jwt.claims ?? {},
+  millisecondsLeft,
 });

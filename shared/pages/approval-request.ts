@@ -100,7 +100,7 @@ ${permissions.map(
 <h2>What Appse AI keeps to do this</h2>
 <ul>
 <li>For each connected mailbox an encrypted key from Microsoft (a refresh token) that lets it act for that person. It is erased when they disconnect.</li>
-<li>An access token, sealed, and good for ninety minutes at the most.</li>
+<li>An access token, sealed. Microsoft issues it for 60 to 90 minutes unless a policy of your organisation says longer; Appse AI uses none for longer than ninety minutes.</li>
 <li>Name, address and ids of the account. No mail is stored here.</li>
 </ul>
 <h2>What to compare at Microsoft</h2>
@@ -118,7 +118,7 @@ ${
 `
 }</dl>
 ${view.signInAgainEvery !== undefined && signInFrequency(view.signInAgainEvery)}<h2>How to take it back</h2>
-<p>At any time, in the Microsoft Entra admin center: Enterprise applications, Appse AI, then Properties or Permissions. All connections of your organisation stop working within ninety minutes.</p>
+<p>At any time, in the Microsoft Entra admin center: Enterprise applications, Appse AI, then Properties or Permissions. Since no access token is used for longer, all connections of your organisation stop working within ninety minutes.</p>
 <h2>Questions?</h2>
 <p>Ask <a href="${mailto(requester.email)}">${requester.email}</a>, or Appse AI at <a href="${mailto(supportEmail)}">${supportEmail}</a>. If you are no administrator, please pass this link on to the person who is. If you did not expect it, you can ignore it.</p>
 <details>

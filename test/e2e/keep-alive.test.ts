@@ -216,7 +216,7 @@ describe("in an organisation that asks everybody to sign in again each week", ()
     });
     const told = scene.stack.logs
       .slice(logged)
-      .filter(({ line }) => line.includes('"sign_in_frequency"'));
+      .filter(({ line }) => line.includes('"failure":"sign_in_frequency"'));
     expect(told).toHaveLength(1);
     expect(JSON.parse(told[0]?.line ?? "")).toMatchObject({ tenantId: larkfield.id });
 

@@ -527,10 +527,18 @@ describe("after all that can happen has happened", () => {
     );
   });
 
-  it("each line is one JSON object with a level and a sentence", () => {
-    const line = z.looseObject({ level: z.string(), message: z.string(), service: z.string() });
+  it("each line is one JSON object with a level, a sentence and its request, of the second bundle too", () => {
+    const line = z.looseObject({
+      level: z.string(),
+      message: z.string(),
+      service: z.string(),
+      function_request_id: z.guid(),
+    });
+    // Of the loader, before there is a request.
+    const ofRequests = lines().filter((text) => !text.includes("code_cache_refused"));
 
-    for (const text of lines()) expect(() => line.parse(JSON.parse(text))).not.toThrow();
+    for (const text of ofRequests) expect(() => line.parse(JSON.parse(text)), text).not.toThrow();
+    expect(ofRequests.join("\n")).toContain("requests to Microsoft rest");
   });
 
   it("the items of all tables hold no secret in clear", async () => {

@@ -6,6 +6,7 @@ import {
   type FetchPurpose,
   refreshConnection,
 } from "../../functions/token-fetch/refresh-connection.ts";
+import { causeOfEnd } from "../../functions/token-fetch/refresh-failures.ts";
 import { signInFrequency } from "../../functions/token-fetch/sign-in-frequency.ts";
 import { timeBudget } from "../../functions/token-fetch/time-budget.ts";
 import { inMemoryTokenCache } from "../../functions/token-fetch/token-cache.ts";
@@ -103,6 +104,8 @@ export const tokenFetchInMemory = ({
     const reported: unknown[] = [];
     const unreadable: ConnectionId[] = [];
     const narrowed: (readonly string[])[] = [];
+    const ended: string[] = [];
+    const entriesLeft: ConnectionId[] = [];
     const losses: ConnectionId[] = [];
     const opened: string[] = [];
     const learnt: number[] = [];
@@ -161,6 +164,8 @@ export const tokenFetchInMemory = ({
               now,
             }),
             onNarrowed: (_, missing) => narrowed.push(missing),
+            onEnded: (_, refusal) => ended.push(causeOfEnd(refusal)),
+            onEntryLeft: ({ id }) => entriesLeft.push(id),
             report: (error) => reported.push(error),
           });
         },
@@ -182,6 +187,8 @@ export const tokenFetchInMemory = ({
       reported,
       unreadable,
       narrowed,
+      ended,
+      entriesLeft,
       losses,
       returns,
       opened,

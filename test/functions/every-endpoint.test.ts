@@ -1,3 +1,4 @@
+import { setTimeout as wait } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { EndpointHandler } from "../../shared/http/endpoint.ts";
@@ -6,7 +7,15 @@ import { approvalUnavailablePage } from "../../shared/pages/approval-outcome.ts"
 import type { Page } from "../../shared/pages/page.ts";
 import { signInWaitingPage } from "../../shared/pages/sign-in-waiting.ts";
 import { captureLog } from "../fakes/captured-log.ts";
-import { formRequest, jsonRequest, type SampleRequest, send } from "../fakes/http-event.ts";
+import {
+  formRequest,
+  httpEvent,
+  jsonRequest,
+  lambdaContext,
+  type SampleRequest,
+  send,
+} from "../fakes/http-event.ts";
+import { neverSettles } from "../fakes/intercepted.ts";
 import { alice } from "../fakes/samples.ts";
 import { problemIn, type ServiceScript, serviceInMemory } from "../fakes/service-in-memory.ts";
 
@@ -102,6 +111,20 @@ describe.for([...pageRoutes, ...productRoutes])(
   "$request.route",
   ({ endpoint, request, broken }) => {
     const secret = "0.AXkA-a-code-of-alices";
+
+    it("answers before Lambda ends it when something never answers, and logs it", async () => {
+      const handler = opened(endpoint, { intercept: neverSettles });
+      const almostOver = { ...lambdaContext, getRemainingTimeInMillis: () => 1_050 };
+
+      const answer = await Promise.race([
+        handler(httpEvent({ user: alice, ...request }), almostOver),
+        wait(800, undefined),
+      ]);
+
+      if (!answer) expect.fail("there is no answer a quarter of a second before the end");
+      expectInternalError(answer, broken);
+      expect(log.lines().join()).toContain("TimeoutError");
+    });
 
     it.for<readonly [string, unknown]>([
       ["an error", new Error(`no table at arn:aws:dynamodb for ${secret}`)],

@@ -1,8 +1,12 @@
 import {
   Alarm,
   type AlarmProps,
+  AlarmRule,
+  AlarmState,
   ComparisonOperator,
+  CompositeAlarm,
   type IMetric,
+  MathExpression,
   Metric,
   TreatMissingData,
 } from "aws-cdk-lib/aws-cloudwatch";
@@ -11,7 +15,12 @@ import { Rule } from "aws-cdk-lib/aws-events";
 import { SnsTopic } from "aws-cdk-lib/aws-events-targets";
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
-import { FilterPattern, type IFilterPattern, MetricFilter } from "aws-cdk-lib/aws-logs";
+import {
+  FilterPattern,
+  type IFilterPattern,
+  type JsonPattern,
+  MetricFilter,
+} from "aws-cdk-lib/aws-logs";
 import { Subscription, SubscriptionProtocol, Topic } from "aws-cdk-lib/aws-sns";
 import { Aws, Duration, Validations } from "aws-cdk-lib/core";
 import { Construct } from "constructs";
@@ -24,6 +33,23 @@ import type { RequestFunction } from "./request-function.ts";
 const refreshTokenAges = ["0_7", "7_14", "14_30", "30_60", "60_80", "80_up"] as const;
 
 const fiveMinutes = Duration.minutes(5);
+
+/** What is said of the sums of several counts. */
+const mathOf = (
+  expression: string,
+  counts: Readonly<Record<string, MetricFilter>>,
+  period: Duration,
+): MathExpression =>
+  new MathExpression({
+    expression,
+    usingMetrics: Object.fromEntries(
+      Object.entries(counts).map(([name, count]) => [
+        name,
+        count.metric({ statistic: "Sum", period }),
+      ]),
+    ),
+    period,
+  });
 
 export interface AlarmsProps {
   readonly stage: Stage;
@@ -358,12 +384,113 @@ export class Alarms extends Construct {
     });
   }
 
+  /**
+   * The service as workers see it, whatever it is that breaks. What the keep-alive asks for is left out, and so is what
+   * only a person, an administrator or the worker can mend.
+   */
+  watchFetches(of: RequestFunction): void {
+    const count = (metricName: string, ...all: JsonPattern[]) =>
+      // A nought where there is none, so that one can be set against another.
+      this.#counted(of, metricName, FilterPattern.all(...all), "1", 0);
+    const is = FilterPattern.stringValue;
+    const byWorker = is("$.purpose", "=", "use");
+    const isNotServed = is("$.message", "=", "token not served");
+    const served = count("tokens_served", is("$.message", "=", "token served"), byWorker);
+    const refused = count("tokens_not_served", isNotServed, byWorker);
+    const failed = count(
+      "tokens_failed",
+      isNotServed,
+      byWorker,
+      FilterPattern.any(is("$.actor", "=", "operator"), is("$.actor", "=", "nobody")),
+      // Said again without another try, as often as a worker asks.
+      is("$.failure", "!=", "remembered_refusal"),
+      is("$.failure", "!=", "lives_too_short"),
+    );
+    const ended = count(
+      "connections_ended",
+      FilterPattern.exists("$.ended"),
+      is("$.ended", "!=", "connection_unused"),
+      is("$.ended", "!=", "sign_in_frequency"),
+    );
+    const hour = Duration.hours(1);
+    this.#define("tokens-failing", {
+      alarmDescription:
+        "For ten minutes more than a third of the tokens that workers asked for were not served, for reasons that neither they nor their organisations can mend.",
+      metric: mathOf(
+        "IF(served + failed >= 30, 100 * failed / (served + failed), 0)",
+        { served, failed },
+        Duration.minutes(10),
+      ),
+      threshold: 33,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+      evaluationPeriods: 1,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
+    this.#define("connections-ending", {
+      alarmDescription:
+        "Within an hour twenty connections have ended or more, and at least one for a hundred tokens that workers asked for: Microsoft takes many grants back, or is misunderstood.",
+      metric: mathOf(
+        "IF(100 * ended >= served + refused, ended, 0)",
+        { ended, served, refused },
+        hour,
+      ),
+      threshold: 20,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      evaluationPeriods: 1,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
+    this.#watchSilence(served.metric({ statistic: "Sum", period: hour }));
+  }
+
+  /** That nobody is served any more, where somebody was in most hours of the day: a stage that is little used has pauses. */
+  #watchSilence(servedInAnHour: IMetric): void {
+    const none = this.#untold("tokens-none-in-an-hour", {
+      alarmDescription: "No worker was served a token for an hour, which says nothing by itself.",
+      metric: servedInAnHour,
+      threshold: 1,
+      comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
+      evaluationPeriods: 1,
+      treatMissingData: TreatMissingData.BREACHING,
+    });
+    const inMostHours = this.#untold("tokens-in-most-hours", {
+      alarmDescription:
+        "Workers were served tokens in eighteen hours of the last day or more, which is as it should be.",
+      metric: servedInAnHour,
+      threshold: 1,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      evaluationPeriods: 24,
+      datapointsToAlarm: 18,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
+    new CompositeAlarm(this, "tokens-missing", {
+      compositeAlarmName: `outlook-connect-${this.#stage.name}-tokens-missing`,
+      alarmDescription:
+        "No worker was served a token for an hour, though in most hours of the day before somebody was: workers do not reach the service, or are all refused.",
+      alarmRule: AlarmRule.allOf(
+        AlarmRule.fromAlarm(none, AlarmState.ALARM),
+        AlarmRule.fromAlarm(inMostHours, AlarmState.ALARM),
+      ),
+    }).addAlarmAction(new SnsAction(this.#topic));
+  }
+
+  /** Answers that belong to no sign-in: somebody guesses, or the attempts are lost. */
+  watchStates(of: RequestFunction): void {
+    const unknown = FilterPattern.stringValue("$.failure", "=", "attempt_unknown");
+    this.#alarmForTenMinutes(
+      "attempt-unknown",
+      "Many browsers bring answers to sign-ins that nobody began: somebody makes them up, or the table of attempts has lost them.",
+      this.#counted(of, "attempt_unknown", unknown),
+      50,
+    );
+  }
+
   /** Lines of a log, counted or summed up as a metric. */
   #counted(
     { logs, node }: Pick<RequestFunction, "logs" | "node">,
     metricName: string,
     filterPattern: IFilterPattern,
     metricValue = "1",
+    defaultValue?: number,
   ): MetricFilter {
     return new MetricFilter(this, `${metricName}-${node.id}`, {
       logGroup: logs,
@@ -371,6 +498,7 @@ export class Alarms extends Construct {
       metricNamespace: `OutlookConnect/${this.#stage.name}`,
       metricName,
       metricValue,
+      ...(defaultValue !== undefined && { defaultValue }),
     });
   }
 
@@ -409,9 +537,14 @@ export class Alarms extends Construct {
   }
 
   #define(name: string, props: AlarmProps) {
-    new Alarm(this, name, {
+    this.#untold(name, props).addAlarmAction(new SnsAction(this.#topic));
+  }
+
+  /** An alarm that is a part of another one. */
+  #untold(name: string, props: AlarmProps): Alarm {
+    return new Alarm(this, name, {
       alarmName: `outlook-connect-${this.#stage.name}-${name}`,
       ...props,
-    }).addAlarmAction(new SnsAction(this.#topic));
+    });
   }
 }

@@ -1,3 +1,4 @@
+import { usedUntil } from "../../domain/access-token.ts";
 import type { CodeRedemption, MicrosoftIdentity } from "../../domain/microsoft.ts";
 import { identityScopes } from "../../domain/permissions.ts";
 import { fail, succeed } from "../../domain/result.ts";
@@ -50,6 +51,7 @@ const redeemWith = async (
 export const msalRedeemCode =
   (parts: RedeemCodeParts): MicrosoftIdentity["redeemCode"] =>
   async (redemption) => {
+    const askedAt = parts.now();
     const redeemed = await redeemWith(parts, redemption, redemption.scopes);
     if (!redeemed.ok) return redeemed;
     const { identity, answer } = redeemed.value;
@@ -60,7 +62,7 @@ export const msalRedeemCode =
     return succeed({
       ...identity,
       accessToken: new Secret(accessToken),
-      accessTokenExpiresAt: new Date(parts.now().getTime() + lifetimeSeconds * 1000),
+      accessTokenExpiresAt: usedUntil(askedAt, lifetimeSeconds),
       refreshToken: new Secret(refreshToken),
       // Left out, it is what was asked for. RFC 6749 §5.1
       scopes: scopes ?? redemption.scopes,

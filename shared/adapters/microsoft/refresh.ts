@@ -1,5 +1,6 @@
 import { decodeJwt } from "jose";
 import * as z from "zod/mini";
+import { usedUntil } from "../../domain/access-token.ts";
 import { type AccountKey, objectId, personalAccountsTenant, tenantId } from "../../domain/ids.ts";
 import type { MicrosoftIdentity } from "../../domain/microsoft.ts";
 import { fail, succeed } from "../../domain/result.ts";
@@ -31,6 +32,7 @@ const isForAnother = (idToken: string | undefined, account: AccountKey): boolean
 export const msalRefresh =
   ({ exchange, now }: RefreshParts): MicrosoftIdentity["refresh"] =>
   async ({ refreshToken, account, scopes, until }) => {
+    const askedAt = now();
     const personalAccount = account.tenantId === personalAccountsTenant;
     const outcome = await exchange(
       personalAccount ? "consumers" : account.tenantId,
@@ -53,7 +55,7 @@ export const msalRefresh =
     }
     return succeed({
       accessToken: new Secret(answer.accessToken),
-      accessTokenExpiresAt: new Date(now().getTime() + answer.lifetimeSeconds * 1000),
+      accessTokenExpiresAt: usedUntil(askedAt, answer.lifetimeSeconds),
       refreshToken: answer.refreshToken === undefined ? undefined : new Secret(answer.refreshToken),
       scopes: answer.scopes ?? [],
     });

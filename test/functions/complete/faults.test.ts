@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { LeftUndone } from "../../../functions/complete/complete-authorization.ts";
 import { redemptionLimitSeconds } from "../../../shared/domain/attempt.ts";
 import type { HttpResponse } from "../../../shared/http/response.ts";
@@ -8,6 +8,13 @@ import { alice, alicesConnection } from "../../fakes/samples.ts";
 import { problemIn, type ServiceInMemory, serviceInMemory } from "../../fakes/service-in-memory.ts";
 
 captureLog();
+// Whoever dies in a test wakes in no other one.
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["setTimeout"] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 interface Fault {
   readonly what: string;
@@ -57,7 +64,7 @@ const calls = [
   "consents.record",
 ];
 /** Of a tenant that is known, a request of the person may wait. */
-const callsOfReconnect = [...calls.toSpliced(-3, 0, "vault.erase"), "requests.find"];
+const callsOfReconnect = [...calls.toSpliced(-2, 0, "vault.erase"), "requests.find"];
 
 const leftUndone: Readonly<Record<string, LeftUndone>> = {
   "vault.erase": "vault_entry_left",
@@ -131,9 +138,11 @@ describe.for(
       setImmediate(die);
       return act(name, call);
     });
+    const entryBefore = (await storedIn(rest.service))?.vaultEntry;
     const answer: HttpResponse | undefined = await Promise.race([complete(), death]);
     disarm();
-    return { answer, ...rest };
+    const isConnected = (await storedIn(rest.service))?.vaultEntry !== entryBefore;
+    return { answer, isConnected, ...rest };
   };
 
   it("sends the code at most once, and leaves no connection without its secret", async () => {
@@ -167,6 +176,12 @@ describe.for(
     const isTold = !dies && !["attempts.take", "attempts.end"].includes(name);
     if (isTold) expect(JSON.parse(retried.body).code).not.toBe("in_progress");
     if (retried.statusCode === 200) expect(later).toEqual(retried);
+  });
+
+  it("says that the mailbox is connected if it is, and only then", async () => {
+    const { answer, isConnected } = await broken();
+
+    if (!dies) expect(answer?.statusCode).toBe(isConnected ? 200 : 500);
   });
 
   it("keeps nobody from starting again", async () => {

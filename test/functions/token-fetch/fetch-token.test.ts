@@ -316,7 +316,8 @@ describe("a token that still satisfies the caller", () => {
       connectionId: alicesConnection,
       workspaceId: alice.workspaceId,
       deadline: secondsAfter(noon, 25),
-    };
+      purpose: "use",
+    } as const;
 
     const served = await fetchToken({ ...wanted, minTtlSeconds: 60 }, broken);
 

@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
-import { TookTooLong } from "../../../functions/token-fetch/in-time.ts";
 import { leaseFirst } from "../../../functions/token-fetch/lease-first.ts";
 import type { RefreshUnderLease } from "../../../functions/token-fetch/refresh-connection.ts";
 import { timeBudget } from "../../../functions/token-fetch/time-budget.ts";
 import type { Lease } from "../../../shared/domain/connection.ts";
+import { TookTooLong } from "../../../shared/domain/in-time.ts";
 import { requestedScopes } from "../../../shared/domain/permissions.ts";
 import { memoryConnections } from "../../fakes/memory-connections.ts";
 import { account, alice, alicesConnection, noon, secondsAfter } from "../../fakes/samples.ts";
@@ -63,7 +63,7 @@ it.for([
     leaseOwner: () => "owner",
   });
 
-  const outcome = await refresh(stored, deadline).then(
+  const outcome = await refresh(stored, deadline, "use").then(
     ({ kind }) => kind,
     ({ message }: Error) => message,
   );
@@ -76,7 +76,7 @@ it("loads the refresh path in one environment of all that meet an expired token"
   const { stored, environment, loads } = await expired();
 
   const outcomes = await Promise.all(
-    Array.from({ length: 20 }, () => environment()(stored, deadline)),
+    Array.from({ length: 20 }, () => environment()(stored, deadline, "use")),
   );
 
   expect(loads()).toBe(1);
@@ -86,7 +86,7 @@ it("loads the refresh path in one environment of all that meet an expired token"
 it("hands its lease over to the refresh, which needs no second one", async () => {
   const { stored, environment, handedOver } = await expired();
 
-  await environment()(stored, deadline);
+  await environment()(stored, deadline, "use");
 
   expect(handedOver).toEqual([
     { owner: "owner-1", expiresAt: secondsAfter(noon, timeBudget.lease) },
@@ -96,7 +96,7 @@ it("hands its lease over to the refresh, which needs no second one", async () =>
 it("loads nothing for a version that somebody else has replaced", async () => {
   const { stored, environment, loads } = await expired();
 
-  const outcome = await environment()({ ...stored, version: stored.version - 1 }, deadline);
+  const outcome = await environment()({ ...stored, version: stored.version - 1 }, deadline, "use");
 
   expect(outcome).toEqual({ kind: "elsewhere" });
   expect(loads()).toBe(0);

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { sweepVault } from "../../../functions/sweep-vault/sweep-vault.ts";
-import { succeed } from "../../../shared/domain/result.ts";
+import { fail, succeed } from "../../../shared/domain/result.ts";
 import { connectionOfEntry, type TokenVaultKind } from "../../../shared/domain/token-vaults.ts";
 import { type Intercept, neverSettles } from "../../fakes/intercepted.ts";
 import type { MemoryVault } from "../../fakes/memory-vault.ts";
-import { alicesConnection, noon, refreshedTokens } from "../../fakes/samples.ts";
+import { alicesConnection, microsoftFailure, noon, refreshedTokens } from "../../fakes/samples.ts";
 import { type TokenFetchInMemory, tokenFetchInMemory } from "../../fakes/token-fetch-in-memory.ts";
 
 const ways = [
@@ -126,6 +126,54 @@ describe.for(ways)("a refresh token in the vault %s, when new ones go to %s", ([
 
     expect(entriesOf(rig)[from]).toEqual([stored?.vaultEntry]);
     expect(entriesOf(rig)[to]).toEqual([]);
+  });
+
+  it.for([
+    ["where it was", undefined],
+    ["where somebody who was overtaken has put it", false],
+  ] as const)(
+    "that cannot be erased %s costs nobody anything, and the operator is told",
+    async ([, saved]) => {
+      const rig = await connectedIn(from);
+      let overtakes = saved === false;
+      const { fetch, entriesLeft, reported } = rig.environment(
+        async (name, call) => {
+          if (name === "vault.erase") throw new Error("the vault is down");
+          if (name !== "connections.saveRefreshed" || !overtakes) return call();
+          overtakes = false;
+          rig.clock.pass(20); // its lease is over
+          await rig.environment(onward, 0, from).fetch();
+          return call();
+        },
+        0,
+        to,
+      );
+
+      expect(await fetch()).toMatchObject({ ok: true });
+
+      expect(entriesLeft).toEqual([alicesConnection]);
+      expect(reported).toEqual([]);
+    },
+  );
+
+  it("is erased where it was while its organisation is noted to have approved again, not before it", async () => {
+    let isRefused = true;
+    const rig = await connectedIn(from, {
+      refresh: async () =>
+        isRefused ? fail(microsoftFailure("admin_approval_required")) : succeed(refreshedTokens),
+    });
+    await rig.environment(onward, 0, from).fetch();
+    isRefused = false;
+    rig.clock.pass(600);
+    const { fetch, returns } = rig.environment(
+      (name, call) => (name === "vault.erase" ? neverSettles() : call()),
+      0,
+      to,
+    );
+
+    fetch().catch(() => {});
+
+    await expect.poll(() => returns).toEqual([alicesConnection]);
   });
 
   const calls = [

@@ -29,7 +29,7 @@ const expired = async (script: TokenFetchScript = {}) => {
       const deadline = secondsAfter(rig.clock.now(), remainingSeconds);
       const stored = await rig.stored();
       if (!stored) throw new Error("not connected");
-      return { renewing: ports.refresh(stored, deadline), reported, calls, narrowed };
+      return { renewing: ports.refresh(stored, deadline, "use"), reported, calls, narrowed };
     },
     tokenInVault: async () => {
       const entry = (await rig.stored())?.vaultEntry ?? "";
@@ -644,7 +644,7 @@ describe("a connection from before more permissions were asked for", () => {
     if (!stored) throw new Error("not connected");
     const older = { ...stored, requestedScopes: undefined };
 
-    const outcome = await ports.refresh(older, secondsAfter(rig.clock.now(), 20));
+    const outcome = await ports.refresh(older, secondsAfter(rig.clock.now(), 20), "use");
 
     expect(outcome).toMatchObject({ kind: "refreshed", connection: { id, problem: undefined } });
     expect(rig.identity.refreshed.map(({ scopes }) => scopes)).toEqual([
@@ -668,6 +668,84 @@ describe("a connection from before more permissions were asked for", () => {
     expect(await fetch(300, id)).toMatchObject({ ok: true });
     expect(returns).toEqual([]);
   });
+});
+
+describe("that a connection has ended", () => {
+  it("is said once, however often anybody asks", async () => {
+    const rig = tokenFetchInMemory({
+      refresh: async () => fail(microsoftFailure("sign_in_required")),
+    });
+    await rig.connect({ expiresInSeconds: -1 });
+    const { fetch, ended } = rig.environment();
+
+    await fetch();
+    rig.clock.pass(3600);
+    await fetch();
+
+    expect(ended).toEqual(["sign_in_required"]);
+  });
+
+  it("is not said before it is believed", async () => {
+    const refusal = microsoftFailure("sign_in_required", { certain: false });
+    const rig = tokenFetchInMemory({ refresh: async () => fail(refusal) });
+    await rig.connect({ expiresInSeconds: -1 });
+    const { fetch, ended } = rig.environment();
+
+    await fetch();
+    const before = [...ended];
+    rig.clock.pass(120);
+    await fetch();
+
+    expect(before).toEqual([]);
+    expect(ended).toEqual(["sign_in_required"]);
+  });
+
+  it("is not said of one that was connected anew meanwhile", async () => {
+    const rig = tokenFetchInMemory({
+      refresh: async () => {
+        await rig.connect();
+        return fail(microsoftFailure("sign_in_required"));
+      },
+    });
+    await rig.connect({ expiresInSeconds: -1 });
+    const { fetch, ended } = rig.environment();
+
+    await fetch();
+
+    expect(ended).toEqual([]);
+  });
+
+  it("is said of a refresh token that is lost once, though it is looked for again", async () => {
+    const rig = tokenFetchInMemory();
+    await rig.connect({ expiresInSeconds: -1 });
+    await rig.vault.erase((await rig.stored())?.vaultEntry ?? "");
+    const { fetch, ended } = rig.environment();
+
+    for (const seconds of [120, 3600, 3600]) {
+      await fetch();
+      rig.clock.pass(seconds);
+    }
+
+    expect(ended).toEqual(["refresh_token_lost"]);
+  });
+
+  it.for([
+    ["a policy of the tenant", { signInFrequency: true }, "use", "sign_in_frequency"],
+    ["nobody's use", {}, "keep_alive", "connection_unused"],
+  ] as const)(
+    "is said to be because of %s, which is to alarm nobody",
+    async ([, changes, purpose, why]) => {
+      const refusal = microsoftFailure("sign_in_required", changes);
+      const rig = tokenFetchInMemory({ refresh: async () => fail(refusal) });
+      await rig.connect({ expiresInSeconds: -1 });
+      rig.clock.pass(401 * day);
+      const { fetch, ended } = rig.environment();
+
+      await fetch(300, undefined, undefined, undefined, purpose);
+
+      expect(ended).toEqual([why]);
+    },
+  );
 });
 
 describe("what Microsoft has told others", () => {

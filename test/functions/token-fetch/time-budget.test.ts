@@ -22,6 +22,7 @@ it("a lease outlives all that happens under it, and an invocation outlives the l
   expect(save).toBeGreaterThanOrEqual(sealing + table);
   expect(refreshToken + credential + tokenCall + save).toBeLessThan(lease);
   expect(refresh).toBeGreaterThanOrEqual(refreshToken + credential + tokenCall + save + note);
+  expect(note).toBeGreaterThanOrEqual(table);
   expect(lease).toBeLessThan(invocation);
 });
 

@@ -120,6 +120,22 @@ describe("a connection that no worker has used for more than 400 days", () => {
     expect(identity.refreshed).toEqual([]);
   });
 
+  it("ends and is said to have ended also when its refresh token cannot be erased, which the operator is told", async () => {
+    const { clock, stored, environment } = await connected();
+    clock.pass(400 * day + 1);
+    const { fetch, entriesLeft, reported } = environment(async (name, call) => {
+      if (name === "vault.erase") throw new Error("the vault is down");
+      return call();
+    });
+
+    const told = await fetch(300, alicesConnection, alice.workspaceId, undefined, "keep_alive");
+
+    expect(told).toMatchObject({ failure: { code: "reauthorization_required" } });
+    expect((await stored())?.status).toBe("reauthorization_required");
+    expect(entriesLeft).toEqual([alicesConnection]);
+    expect(reported).toEqual([]);
+  });
+
   it("goes on for 400 days to the second", async () => {
     const { clock, keepAlive } = await connected();
     clock.pass(400 * day);

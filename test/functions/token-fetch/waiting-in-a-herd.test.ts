@@ -60,6 +60,7 @@ const meetTogether = async ({ environments, apart, seed, storage, microsoft }: H
         workspaceId: alice.workspaceId,
         minTtlSeconds: 60,
         deadline: secondsAfter(rig.clock.now(), timeBudget.invocation),
+        purpose: "use",
       },
       {
         ...rig.environment().ports,

@@ -329,8 +329,16 @@ describe("the service", () => {
   });
 
   describe("alarms", () => {
+    /** Told to nobody by themselves: another alarm is made of them. */
+    const parts = ["tokens-none-in-an-hour", "tokens-in-most-hours"].map(
+      (name) => `outlook-connect-prod-${name}`,
+    );
+    const whole = () =>
+      prod
+        .resources("AWS::CloudWatch::Alarm")
+        .filter(({ Properties }) => !parts.includes(String(Properties.AlarmName)));
     const watched = () => {
-      const alarms = prod.resources("AWS::CloudWatch::Alarm").map(({ Properties }) => {
+      const alarms = whole().map(({ Properties }) => {
         expect(prod.readable(Properties.AlarmActions)).toBe("AlarmsTopic");
         return [Properties.AlarmName, Properties.Threshold];
       });
@@ -429,6 +437,128 @@ describe("the service", () => {
         ComparisonOperator: "GreaterThanOrEqualToThreshold",
         TreatMissingData: "notBreaching",
       });
+    });
+
+    const counted = (metricName: string) =>
+      prod
+        .resources("AWS::Logs::MetricFilter")
+        .map(({ Properties }) => Properties)
+        .filter(({ MetricTransformations }) =>
+          JSON.stringify(MetricTransformations).includes(`"${metricName}"`),
+        )
+        .map(({ LogGroupName, FilterPattern, MetricTransformations }) => [
+          prod.readable(LogGroupName),
+          FilterPattern,
+          MetricTransformations,
+        ]);
+    const alarm = (name: string) =>
+      prod
+        .resources("AWS::CloudWatch::Alarm")
+        .find(({ Properties }) => Properties.AlarmName === `outlook-connect-prod-${name}`)
+        ?.Properties;
+    const sum = (Id: string, MetricName: string, Period: number) => ({
+      Id,
+      MetricStat: {
+        Metric: { MetricName, Namespace: "OutlookConnect/prod" },
+        Period,
+        Stat: "Sum",
+      },
+      ReturnData: false,
+    });
+    const withNought = (MetricName: string) => [
+      { MetricName, MetricNamespace: "OutlookConnect/prod", MetricValue: "1", DefaultValue: 0 },
+    ];
+
+    it("go off when more than a third of what workers ask for fails for ten minutes, of thirty or more", () => {
+      expect(alarm("tokens-failing")).toMatchObject({
+        Metrics: [
+          expect.objectContaining({
+            Expression: "IF(served + failed >= 30, 100 * failed / (served + failed), 0)",
+          }),
+          sum("served", "tokens_served", 600),
+          sum("failed", "tokens_failed", 600),
+        ],
+        Threshold: 33,
+        ComparisonOperator: "GreaterThanThreshold",
+        EvaluationPeriods: 1,
+        TreatMissingData: "notBreaching",
+      });
+      // With a nought where there is none: what is missing cannot be set against anything.
+      expect(counted("tokens_served")).toEqual([
+        ["TokenFetchLogs", expect.anything(), withNought("tokens_served")],
+      ]);
+      expect(counted("tokens_failed")).toEqual([
+        ["TokenFetchLogs", expect.anything(), withNought("tokens_failed")],
+      ]);
+    });
+
+    it("go off when many connections end within an hour, and not for those that time or a policy ends", () => {
+      expect(alarm("connections-ending")).toMatchObject({
+        Metrics: [
+          expect.objectContaining({
+            Expression: "IF(100 * ended >= served + refused, ended, 0)",
+          }),
+          sum("ended", "connections_ended", 3600),
+          sum("served", "tokens_served", 3600),
+          sum("refused", "tokens_not_served", 3600),
+        ],
+        Threshold: 20,
+        ComparisonOperator: "GreaterThanOrEqualToThreshold",
+        EvaluationPeriods: 1,
+        TreatMissingData: "notBreaching",
+      });
+      expect(counted("connections_ended")).toEqual([
+        [
+          "TokenFetchLogs",
+          '{ ($.ended = "*") && ($.ended != "connection_unused") && ($.ended != "sign_in_frequency") }',
+          withNought("connections_ended"),
+        ],
+      ]);
+    });
+
+    it("go off when no worker was served for an hour, on a stage where somebody was in most hours of the day", () => {
+      const [missing, ...others] = prod.resources("AWS::CloudWatch::CompositeAlarm");
+      const served = { MetricName: "tokens_served", Statistic: "Sum", Period: 3600, Threshold: 1 };
+
+      expect(others).toEqual([]);
+      expect(missing?.Properties.AlarmName).toBe("outlook-connect-prod-tokens-missing");
+      expect(prod.readable(missing?.Properties.AlarmActions)).toBe("AlarmsTopic");
+      expect(prod.readable(missing?.Properties.AlarmRule)).toBe(
+        '(ALARM("Alarmstokensnoneinanhour") AND ALARM("Alarmstokensinmosthours"))',
+      );
+      expect(alarm("tokens-none-in-an-hour")).toMatchObject({
+        ...served,
+        ComparisonOperator: "LessThanThreshold",
+        EvaluationPeriods: 1,
+        TreatMissingData: "breaching",
+      });
+      // So a stage that is new or not used, or not at night, is left alone.
+      expect(alarm("tokens-in-most-hours")).toMatchObject({
+        ...served,
+        ComparisonOperator: "GreaterThanOrEqualToThreshold",
+        EvaluationPeriods: 24,
+        DatapointsToAlarm: 18,
+        TreatMissingData: "notBreaching",
+      });
+      for (const name of ["tokens-none-in-an-hour", "tokens-in-most-hours"]) {
+        expect(alarm(name)).not.toHaveProperty("AlarmActions");
+      }
+    });
+
+    it("go off when many answers belong to no sign-in for ten minutes", () => {
+      expect(alarm("attempt-unknown")).toMatchObject({
+        MetricName: "attempt_unknown",
+        Statistic: "Sum",
+        Period: 300,
+        EvaluationPeriods: 2,
+        DatapointsToAlarm: 2,
+        Threshold: 50,
+        ComparisonOperator: "GreaterThanOrEqualToThreshold",
+        TreatMissingData: "notBreaching",
+      });
+      expect(counted("attempt_unknown")).toEqual([
+        ["CallbackLogs", '{ $.failure = "attempt_unknown" }', expect.anything()],
+      ]);
     });
 
     it("go off when the vault keys have not been rotated for six weeks, tried or not", () => {

@@ -4,7 +4,7 @@ import { requestOf } from "../../../shared/http/request.ts";
 import { httpEvent } from "../../fakes/http-event.ts";
 
 const read = (...cookies: readonly string[]) =>
-  cookieOf(requestOf(httpEvent({ route: "POST /", cookies })), "__Host-it");
+  cookieOf(requestOf(httpEvent({ route: "POST /", cookies }), 1_000), "__Host-it");
 
 it("reads a cookie among others, as the gateway hands them over", () => {
   expect(read("other=1", "__Host-it=a=b", "__Host-it2=2")).toBe("a=b");
@@ -19,7 +19,7 @@ it.for<readonly [string, readonly string[]]>([
 });
 
 it("reads nothing where the gateway hands none over", () => {
-  expect(cookieOf(requestOf(httpEvent({ route: "POST /" })), "__Host-it")).toBeUndefined();
+  expect(cookieOf(requestOf(httpEvent({ route: "POST /" }), 1_000), "__Host-it")).toBeUndefined();
 });
 
 it("is set for this host alone, out of reach of scripts, and comes back from Microsoft's page", () => {

@@ -12,6 +12,7 @@ const personOf = (claims: Readonly<Record<string, unknown>>, verified?: string) 
       pathParameters: {},
       body: "",
       claims: { sub: "alice", org: "ws_north", email: "alice@north.example", ...claims },
+      millisecondsLeft: 1_000,
     },
     { ...claimNames, ...(verified && { EMAIL_VERIFIED_CLAIM: verified }) },
   );

@@ -13,6 +13,7 @@ import { requestedScopes } from "../../../../shared/domain/permissions.ts";
 import { fail, succeed } from "../../../../shared/domain/result.ts";
 import { Secret } from "../../../../shared/domain/secret.ts";
 import { clientSecrets } from "../../../fakes/app-credentials.ts";
+import { fakeClock } from "../../../fakes/fake-clock.ts";
 import { hurriedLimits } from "../../../fakes/hurried-limits.ts";
 import {
   annaClaims,
@@ -66,15 +67,15 @@ const redeem = (changes: Partial<GrantRedemption> = {}) => {
   return redeemWithKeys(changes);
 };
 
-const parts = (): RedeemCodeParts => ({
+const parts = (clock = () => now): RedeemCodeParts => ({
   exchange: msalExchange(
     { authority, loginEndpoint: tokenEndpoint.origin, clientId },
     clientSecrets(() => secrets.clientSecrets),
-    { now: () => now, onFallback: () => {}, onUnavailable: () => {} },
+    { now: clock, onFallback: () => {}, onUnavailable: () => {} },
   ),
   verifyIdToken: idTokenVerifier({ authority, loginEndpoint: keysEndpoint.origin, clientId }),
   redirectUri: new URL("https://api.outlook-connect.example/callback"),
-  now: () => now,
+  now: clock,
 });
 
 const redeemWithKeys = (changes: Partial<GrantRedemption> = {}) =>
@@ -109,6 +110,37 @@ it("turns a code into a grant", async () => {
       scopes: ["openid", "profile", "email", "User.Read", "Mail.ReadWrite", "Mail.Send"],
     }),
   );
+});
+
+it("counts a token's life from when it was asked for, however long answer and keys took", async () => {
+  const clock = fakeClock(now);
+  const slowly =
+    (answer: Answer): Answer =>
+    (...asked) => {
+      clock.pass(8);
+      answer(...asked);
+    };
+  tokenEndpoint.script(slowly(answerJson(200, await good())));
+  keysEndpoint.script(slowly(answerJson(200, { keys: [key.jwk] })));
+
+  const redeemed = await msalRedeemCode(parts(clock.now))({
+    ...redemption,
+    scopes: requestedScopes,
+  });
+
+  expect(redeemed).toMatchObject({
+    ok: true,
+    value: { accessTokenExpiresAt: new Date("2026-11-20T09:59:59Z") },
+  });
+});
+
+it("uses a token no longer than ninety minutes, whatever a policy of the tenant lets it live", async () => {
+  tokenEndpoint.script(answerJson(200, await good({ expires_in: 24 * 3600 })));
+
+  expect(await redeem()).toMatchObject({
+    ok: true,
+    value: { accessTokenExpiresAt: new Date("2026-11-20T10:30:00Z") },
+  });
 });
 
 it("sends what Microsoft documents for a confidential client with PKCE", async () => {

@@ -7,6 +7,7 @@ import type { RefreshRequest } from "../../../../shared/domain/microsoft.ts";
 import { succeed } from "../../../../shared/domain/result.ts";
 import { Secret } from "../../../../shared/domain/secret.ts";
 import { clientSecrets } from "../../../fakes/app-credentials.ts";
+import { fakeClock } from "../../../fakes/fake-clock.ts";
 import {
   annaClaims,
   annaObject,
@@ -38,14 +39,14 @@ const now = new Date("2026-11-20T09:00:00Z");
 const scopes = ["openid", "profile", "offline_access", "User.Read", "Mail.ReadWrite", "Mail.Send"];
 const anna = { tenantId: tenantId(annaTenant), objectId: objectId(annaObject) };
 
-const refresh = (changes: Partial<RefreshRequest> = {}) =>
+const refresh = (changes: Partial<RefreshRequest> = {}, clock = () => now) =>
   msalRefresh({
     exchange: msalExchange(
       { authority, loginEndpoint: server.origin, clientId },
       clientSecrets(() => ["planted-client-secret"]),
-      { now: () => now, onFallback: () => {}, onUnavailable: () => {} },
+      { now: clock, onFallback: () => {}, onUnavailable: () => {} },
     ),
-    now: () => now,
+    now: clock,
   })({
     refreshToken: new Secret("planted-refresh-token"),
     account: anna,
@@ -75,6 +76,33 @@ it("brings new tokens", async () => {
       scopes: ["User.Read", "Mail.ReadWrite", "Mail.Send"],
     }),
   );
+});
+
+it("counts a token's life from when it was asked for, however long the answer took", async () => {
+  const clock = fakeClock(now);
+  const answer = answerJson(200, await good());
+  server.script((...asked) => {
+    clock.pass(6);
+    answer(...asked);
+  });
+
+  expect(await refresh({}, clock.now)).toMatchObject({
+    ok: true,
+    value: { accessTokenExpiresAt: new Date("2026-11-20T09:59:59Z") },
+  });
+});
+
+it.for([
+  [5_399, "2026-11-20T10:29:59Z"],
+  [5_400, "2026-11-20T10:30:00Z"],
+  [24 * 3600, "2026-11-20T10:30:00Z"],
+] as const)("uses a token that lives %i seconds until %s", async ([expires_in, until]) => {
+  server.script(answerJson(200, await good({ expires_in })));
+
+  expect(await refresh()).toMatchObject({
+    ok: true,
+    value: { accessTokenExpiresAt: new Date(until) },
+  });
 });
 
 it("sends what Microsoft documents, to the account's own tenant", async () => {

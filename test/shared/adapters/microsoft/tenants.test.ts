@@ -3,6 +3,7 @@ import { microsoftTenants } from "../../../../shared/adapters/microsoft/tenants.
 import { tenantId } from "../../../../shared/domain/ids.ts";
 import type { MailDomain } from "../../../../shared/domain/mail-address.ts";
 import { fakeClock } from "../../../fakes/fake-clock.ts";
+import { hurriedLimits } from "../../../fakes/hurried-limits.ts";
 import {
   type Answer,
   answerJson,
@@ -78,8 +79,11 @@ describe("does not take for none", () => {
 
   it("three seconds of silence", async () => {
     server.script(saySilence);
+    const limits = hurriedLimits();
 
     expect(await open().tenants.ofDomain(domain)).toBe("unavailable");
+
+    expect(limits).toEqual([3_000]);
   });
 });
 

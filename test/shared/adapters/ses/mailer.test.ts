@@ -5,6 +5,7 @@ import { startMail } from "../../../../infra/local/mail/start-mail.ts";
 import { openSes, sesMailer } from "../../../../shared/adapters/ses/mailer.ts";
 import type { Mail } from "../../../../shared/domain/consent-request.ts";
 import type { MailAddress } from "../../../../shared/domain/mail-address.ts";
+import { hurriedLimits } from "../../../fakes/hurried-limits.ts";
 import {
   type Answer,
   answerJson,
@@ -169,6 +170,7 @@ describe("nobody can tell whether a mail was sent, and it is not sent again,", (
     ["when the answer breaks off", breakOff],
     ["when there is no answer", saySilence],
   ])("%s", async ([, answer]) => {
+    hurriedLimits();
     const { outcome, reported, requests } = await sentTo(answer);
 
     expect(outcome).toBe("unknown");

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { inTime, TookTooLong } from "../../../functions/token-fetch/in-time.ts";
+import { inTime, TookTooLong } from "../../../shared/domain/in-time.ts";
 
 it("hands through what is said in time, arguments, answers and errors", async () => {
   const sum = inTime(5, async (left: number, right: number) => left + right);
