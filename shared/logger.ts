@@ -13,6 +13,8 @@ export interface LogFields {
   readonly status?: number;
   /** A stable code; alarms count it. */
   readonly failure?: string;
+  /** The code with which a sign-in had ended before; no alarm counts it. */
+  readonly endedAs?: string;
   readonly actor?: Actor;
   readonly retryable?: boolean;
   /** The first characters of an attempt's id, enough to find it. */
