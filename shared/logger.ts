@@ -1,6 +1,7 @@
 import { Logger } from "@aws-lambda-powertools/logger";
 import type { Actor } from "./domain/actor.ts";
 import type { AppCredentialKind } from "./domain/app-credential.ts";
+import type { NoteDisconnected } from "./domain/disconnect-mailbox.ts";
 import type { MicrosoftEvidence } from "./domain/microsoft.ts";
 import type { ApprovalStep } from "./domain/tenant-consent.ts";
 
@@ -125,6 +126,11 @@ export const logger = {
 /** One line for each step of an approval; metrics count them. */
 export const logApprovalStep = (step: ApprovalStep): void => {
   logger.info("step of an approval", { ...step });
+};
+
+/** One line for each connection that is ended, by its owner or by an erasure: who looks for one finds when it went. */
+export const logDisconnected: NoteDisconnected = ({ id, owner }) => {
+  logger.info("mailbox disconnected", { connectionId: id, workspaceId: owner.workspaceId });
 };
 
 /** As V8 writes them: a place in a file, in brackets if the function has a name. */

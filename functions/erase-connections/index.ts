@@ -10,6 +10,7 @@ import { secretsManagerVaultEraser } from "../../shared/adapters/secrets-manager
 import { readEnv } from "../../shared/config.ts";
 import { requestedScopeSet } from "../../shared/domain/permissions.ts";
 import { vaultErasers } from "../../shared/domain/token-vaults.ts";
+import { logDisconnected } from "../../shared/logger.ts";
 import { eraseConnectionsEnv } from "./env.ts";
 import { eraseConnectionsHandler } from "./handler.ts";
 
@@ -34,5 +35,6 @@ export const handler = eraseConnectionsHandler({
   pause: async () => {
     await wait(pauseMilliseconds);
   },
+  noteDisconnected: logDisconnected,
   now: () => new Date(),
 });

@@ -30,6 +30,7 @@ import { requestedScopes } from "../../../shared/domain/permissions.ts";
 import type { Organisation } from "../../../shared/domain/tenant-consent.ts";
 import type { TokenVaultKind } from "../../../shared/domain/token-vaults.ts";
 import { vaultErasers } from "../../../shared/domain/token-vaults.ts";
+import { logDisconnected } from "../../../shared/logger.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
 import { fakeClock } from "../../fakes/fake-clock.ts";
 import { lambdaContext } from "../../fakes/http-event.ts";
@@ -90,6 +91,7 @@ const rig = ({ intercept = (_, call) => call(), pauseSeconds = 0 }: Script = {})
     ),
     requests: intercepted("requests", requests, intercept),
     vault: intercepted("vault", vaultErasers(vaults), intercept),
+    noteDisconnected: logDisconnected,
     pause: async () => {
       pauses += 1;
       clock.pass(pauseSeconds);
@@ -645,21 +647,52 @@ describe("a payload that is wrong is refused, and nothing is done:", () => {
   });
 });
 
-it("logs which workspace, how many, and nobody's name", async () => {
-  const { connect, erase } = rig();
-  const person = newPerson();
-  const id = await connect(person);
+describe("the log", () => {
+  const logged = () => log.lines().map((line) => JSON.parse(line));
+  const disconnected = () => logged().filter(({ message }) => message === "mailbox disconnected");
 
-  await erase({ ...person });
+  it.for<readonly [string, (person: ProductUser) => object]>([
+    ["a person", (person) => ({ ...person })],
+    ["a workspace", ({ workspaceId }) => ({ workspaceId })],
+  ])("of %s says which connections ended, how many, and nobody's name", async ([, payload]) => {
+    const { connect, erase } = rig();
+    const person = newPerson();
+    const { workspaceId } = person;
+    const ids = [await connect(person), await connect(person)];
 
-  const line = JSON.parse(log.lines().at(-1) ?? "{}");
-  expect(line).toMatchObject({
-    level: "INFO",
-    message: "connections erased",
-    workspaceId: person.workspaceId,
-    erasure: { erased: 1, leftOut: 0, isComplete: true },
+    await erase(payload(person));
+
+    expect(logged().at(-1)).toMatchObject({
+      level: "INFO",
+      message: "connections erased",
+      workspaceId,
+      erasure: { erased: 2, leftOut: 0, isComplete: true },
+    });
+    expect(disconnected()).toHaveLength(2);
+    for (const connectionId of ids) {
+      expect(disconnected()).toContainEqual(expect.objectContaining({ connectionId, workspaceId }));
+    }
+    for (const name of [person.userId, account.username, account.displayName]) {
+      expect(log.lines().join("")).not.toContain(name);
+    }
   });
-  for (const name of [person.userId, account.username, account.displayName, id]) {
-    expect(log.lines().join("")).not.toContain(name);
-  }
+
+  it("tells of a connection once, also where its token is erased by a repeat", async () => {
+    let isBroken = true;
+    const service = rig({
+      intercept: async (name, call) => {
+        if (isBroken && name === "vault.erase") throw new Error("throttled");
+        return call();
+      },
+    });
+    const person = newPerson();
+    const connectionId = await service.connect(person);
+
+    await service.erase({ workspaceId: person.workspaceId });
+    isBroken = false;
+    await eraseAll(service, person.workspaceId);
+
+    expect(service.entries()).toEqual([]);
+    expect(disconnected()).toEqual([expect.objectContaining({ connectionId })]);
+  });
 });
