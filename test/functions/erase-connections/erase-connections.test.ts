@@ -9,11 +9,11 @@ import {
 } from "../../../functions/erase-connections/handler.ts";
 import { sweepVault } from "../../../functions/sweep-vault/sweep-vault.ts";
 import { startDynamoDb } from "../../../infra/local/dynamodb/start-dynamodb.ts";
+import { dynamoDbAllConnections } from "../../../shared/adapters/dynamodb/all-connections.ts";
 import { dynamoDbAttempts } from "../../../shared/adapters/dynamodb/authorization-attempts.ts";
 import { dynamoDbConnections } from "../../../shared/adapters/dynamodb/connections.ts";
 import { dynamoDbConsentRequests } from "../../../shared/adapters/dynamodb/consent-requests.ts";
 import { dynamoDbVaultNames } from "../../../shared/adapters/dynamodb/vault-entries.ts";
-import { dynamoDbWorkspaceConnections } from "../../../shared/adapters/dynamodb/workspace-connections.ts";
 import {
   attemptIdOf,
   type ConnectionId,
@@ -84,11 +84,7 @@ const rig = ({ intercept = (_, call) => call(), pauseSeconds = 0 }: Script = {})
   const ports: EraseConnectionsPorts = {
     attempts: intercepted("attempts", attempts, intercept),
     connections: intercepted("connections", connections, intercept),
-    workspaces: intercepted(
-      "workspaces",
-      dynamoDbWorkspaceConnections(client, tables.connections),
-      intercept,
-    ),
+    all: intercepted("all", dynamoDbAllConnections(client, tables.connections), intercept),
     requests: intercepted("requests", requests, intercept),
     vault: intercepted("vault", vaultErasers(vaults), intercept),
     noteDisconnected: logDisconnected,
@@ -515,7 +511,7 @@ describe("a failure in the middle", () => {
   it.for([
     "attempts.eraseOpen",
     "requests.erase",
-    "workspaces.page",
+    "all.page",
     "connections.disconnect",
     "vault.erase",
   ])("of %s is answered as one that may be repeated, and a repeat finishes", async (call) => {
