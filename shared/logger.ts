@@ -73,6 +73,13 @@ export interface LogFields {
     readonly leftOut: number;
     readonly isComplete: boolean;
   };
+  /** What a call of require-sign-in did, or would have done, by connections. */
+  readonly requiredSignIns?: {
+    readonly required: number;
+    readonly leftOut: number;
+    readonly isComplete: boolean;
+    readonly isDryRun: boolean;
+  };
   /** Refresh tokens by their age in days; metrics read them. */
   readonly refreshTokenAges?: Readonly<Record<string, number>>;
   /** Of the oldest refresh token. */
@@ -131,6 +138,19 @@ export const logApprovalStep = (step: ApprovalStep): void => {
 /** One line for each connection that is ended, by its owner or by an erasure: who looks for one finds when it went. */
 export const logDisconnected: NoteDisconnected = ({ id, owner }) => {
   logger.info("mailbox disconnected", { connectionId: id, workspaceId: owner.workspaceId });
+};
+
+/** One line for each connection whose tokens an operator has deleted. */
+export const logSignInRequired = ({
+  id: connectionId,
+  workspaceId,
+  tenantId,
+}: {
+  readonly id: string;
+  readonly workspaceId: string;
+  readonly tenantId: string;
+}): void => {
+  logger.info("sign-in required by the operator", { connectionId, workspaceId, tenantId });
 };
 
 /** As V8 writes them: a place in a file, in brackets if the function has a name. */

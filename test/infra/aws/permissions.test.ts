@@ -159,6 +159,12 @@ const allowed = {
     RefreshTokens: ["dynamodb:DeleteItem"],
     [viaDynamoDb]: ["kms:Decrypt"],
   },
+  RequireSignIn: {
+    UserConnections: ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
+    [vault]: ["secretsmanager:DeleteSecret"],
+    RefreshTokens: ["dynamodb:DeleteItem"],
+    [viaDynamoDb]: ["kms:Decrypt"],
+  },
   RotateVaultKeys: {
     VaultKeys: [
       "secretsmanager:DescribeSecret",
@@ -339,6 +345,7 @@ describe("permissions", () => {
       ["WorkerInvokePolicyArn", "WorkerInvokePolicy"],
       ["EraseInvokePolicyArn", "EraseInvokePolicy"],
       ["EraseConnectionsFunctionName", "EraseConnectionsFunction"],
+      ["RequireSignInFunctionName", "RequireSignInFunction"],
     ] as const) {
       expect(prod.readable(prod.service.Outputs[output]?.Value)).toBe(id);
     }
