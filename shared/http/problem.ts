@@ -25,7 +25,7 @@ const problems: Record<ProblemCode, readonly [status: number, title: string]> = 
   not_returned: [409, "Microsoft has not answered yet"],
   probably_blocked: [403, "Admin approval is probably required"],
   attempt_expired: [410, "The sign-in has expired"],
-  too_many_attempts: [429, "Too many sign-ins are open"],
+  too_many_attempts: [429, "Too many sign-ins"],
   too_many_mails: [429, "Too many mails"],
   internal_error: [500, "Something went wrong on our side"],
   id_token_rejected: [502, "The sign-in could not be verified"],
