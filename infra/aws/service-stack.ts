@@ -162,6 +162,7 @@ export class ServiceStack extends Stack {
     data.tenantConsents.grant(start, "dynamodb:GetItem");
     data.attempts.grant(start, "dynamodb:PutItem");
     data.connections.grant(start, "dynamodb:GetItem");
+    data.connections.grantQuery(start, byOwner);
     data.vaultKeys.grantRead(start);
 
     const attempt = define("AttemptStatus", {

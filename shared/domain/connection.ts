@@ -8,6 +8,12 @@ import type { Problem } from "./problem.ts";
  */
 export const endedKeptSeconds = 180 * 24 * 3600;
 
+/**
+ * How many mailboxes one person may have connected in one workspace. Sign-ins that are open when it is reached may
+ * exceed it. OWASP ASVS 2.4.1
+ */
+export const connectionsPerOwner = 100;
+
 export type ConnectionStatus =
   | "connected"
   | "reauthorization_required"
@@ -154,6 +160,12 @@ export interface Connections {
     owner: ProductUser,
     which?: { readonly evenForgotten: boolean },
   ): Promise<OwnedConnections>;
+
+  /**
+   * Whether the owner has so many that are not disconnected, forgotten ones included until they are removed. May lag
+   * behind a write by a second.
+   */
+  hasAtLeast(count: number, owner: ProductUser): Promise<boolean>;
 
   /**
    * Forgets everything but a tombstone without personal data. Repeating it returns the same.

@@ -23,6 +23,7 @@ const problems: Record<ProblemCode, readonly [status: number, title: string]> = 
   disconnected_since: [409, "Disconnected meanwhile"],
   in_progress: [409, "Still in progress"],
   not_returned: [409, "Microsoft has not answered yet"],
+  too_many_connections: [409, "Too many mailboxes"],
   probably_blocked: [403, "Admin approval is probably required"],
   attempt_expired: [410, "The sign-in has expired"],
   too_many_attempts: [429, "Too many sign-ins"],

@@ -112,6 +112,13 @@ export const memoryConnections = (clock: () => Date = () => new Date(0)): Connec
       leftOut: 0,
     }),
 
+    hasAtLeast: async (count, owner) => {
+      const owned = [...items.values()].filter(
+        (item) => !("disconnectedBy" in item) && ownerKeyOf(item.owner) === ownerKeyOf(owner),
+      );
+      return owned.length >= count;
+    },
+
     disconnect: async (id, owner, now, { evenForgotten } = { evenForgotten: false }) => {
       const item = items.get(id);
       if (!item) return undefined;

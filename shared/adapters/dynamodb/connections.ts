@@ -3,6 +3,8 @@ import {
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
+  QueryCommand,
+  type QueryCommandOutput,
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
@@ -368,6 +370,27 @@ export const dynamoDbConnections = (
         if (evenForgotten || !isForgotten(live)) connections.push(connectionOf(live));
       }
       return { connections, leftOut };
+    },
+
+    async hasAtLeast(count, owner) {
+      let found = 0;
+      let from: QueryCommandOutput["LastEvaluatedKey"];
+      do {
+        const page: QueryCommandOutput = await client.send(
+          new QueryCommand({
+            TableName: tableName,
+            IndexName: "byOwner",
+            KeyConditionExpression: "ownerKey = :owner",
+            ExpressionAttributeValues: marshall({ ":owner": ownerKeyOf(owner) }),
+            Select: "COUNT",
+            Limit: count - found,
+            ...(from && { ExclusiveStartKey: from }),
+          }),
+        );
+        found += page.Count ?? 0;
+        from = page.LastEvaluatedKey;
+      } while (from && found < count);
+      return found >= count;
     },
 
     disconnect,

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { attemptLifetimeSeconds, attemptsPerUser } from "../../../shared/domain/attempt.ts";
+import { connectionsPerOwner } from "../../../shared/domain/connection.ts";
 import {
   attemptIdOf,
   connectionIdOf,
@@ -263,6 +264,51 @@ it("sends no more codes to Microsoft within ten minutes than a person may begin 
   }
 
   expect(service.identity.redeemed).toHaveLength(attemptsPerUser);
+});
+
+describe(`with ${connectionsPerOwner} mailboxes`, () => {
+  const full = async () => {
+    const service = serviceInMemory({
+      redeemCode: async () =>
+        succeed({ ...grant, account: { ...account, objectId: objectId(randomUUID()) } }),
+    });
+    for (let count = 0; count < connectionsPerOwner; count += 1) {
+      expect((await service.connect(alice)).statusCode).toBe(200);
+      service.clock.pass(attemptLifetimeSeconds / attemptsPerUser);
+    }
+    service.clock.pass(attemptLifetimeSeconds);
+    const { connections } = JSON.parse((await service.list(alice)).body);
+    return { service, id: String(connections[0].id) };
+  };
+
+  it("a person can connect no other one, and is told what to do", async () => {
+    const { service } = await full();
+
+    const answer = await service.start(alice);
+
+    expect(problemIn(answer)).toEqual({
+      statusCode: 409,
+      code: "too_many_connections",
+      actor: "user",
+    });
+    expect(JSON.parse(answer.body).detail).toContain("100 mailboxes");
+    expect(log.lines().at(-1)).toContain('"failure":"too_many_connections"');
+  });
+
+  it("they can reconnect each, and connect another one when one is disconnected", async () => {
+    const { service, id } = await full();
+
+    expect((await service.start(alice, { connectionId: id })).statusCode).toBe(201);
+    await service.disconnect(alice, id);
+    expect((await service.start(alice)).statusCode).toBe(201);
+  });
+
+  it("they stand in nobody else's way, nor in their own in another workspace", async () => {
+    const { service } = await full();
+
+    expect((await service.start(mallory)).statusCode).toBe(201);
+    expect((await service.start(strangerAlice)).statusCode).toBe(201);
+  });
 });
 
 describe(`${attemptsPerUser} sign-ins within ten minutes`, () => {

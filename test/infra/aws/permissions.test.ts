@@ -38,6 +38,7 @@ const allowed = {
   Start: {
     Attempts: ["dynamodb:PutItem"],
     UserConnections: ["dynamodb:GetItem"],
+    "UserConnections/index/byOwner": ["dynamodb:Query"],
     TenantConsents: ["dynamodb:GetItem"],
     VaultKeys: ["secretsmanager:GetSecretValue"],
     [viaDynamoDb]: ["kms:Decrypt"],

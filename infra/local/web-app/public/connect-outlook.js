@@ -692,6 +692,7 @@ const titles = {
   throttled: "Microsoft is busy",
   timed_out: "No answer",
   too_many_attempts: "Too many sign-ins",
+  too_many_connections: "Too many mailboxes",
   too_many_mails: "Enough mails for today",
   too_many_requests: "Too many requests",
 };

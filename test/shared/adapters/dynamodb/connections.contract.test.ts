@@ -369,6 +369,40 @@ const contract = (open: () => Connections) => {
     });
   });
 
+  describe("hasAtLeast", () => {
+    it("counts what an owner has that is not disconnected, and nobody else's", async () => {
+      const connections = open();
+      const owner = newOwner();
+      const account = (count: number) => ({
+        ...newMailbox().account,
+        objectId: objectId(`00000000-0000-4000-8000-00000000000${count}`),
+      });
+      const [first, ...others] = [1, 2, 3].map((count) =>
+        newMailbox({ owner, account: account(count) }),
+      );
+      for (const mailbox of [first, ...others]) if (mailbox) await connect(connections, mailbox);
+      await connect(connections, newMailbox());
+
+      expect(await connections.hasAtLeast(3, owner)).toBe(true);
+      expect(await connections.hasAtLeast(4, owner)).toBe(false);
+      if (first) await connections.disconnect(first.id, owner, at(1));
+      expect(await connections.hasAtLeast(2, owner)).toBe(true);
+      expect(await connections.hasAtLeast(3, owner)).toBe(false);
+    });
+
+    it("counts over pages, of items that fill them", async () => {
+      const connections = open();
+      const owner = newOwner();
+      const sealedAccessToken = "t".repeat(300 * 1024); // DynamoDB's page is 1 MB
+      for (let count = 0; count < 5; count += 1) {
+        await connect(connections, newMailbox({ owner, sealedAccessToken }));
+      }
+
+      expect(await connections.hasAtLeast(5, owner)).toBe(true);
+      expect(await connections.hasAtLeast(6, owner)).toBe(false);
+    });
+  });
+
   describe("disconnect", () => {
     it("names the entry to erase, as often as it is asked", async () => {
       const { connections, id, mailbox } = await connected();
