@@ -11,6 +11,8 @@ import type { ApprovalStep } from "./domain/tenant-consent.ts";
  */
 export interface LogFields {
   readonly route?: string;
+  /** A name for the address that a request came from, which another execution environment calls otherwise. */
+  readonly caller?: string;
   readonly status?: number;
   /** A stable code; alarms count it. */
   readonly failure?: string;
