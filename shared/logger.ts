@@ -1,6 +1,7 @@
 import { Logger } from "@aws-lambda-powertools/logger";
 import type { Actor } from "./domain/actor.ts";
 import type { AppCredentialKind } from "./domain/app-credential.ts";
+import type { NoteDisconnected } from "./domain/disconnect-mailbox.ts";
 import type { VaultKeysFor } from "./domain/key-rotation.ts";
 import type { MicrosoftEvidence } from "./domain/microsoft.ts";
 import type { ApprovalStep } from "./domain/tenant-consent.ts";
@@ -11,11 +12,15 @@ import type { ApprovalStep } from "./domain/tenant-consent.ts";
  */
 export interface LogFields {
   readonly route?: string;
+  /** A name for the address that a request came from, which another execution environment calls otherwise. */
+  readonly caller?: string;
   readonly status?: number;
   /** A stable code; alarms count it. */
   readonly failure?: string;
   /** Why a connection has ended just now, said once of each; a metric counts it. */
   readonly ended?: string;
+  /** The code with which a sign-in had ended before; no alarm counts it. */
+  readonly endedAs?: string;
   readonly actor?: Actor;
   readonly retryable?: boolean;
   /** The first characters of an attempt's id, enough to find it. */
@@ -76,6 +81,13 @@ export interface LogFields {
     readonly erased: number;
     readonly leftOut: number;
     readonly isComplete: boolean;
+  };
+  /** What a call of require-sign-in did, or would have done, by connections. */
+  readonly requiredSignIns?: {
+    readonly required: number;
+    readonly leftOut: number;
+    readonly isComplete: boolean;
+    readonly isDryRun: boolean;
   };
   /** Refresh tokens by their age in days; metrics read them. */
   readonly refreshTokenAges?: Readonly<Record<string, number>>;
@@ -139,6 +151,24 @@ export const logger = {
 /** One line for each step of an approval; metrics count them. */
 export const logApprovalStep = (step: ApprovalStep): void => {
   logger.info("step of an approval", { ...step });
+};
+
+/** One line for each connection that is ended, by its owner or by an erasure: who looks for one finds when it went. */
+export const logDisconnected: NoteDisconnected = ({ id, owner }) => {
+  logger.info("mailbox disconnected", { connectionId: id, workspaceId: owner.workspaceId });
+};
+
+/** One line for each connection whose tokens an operator has deleted. */
+export const logSignInRequired = ({
+  id: connectionId,
+  workspaceId,
+  tenantId,
+}: {
+  readonly id: string;
+  readonly workspaceId: string;
+  readonly tenantId: string;
+}): void => {
+  logger.info("sign-in required by the operator", { connectionId, workspaceId, tenantId });
 };
 
 /** As V8 writes them: a place in a file, in brackets if the function has a name. */

@@ -35,7 +35,8 @@ const failureFields = (failure: NotTaken | NotConnected): LogFields => {
       // An alarm counts the first one: whoever reloads the page is no second one.
       return { failure: failure.isFirst ? failure.kind : "session_mismatch_repeated" };
     case "failed_before":
-      return { failure: failure.problem.code };
+      // Counted when it happened: whoever repeats the request rings no alarm.
+      return { failure: failure.kind, endedAs: failure.problem.code };
     case "id_token_rejected":
       return { failure: idTokenFailureCodeOf(failure), check: failure.check };
     case "grant_incomplete":

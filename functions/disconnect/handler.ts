@@ -9,7 +9,6 @@ import { type EndpointHandler, endpoint } from "../../shared/http/endpoint.ts";
 import { problem } from "../../shared/http/problem.ts";
 import { noContent } from "../../shared/http/response.ts";
 import { type ClaimNames, signedInUser } from "../../shared/http/signed-in-user.ts";
-import { logger } from "../../shared/logger.ts";
 
 export interface DisconnectSettings extends ClaimNames {
   readonly ALLOWED_ORIGINS: readonly string[];
@@ -32,9 +31,5 @@ export const disconnectHandler = (
     if (!id.success || !disconnected?.ok) {
       return problem("not_found", "This connection does not exist, or is not yours.");
     }
-    logger.info("mailbox disconnected", {
-      connectionId: id.data,
-      workspaceId: owner.workspaceId,
-    });
     return noContent();
   });

@@ -5,6 +5,7 @@ import { openSecretsManager } from "../../shared/adapters/secrets-manager/client
 import { secretsManagerVaultEraser } from "../../shared/adapters/secrets-manager/token-vault.ts";
 import { readEnv } from "../../shared/config.ts";
 import { vaultErasers } from "../../shared/domain/token-vaults.ts";
+import { logDisconnected } from "../../shared/logger.ts";
 import { disconnectEnv } from "./env.ts";
 import { disconnectHandler } from "./handler.ts";
 
@@ -17,5 +18,6 @@ export const handler = disconnectHandler(env, {
     "secrets-manager": secretsManagerVaultEraser(openSecretsManager()),
     table: dynamoDbVaultEraser(dynamoDb, env.REFRESH_TOKENS_TABLE),
   }),
+  noteDisconnected: logDisconnected,
   now: () => new Date(),
 });

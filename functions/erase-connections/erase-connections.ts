@@ -1,3 +1,9 @@
+import {
+  type FoundItem,
+  isOver,
+  type WalkPorts,
+  walkConnections,
+} from "../../shared/domain/all-connections.ts";
 import type { AuthorizationAttempts } from "../../shared/domain/attempt.ts";
 import type { Connections } from "../../shared/domain/connection.ts";
 import type { ConsentRequests } from "../../shared/domain/consent-request.ts";
@@ -8,19 +14,12 @@ import {
 import type { ConnectionId, ProductUser, TenantId, WorkspaceId } from "../../shared/domain/ids.ts";
 import { fail, type Result, succeed } from "../../shared/domain/result.ts";
 import { personAlone, type TenantConsents } from "../../shared/domain/tenant-consent.ts";
-import type {
-  WorkspaceConnections,
-  WorkspaceItem,
-} from "../../shared/domain/workspace-connections.ts";
 
-export interface EraseConnectionsPorts extends DisconnectMailboxPorts {
+export interface EraseConnectionsPorts extends DisconnectMailboxPorts, WalkPorts {
   readonly attempts: Pick<AuthorizationAttempts, "eraseOpen">;
   readonly connections: Pick<Connections, "disconnect" | "listOwned">;
-  readonly workspaces: WorkspaceConnections;
   readonly requests: Pick<ConsentRequests, "erase">;
   readonly consents: Pick<TenantConsents, "forget">;
-  /** Between two pages of a workspace's connections, for the sake of others who read the table. */
-  readonly pause: () => Promise<void>;
 }
 
 export interface Erased {
@@ -34,9 +33,6 @@ export interface ErasedPart extends Erased {
   /** From where another call goes on; `undefined` when all of the workspace was looked at. */
   readonly next: ConnectionId | undefined;
 }
-
-/** So long before its deadline a call begins nothing more: enough for one connection on a bad day. */
-const reserveMilliseconds = 20_000;
 
 /** Before the connection is ended: its tenant tells under which organisation its owner may have asked for an approval. */
 const forgetRequests = async (
@@ -55,9 +51,6 @@ const forgetPerson = async (
   await consents.forget(owner);
 };
 
-const isOver = (deadline: Date, { now }: EraseConnectionsPorts) =>
-  now().getTime() > deadline.getTime() - reserveMilliseconds;
-
 /**
  * Ends all of a person's connections in a workspace, one after the other, so that a failure leaves at most one refresh
  * token that is not served any more and not erased yet. A repeat goes on with the next connection; that one token the
@@ -75,7 +68,7 @@ export const erasePerson = async (
   });
   let erased = 0;
   for (const { id, account } of connections) {
-    if (isOver(deadline, ports)) return fail({ kind: "out_of_time" });
+    if (isOver(deadline, ports.now())) return fail({ kind: "out_of_time" });
     await forgetRequests(owner, account.tenantId, ports);
     const ended = await disconnectMailbox({ id, owner, evenForgotten: true }, ports);
     if (ended.ok) erased += 1;
@@ -84,7 +77,7 @@ export const erasePerson = async (
 };
 
 /** @returns whether it was a connection that is ended now */
-const endItem = async (item: WorkspaceItem, ports: EraseConnectionsPorts): Promise<boolean> => {
+const endItem = async (item: FoundItem, ports: EraseConnectionsPorts): Promise<boolean> => {
   switch (item.kind) {
     case "connection": {
       const { id, owner, tenantId } = item;
@@ -107,7 +100,7 @@ const endItem = async (item: WorkspaceItem, ports: EraseConnectionsPorts): Promi
 /**
  * Ends the connections of a workspace, as many as the time allows, in the order of the table and one after the other: a
  * failure leaves at most one refresh token that is not erased yet, and a repeat from the same place meets it before it
- * comes to anything else. Reads the whole table, see {@link WorkspaceConnections}.
+ * comes to anything else. Reads the whole table, see `AllConnections`.
  */
 export const eraseWorkspace = async (
   {
@@ -123,16 +116,10 @@ export const eraseWorkspace = async (
 ): Promise<ErasedPart> => {
   let erased = 0;
   let leftOut = 0;
-  let place = startAt;
-  for (;;) {
-    const { items, next } = await ports.workspaces.page(workspaceId, place);
-    for (const item of items) {
-      if (await endItem(item, ports)) erased += 1;
-      if (item.kind === "later") leftOut += 1;
-      if (isOver(deadline, ports)) return { erased, leftOut, next: item.id };
-    }
-    if (next === undefined || isOver(deadline, ports)) return { erased, leftOut, next };
-    place = next;
-    await ports.pause();
-  }
+  const walk = { whose: { workspaceId }, startAt, deadline };
+  const next = await walkConnections(walk, ports, async (item) => {
+    if (await endItem(item, ports)) erased += 1;
+    if (item.kind === "later") leftOut += 1;
+  });
+  return { erased, leftOut, next };
 };

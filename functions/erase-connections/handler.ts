@@ -2,7 +2,7 @@ import type { Context } from "aws-lambda";
 import * as z from "zod/mini";
 import type { Actor } from "../../shared/domain/actor.ts";
 import { connectionId, userId, workspaceId } from "../../shared/domain/ids.ts";
-import { connectionIdText } from "../../shared/http/api-ids.ts";
+import { connectionIdText, productId } from "../../shared/http/api-ids.ts";
 import { errorFields, logger } from "../../shared/logger.ts";
 import {
   type EraseConnectionsPorts,
@@ -10,9 +10,6 @@ import {
   erasePerson,
   eraseWorkspace,
 } from "./erase-connections.ts";
-
-/** As long as a claim that names a person or a workspace may be. */
-const productId = z.string().check(z.minLength(1), z.maxLength(256));
 
 const erasureRequest = z.union([
   z.strictObject({ workspaceId: productId, userId: productId }),

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { attemptLifetimeSeconds } from "../../shared/domain/attempt.ts";
+import { connectionsPerOwner } from "../../shared/domain/connection.ts";
 import { connectionId } from "../../shared/domain/ids.ts";
 import { isFromProduct } from "../../shared/http/allowed-origin.ts";
 import { attemptLabel, connectionIdText } from "../../shared/http/api-ids.ts";
@@ -80,6 +81,11 @@ export const startHandler = (
               "You have begun several sign-ins within ten minutes. Go on with one that is still open, or wait a few minutes and try again.",
             retryAfterSeconds: attemptLifetimeSeconds,
           });
+        case "too_many_connections":
+          return problem(
+            "too_many_connections",
+            `You have connected ${connectionsPerOwner} mailboxes, which is as many as one person can. Please disconnect one that you no longer need, then start again.`,
+          );
         default:
           return failure satisfies never;
       }

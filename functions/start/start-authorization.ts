@@ -4,7 +4,7 @@ import {
   attemptLifetimeSeconds,
   type NewAttempt,
 } from "../../shared/domain/attempt.ts";
-import type { Connections } from "../../shared/domain/connection.ts";
+import { type Connections, connectionsPerOwner } from "../../shared/domain/connection.ts";
 import { guiding } from "../../shared/domain/guiding.ts";
 import {
   type AttemptId,
@@ -59,11 +59,13 @@ export type StartFailure =
   | { readonly kind: "connection_unknown" }
   /** A private mailbox has no organisation that could approve. */
   | { readonly kind: "personal_account" }
-  | { readonly kind: "too_many_attempts" };
+  | { readonly kind: "too_many_attempts" }
+  /** The person has {@link connectionsPerOwner} of them, and would connect another one. */
+  | { readonly kind: "too_many_connections" };
 
 export interface StartAuthorizationPorts extends OrganisationPorts {
   readonly attempts: Pick<AuthorizationAttempts, "begin">;
-  readonly connections: Pick<Connections, "findOwned">;
+  readonly connections: Pick<Connections, "findOwned" | "hasAtLeast">;
   readonly sealer: Pick<SignInSealer, "seal">;
   readonly consents: Pick<TenantConsents, "find">;
   readonly authorizationUrl: (request: AuthorizationRequest) => URL;
@@ -112,6 +114,9 @@ export const startAuthorization = async (
   const tenant = known?.account.tenantId;
   if (forOrganization && tenant === personalAccountsTenant) {
     return fail({ kind: "personal_account" });
+  }
+  if (!known && (await connections.hasAtLeast(connectionsPerOwner, user))) {
+    return fail({ kind: "too_many_connections" });
   }
 
   const state = randomValue();

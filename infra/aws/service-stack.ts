@@ -32,6 +32,7 @@ import type { DisconnectEnv } from "../../functions/disconnect/env.ts";
 import type { EraseConnectionsEnv } from "../../functions/erase-connections/env.ts";
 import type { KeepAliveEnv } from "../../functions/keep-alive/env.ts";
 import type { MailEventsEnv } from "../../functions/mail-events/env.ts";
+import type { RequireSignInEnv } from "../../functions/require-sign-in/env.ts";
 import type { ResumeWaitingEnv } from "../../functions/resume-waiting/env.ts";
 import type { RotateVaultKeysEnv } from "../../functions/rotate-vault-keys/env.ts";
 import type { StartEnv } from "../../functions/start/env.ts";
@@ -162,6 +163,7 @@ export class ServiceStack extends Stack {
     data.tenantConsents.grant(start, "dynamodb:GetItem");
     data.attempts.grant(start, "dynamodb:PutItem");
     data.connections.grant(start, "dynamodb:GetItem");
+    data.connections.grantQuery(start, byOwner);
     data.signInKeys.grantRead(start);
 
     const attempt = define("AttemptStatus", {
@@ -530,6 +532,22 @@ export class ServiceStack extends Stack {
     data.refreshTokens.grant(eraseConnections, "secretsmanager:DeleteSecret");
     data.refreshTokenItems.grant(eraseConnections, "dynamodb:DeleteItem");
 
+    const requireSignIn = define("RequireSignIn", {
+      name: "require-sign-in",
+      description: "Invoked by operators: deletes the tokens of many, who then sign in again",
+      // Short of the minute after which the AWS CLI gives up and asks again.
+      timeoutSeconds: 50,
+      environment: { ...connections, ...refreshTokens } satisfies RequireSignInEnv,
+    });
+    data.connections.grant(
+      requireSignIn,
+      "dynamodb:GetItem",
+      "dynamodb:Scan",
+      "dynamodb:UpdateItem",
+    );
+    data.refreshTokens.grant(requireSignIn, "secretsmanager:DeleteSecret");
+    data.refreshTokenItems.grant(requireSignIn, "dynamodb:DeleteItem");
+
     const credentialExpiry = define("CredentialExpiry", {
       name: "credential-expiry",
       description:
@@ -628,6 +646,7 @@ export class ServiceStack extends Stack {
       keepAlive,
       sweepVault,
       eraseConnections,
+      requireSignIn,
       rotateVaultKeys,
     ];
     for (const each of endpoints) alarms.watch(each.node.id, each, { atLeast: 3 });
@@ -772,6 +791,7 @@ export class ServiceStack extends Stack {
       value: eraseConnections.lambda.functionArn,
     });
     new CfnOutput(this, "EraseInvokePolicyArn", { value: eraseInvoke.managedPolicyArn });
+    new CfnOutput(this, "RequireSignInFunctionName", { value: requireSignIn.lambda.functionName });
     if (api.domainTarget) new CfnOutput(this, "CustomDomainTarget", { value: api.domainTarget });
   }
 

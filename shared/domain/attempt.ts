@@ -5,8 +5,11 @@ import type { Problem } from "./problem.ts";
 /** Long enough for a password, a second factor and a look at the consent page. */
 export const attemptLifetimeSeconds = 600;
 
-/** How many sign-ins one person may have open at once. OWASP ASVS 2.4.1 */
-export const openAttemptsPerUser = 5;
+/**
+ * How many sign-ins one person may begin within {@link attemptLifetimeSeconds}, but for those that ended without a code of
+ * theirs being sent to Microsoft: enough for eight mailboxes in a row, and for whoever waits for an approval. OWASP ASVS 2.4.1
+ */
+export const attemptsPerUser = 10;
 
 /** A redemption that has not ended by now never will: longer than the function may run. */
 export const redemptionLimitSeconds = 60;
@@ -78,7 +81,8 @@ export interface AuthorizationAttempts {
   /**
    * Remembers a new attempt.
    *
-   * @returns `false` if this person already has {@link openAttemptsPerUser} attempts open.
+   * @returns `false` if {@link attemptsPerUser} of this person's attempts are open, or ended after their code was taken;
+   *   each of the latter counts until it would have expired.
    */
   begin(attempt: NewAttempt): Promise<boolean>;
 
@@ -136,7 +140,7 @@ export interface AuthorizationAttempts {
   /** Records the end of an attempt that was taken. Says nothing if it has ended already. */
   end(id: AttemptId, outcome: AttemptOutcome): Promise<void>;
 
-  /** Forgets the person's attempts that are open, so that none of them is completed. Repeating it is fine. */
+  /** Forgets the person's attempts that count, so that none of them is completed. Repeating it is fine. */
   eraseOpen(user: ProductUser): Promise<void>;
 
   /** The attempt as it stands now (strongly consistent), expired or not. */

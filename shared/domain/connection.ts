@@ -8,6 +8,12 @@ import type { Problem } from "./problem.ts";
  */
 export const endedKeptSeconds = 180 * 24 * 3600;
 
+/**
+ * How many mailboxes one person may have connected in one workspace. Sign-ins that are open when it is reached may
+ * exceed it. OWASP ASVS 2.4.1
+ */
+export const connectionsPerOwner = 100;
+
 export type ConnectionStatus =
   | "connected"
   | "reauthorization_required"
@@ -32,7 +38,7 @@ export interface Connection {
 export interface StoredConnection extends Connection {
   /** Rises with every write of tokens or status; a write under an old version is refused. */
   readonly version: number;
-  /** JWE, bound to this connection, its workspace and the purpose. */
+  /** JWE, bound to this connection, its workspace and the purpose. Empty, and expired, where it was deleted. */
   readonly sealedAccessToken: string;
   readonly accessTokenExpiresAt: Date;
   /** Names the refresh token in the vault. */
@@ -156,6 +162,12 @@ export interface Connections {
   ): Promise<OwnedConnections>;
 
   /**
+   * Whether the owner has so many that are not disconnected, forgotten ones included until they are removed. May lag
+   * behind a write by a second.
+   */
+  hasAtLeast(count: number, owner: ProductUser): Promise<boolean>;
+
+  /**
    * Forgets everything but a tombstone without personal data. Repeating it returns the same.
    *
    * @returns the entry of the vault to erase, or `undefined` if the owner never had this connection, or it is forgotten.
@@ -194,6 +206,26 @@ export interface Connections {
    * @returns `false` if the version moved or the lease went to somebody else; nothing was written.
    */
   recordSetback(id: ConnectionId, held: HeldLease, setback: Setback): Promise<boolean>;
+
+  /**
+   * Ends a connection whosesoever, even a forgotten one: deletes its access token and says that its person must sign in
+   * again, under a higher version, so that no refresh that is on its way can be written. Repeating it changes nothing.
+   *
+   * @returns the entry of the vault to erase, and whether it was this call that ended the connection; `undefined` if
+   *   there is no such connection, or its person has signed in since
+   */
+  requireSignIn(
+    id: ConnectionId,
+    requirement: SignInRequirement,
+  ): Promise<{ readonly vaultEntry: string; readonly isNew: boolean } | undefined>;
+}
+
+/** A sign-in that the operator requires of those who have not signed in for so long. */
+export interface SignInRequirement {
+  /** Whoever has signed in at that time or later keeps their tokens. */
+  readonly signedInBefore: Date;
+  readonly problem: Problem;
+  readonly now: Date;
 }
 
 export interface HeldLease {

@@ -3,9 +3,16 @@ import type { ConnectionId, ProductUser } from "./ids.ts";
 import { fail, type Result, succeed } from "./result.ts";
 import type { TokenVault } from "./token-vault.ts";
 
+/** Told of a connection as soon as it is served no more. */
+export type NoteDisconnected = (ended: {
+  readonly id: ConnectionId;
+  readonly owner: ProductUser;
+}) => void;
+
 export interface DisconnectMailboxPorts {
   readonly connections: Pick<Connections, "disconnect">;
   readonly vault: Pick<TokenVault, "erase">;
+  readonly noteDisconnected: NoteDisconnected;
   readonly now: () => Date;
 }
 
@@ -24,10 +31,11 @@ export const disconnectMailbox = async (
     /** Whose item is still there, though nobody is shown it. */
     readonly evenForgotten?: boolean;
   },
-  { connections, vault, now }: DisconnectMailboxPorts,
+  { connections, vault, noteDisconnected, now }: DisconnectMailboxPorts,
 ): Promise<Result<undefined, { readonly kind: "connection_unknown" }>> => {
   const disconnected = await connections.disconnect(id, owner, now(), { evenForgotten });
   if (!disconnected) return fail({ kind: "connection_unknown" });
+  noteDisconnected({ id, owner });
   await vault.erase(disconnected.vaultEntry);
   return succeed(undefined);
 };

@@ -31,6 +31,7 @@ export const problemCodes = [
   "disconnected_since",
   "in_progress",
   "not_returned",
+  "too_many_connections",
   "attempt_expired",
   "probably_blocked",
   "too_many_attempts",

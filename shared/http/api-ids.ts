@@ -5,6 +5,9 @@ import type { AttemptId } from "../domain/ids.ts";
 export const attemptIdText = z.string().check(z.regex(/^att_[A-Za-z0-9_-]{43}$/));
 export const connectionIdText = z.string().check(z.regex(/^conn_[A-Za-z0-9_-]{22}$/));
 
+/** The product's own ids of people and workspaces: as long as a claim that names one may be. */
+export const productId = z.string().check(z.minLength(1), z.maxLength(256));
+
 /** 256 bits in base64url. */
 export const oneTimeValue = z.string().check(z.regex(/^[A-Za-z0-9_-]{43}$/));
 

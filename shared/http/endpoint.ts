@@ -1,6 +1,7 @@
+import { createHmac, randomBytes } from "node:crypto";
 import { injectLambdaContext } from "@aws-lambda-powertools/logger/middleware";
 import middy from "@middy/core";
-import { errorFields, logger } from "../logger.ts";
+import { errorFields, type LogFields, logger } from "../logger.ts";
 import { problem } from "./problem.ts";
 import { type HttpEvent, type HttpRequest, requestOf } from "./request.ts";
 import type { HttpResponse } from "./response.ts";
@@ -11,6 +12,21 @@ const internalError = (): HttpResponse =>
     "Something went wrong on our side. Please try again; we have been alerted.",
     "operator",
   );
+
+/** Of this execution environment alone, and gone with it: nobody finds an address by trying all there are. */
+const callerKey = randomBytes(32);
+
+/** Enough to tell callers apart. */
+const callerLength = 12;
+
+/** All lines of a request say which others came from the same address, as far as this environment has met them. */
+const nameCaller: middy.MiddlewareObj<HttpEvent, HttpResponse> = {
+  before: ({ event }) => {
+    const { sourceIp } = event.requestContext.http;
+    const name = createHmac("sha256", callerKey).update(sourceIp).digest("hex");
+    logger.powertools.appendKeys({ caller: name.slice(0, callerLength) } satisfies LogFields);
+  },
+};
 
 const errorBoundary = (
   answer: () => HttpResponse,
@@ -39,6 +55,7 @@ export const endpoint = (
 ) =>
   middy<HttpEvent, HttpResponse>({ timeoutEarlyInMillis: answerMilliseconds })
     .use(injectLambdaContext(logger.powertools, { resetKeys: true, logEvent: false })) // the body holds the code
+    .use(nameCaller)
     .use(errorBoundary(broken))
     .handler((event, context) =>
       respond(requestOf(event, context.getRemainingTimeInMillis() - answerMilliseconds)),

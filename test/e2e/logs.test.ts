@@ -263,6 +263,8 @@ const fetchInEveryWay = async () => {
   scene.stack.clock.advance(31);
   await fetchToken(priya, strict);
   const { workspaceId, personId: userId } = priya;
+  const connectedBefore = scene.stack.clock.now().toISOString();
+  expect(await scene.requireSignIn({ workspaceId, connectedBefore })).toMatchObject({ ok: true });
   expect(await scene.erase({ workspaceId, userId })).toMatchObject({ ok: true });
 };
 
@@ -291,6 +293,7 @@ const sendSecretsToWrongPlaces = async () => {
   }
   await leo.complete(returned);
   await scene.erase({ workspaceId: leo.workspaceId, startAt: code, [canary]: canary });
+  await scene.requireSignIn({ connectedBefore: code, startAt: canary, [canary]: canary });
 };
 
 /** What breaks on our side breaks with secrets in its hands. */

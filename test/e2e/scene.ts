@@ -146,6 +146,8 @@ export interface Scene {
   invoke(payload: string | undefined): Promise<unknown>;
   /** Invokes erase-connections, as the product's back end does. @returns its answer, parsed from JSON */
   erase(payload: object): Promise<unknown>;
+  /** Invokes require-sign-in, as an operator does. @returns its answer, parsed from JSON */
+  requireSignIn(payload: object): Promise<unknown>;
   readonly vault: {
     /** Names of all refresh-token secrets, those of one connection if it is named. */
     names(connectionId?: string): Promise<readonly string[]>;
@@ -305,6 +307,12 @@ export const openScene = async (
     invoke: (payload) => invoke(stack.tokenFetchFunctionName, payload),
 
     erase: (payload) => invoke(stack.eraseConnectionsFunctionName, JSON.stringify(payload)),
+
+    requireSignIn: (payload) => {
+      const { name } = stack.functions.find((each) => each.name.endsWith("-require-sign-in")) ?? {};
+      if (name === undefined) throw new Error("there is no function require-sign-in");
+      return invoke(name, JSON.stringify(payload));
+    },
 
     vault: {
       names: async (connectionId) => {

@@ -27,6 +27,7 @@ export interface SampleRequest {
   readonly cookies?: readonly string[];
   readonly body?: string;
   readonly isBase64Encoded?: boolean;
+  readonly sourceIp?: string;
 }
 
 /** Everybody's address at the product; the domain goes with the workspace. */
@@ -50,6 +51,7 @@ export const httpEvent = ({
   cookies,
   body,
   isBase64Encoded = false,
+  sourceIp = "192.0.2.1",
 }: SampleRequest): HttpEvent => {
   const [method = "", path = ""] = route.split(" ");
   const rawPath = path.replaceAll(/\{(\w+)\}/g, (_, name) => pathParameters?.[name] ?? "");
@@ -70,7 +72,7 @@ export const httpEvent = ({
         method,
         path: rawPath,
         protocol: "HTTP/1.1",
-        sourceIp: "192.0.2.1",
+        sourceIp,
         userAgent: "test",
       },
       requestId: "request-1",

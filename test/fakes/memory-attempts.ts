@@ -1,8 +1,8 @@
 import {
   type AttemptView,
   type AuthorizationAttempts,
+  attemptsPerUser,
   type NewAttempt,
-  openAttemptsPerUser,
   type ParkedAnswer,
 } from "../../shared/domain/attempt.ts";
 import { type AttemptId, ownerKeyOf } from "../../shared/domain/ids.ts";
@@ -12,15 +12,18 @@ interface Remembered {
   readonly approvedOnTheWay: boolean;
   readonly view: AttemptView;
   readonly answer: ParkedAnswer | undefined;
+  /** It counts until it would have expired, whether it has ended or not. */
+  readonly isCodeTaken: boolean;
 }
 
 /** Attempts in memory, with the promises of the port and nothing more. Every method is one step. */
 export const memoryAttempts = (): AuthorizationAttempts => {
   const remembered = new Map<AttemptId, Remembered>();
 
-  const isOpen = ({ view }: Remembered, now: Date) =>
-    (view.status === "pending" || view.status === "returned" || view.status === "completing") &&
-    view.expiresAt > now;
+  const hasEnded = ({ view }: Remembered) =>
+    view.status === "completed" || view.status === "failed";
+
+  const counts = (each: Remembered) => each.isCodeTaken || !hasEnded(each);
 
   /** The table keeps instants in whole seconds. */
   const hasExpired = ({ view }: Remembered, now: Date) =>
@@ -36,14 +39,16 @@ export const memoryAttempts = (): AuthorizationAttempts => {
       const open = [...remembered.values()].filter(
         (each) =>
           ownerKeyOf(each.attempt.user) === ownerKeyOf(attempt.user) &&
-          isOpen(each, attempt.createdAt),
+          counts(each) &&
+          each.view.expiresAt > attempt.createdAt,
       );
-      if (open.length >= openAttemptsPerUser) return false;
+      if (open.length >= attemptsPerUser) return false;
       const { id, user, returnTo, forOrganization, reconnect, expiresAt } = attempt;
       remembered.set(id, {
         attempt,
         approvedOnTheWay: false,
         answer: undefined,
+        isCodeTaken: false,
         view: {
           id,
           user,
@@ -97,8 +102,9 @@ export const memoryAttempts = (): AuthorizationAttempts => {
         ownerKeyOf(found.attempt.user) === ownerKeyOf(user) &&
         !hasExpired(found, now);
       if (!isTheirs || !found.answer) return undefined;
-      change(id, { status: "completing", takenAt: now }, found.answer);
       const { attempt, answer, approvedOnTheWay } = found;
+      const view: AttemptView = { ...found.view, status: "completing", takenAt: now };
+      remembered.set(id, { ...found, view, isCodeTaken: answer.kind === "code" });
       return { ...attempt, answer, approvedOnTheWay };
     },
 
@@ -117,9 +123,8 @@ export const memoryAttempts = (): AuthorizationAttempts => {
     },
 
     eraseOpen: async (user) => {
-      for (const [id, { view }] of remembered) {
-        const isEnded = view.status === "completed" || view.status === "failed";
-        if (!isEnded && ownerKeyOf(view.user) === ownerKeyOf(user)) remembered.delete(id);
+      for (const [id, each] of remembered) {
+        if (counts(each) && ownerKeyOf(each.view.user) === ownerKeyOf(user)) remembered.delete(id);
       }
     },
 

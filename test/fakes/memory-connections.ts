@@ -1,5 +1,10 @@
 import { secondsOf } from "../../shared/adapters/dynamodb/instant.ts";
-import type { Connection, Connections, StoredConnection } from "../../shared/domain/connection.ts";
+import {
+  type Connection,
+  type Connections,
+  endedKeptSeconds,
+  type StoredConnection,
+} from "../../shared/domain/connection.ts";
 import { type ConnectionId, ownerKeyOf } from "../../shared/domain/ids.ts";
 import { keepAliveAt } from "../../shared/domain/keep-alive.ts";
 
@@ -107,6 +112,13 @@ export const memoryConnections = (clock: () => Date = () => new Date(0)): Connec
       leftOut: 0,
     }),
 
+    hasAtLeast: async (count, owner) => {
+      const owned = [...items.values()].filter(
+        (item) => !("disconnectedBy" in item) && ownerKeyOf(item.owner) === ownerKeyOf(owner),
+      );
+      return owned.length >= count;
+    },
+
     disconnect: async (id, owner, now, { evenForgotten } = { evenForgotten: false }) => {
       const item = items.get(id);
       if (!item) return undefined;
@@ -158,6 +170,29 @@ export const memoryConnections = (clock: () => Date = () => new Date(0)): Connec
       if (!stored || !isHeld(stored, held)) return false;
       items.set(id, { ...stored, ...setback, version: held.version + 1, lease: undefined });
       return true;
+    },
+
+    requireSignIn: async (id, { signedInBefore, problem, now }) => {
+      const stored = items.get(id);
+      if (!stored || "disconnectedBy" in stored) return undefined;
+      const { vaultEntry, signedInAt, sealedAccessToken, version } = stored;
+      if (signedInAt && signedInAt >= signedInBefore) return undefined;
+      if (sealedAccessToken === "") return { vaultEntry, isNew: false };
+      items.set(id, {
+        ...stored,
+        version: version + 1,
+        status: "reauthorization_required",
+        problem,
+        sealedAccessToken: "",
+        accessTokenExpiresAt: new Date(0),
+        forgottenAt: stored.forgottenAt ?? new Date(now.getTime() + endedKeptSeconds * 1000),
+        lease: undefined,
+        refreshNotBefore: undefined,
+        pause: undefined,
+        firstRefusedAt: undefined,
+        keepAliveAt: undefined,
+      });
+      return { vaultEntry, isNew: true };
     },
   };
 };

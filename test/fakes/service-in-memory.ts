@@ -28,6 +28,7 @@ import { approvedScopes, identityScopes } from "../../shared/domain/permissions.
 import type { Secret } from "../../shared/domain/secret.ts";
 import type { ApprovalStep } from "../../shared/domain/tenant-consent.ts";
 import type { HttpResponse } from "../../shared/http/response.ts";
+import { logDisconnected } from "../../shared/logger.ts";
 import { fakeClock } from "./fake-clock.ts";
 import { fakeIdentity } from "./fake-identity.ts";
 import { fakeMailboxes } from "./fake-mailboxes.ts";
@@ -141,6 +142,7 @@ export const serviceInMemory = ({
     noteStep: (step: ApprovalStep) => {
       steps.push(step);
     },
+    noteDisconnected: logDisconnected,
     meaningOf,
     authorizationUrl: authorizationUrl({
       loginEndpoint: settings.MICROSOFT_AUTHORITY,

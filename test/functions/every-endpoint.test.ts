@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -100,6 +101,9 @@ const throwing = (thrown: unknown): ServiceScript => ({
   intercept: () => Promise.reject(thrown),
 });
 
+/** What anybody could compute of every address there is. */
+const unkeyed = (address: string) => hash("sha256", address).slice(0, 12);
+
 const internalError = { statusCode: 500, code: "internal_error", actor: "operator" };
 
 const expectInternalError = (answer: HttpResponse, broken: Page | undefined) => {
@@ -147,6 +151,24 @@ describe.for([...pageRoutes, ...productRoutes])(
       const written = log.lines().join("");
       expect(written).not.toContain(secret);
       expect(written.match(/"failure":"internal_error"/g)).toHaveLength(2);
+    });
+
+    it("names in the log who called, and never by the address", async () => {
+      const handler = opened(endpoint, throwing(new Error("no table")));
+
+      for (const sourceIp of ["192.0.2.7", "198.51.100.9", "192.0.2.7"]) {
+        await send(handler, { ...request, user: alice, sourceIp });
+      }
+
+      const [one, other, again] = log.lines().map((line) => JSON.parse(line).caller);
+      expect(one).toMatch(/^[0-9a-f]{12}$/);
+      expect(other).toMatch(/^[0-9a-f]{12}$/);
+      expect(other).not.toBe(one);
+      expect(again).toBe(one);
+      expect(log.lines().join("")).not.toMatch(/192\.0\.2\.7|198\.51\.100\.9/);
+      for (const name of [one, other]) {
+        expect(["192.0.2.7", "198.51.100.9"].map(unkeyed)).not.toContain(name);
+      }
     });
 
     it("keeps the rules and knows its codes, whatever it is sent", async () => {

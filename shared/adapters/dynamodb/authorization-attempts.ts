@@ -12,8 +12,8 @@ import {
   type AttemptOutcome,
   type AttemptView,
   type AuthorizationAttempts,
+  attemptsPerUser,
   type NewAttempt,
-  openAttemptsPerUser,
   type ParkedAnswer,
   type TakenAttempt,
 } from "../../domain/attempt.ts";
@@ -118,14 +118,14 @@ const viewOf = (attempt: ReturnType<typeof readAttempt>): AttemptView => ({
 
 const slotItem = z.object({ attemptId: z.string() });
 
-/** Places for a person's open attempts, each an item of its own, so that taking one is one write. */
+/** Places for a person's attempts, each an item of its own, so that taking one is one write. */
 const slotId = (user: ProductUser, slot: number) => `slot_${ownerKeyOf(user)}_${slot}`;
 
 /**
  * Attempts in DynamoDB.
  *
- * Items: an attempt under its own id, and up to {@link openAttemptsPerUser} slots per person that hold the
- * id of an open attempt until it ends or expires.
+ * Items: an attempt under its own id, and up to {@link attemptsPerUser} slots per person that hold the
+ * id of an attempt until it expires, or ends without its code having been taken.
  */
 export const dynamoDbAttempts = (
   client: DynamoDBClient,
@@ -137,7 +137,7 @@ export const dynamoDbAttempts = (
       expiresAt: secondsOf(attempt.expiresAt),
       deleteAt: secondsOf(attempt.expiresAt),
     };
-    for (let slot = 0; slot < openAttemptsPerUser; slot += 1) {
+    for (let slot = 0; slot < attemptsPerUser; slot += 1) {
       const taken = await unlessRefused(
         client.send(
           new PutItemCommand({
@@ -207,9 +207,11 @@ export const dynamoDbAttempts = (
     userId: z.string(),
     workspaceId: z.string(),
     endedBy: z.optional(z.string()),
+    /** What the answer was, which is not kept itself. */
+    answered: z.optional(z.enum(["code", "refusal"])),
   });
 
-  /** Ends an attempt that stands where `from` says, and frees its slot. @returns whether this call did it */
+  /** Ends an attempt that stands where `from` says. @returns whether this call did it */
   const finish = async (
     id: AttemptId,
     outcome: AttemptOutcome,
@@ -225,7 +227,8 @@ export const dynamoDbAttempts = (
           TableName: tableName,
           Key: marshall({ id }),
           UpdateExpression:
-            "SET #status = :status, #detail = :detail, endedBy = :claim REMOVE answer, sealedSecrets",
+            "SET #status = :status, #detail = :detail, endedBy = :claim, answered = answer.kind " +
+            "REMOVE answer, sealedSecrets",
           ConditionExpression: `#status = :from${isReturned ? " AND completionHash = :completionHash" : ""}`,
           ExpressionAttributeNames: {
             "#status": "status",
@@ -245,11 +248,12 @@ export const dynamoDbAttempts = (
     const item = finished?.Attributes ?? (await readItem(id));
     const ended = endedItem.safeParse(item && unmarshall(item));
     if (ended.data?.endedBy !== claim) return false;
-    const user = {
-      userId: userId(ended.data.userId),
-      workspaceId: workspaceId(ended.data.workspaceId),
-    };
-    await freeSlot(user, ended.data.slot, id);
+    const { slot, answered, ...ids } = ended.data;
+    const isCodeTaken = from.status === "completing" && answered === "code";
+    if (!isCodeTaken) {
+      const user = { userId: userId(ids.userId), workspaceId: workspaceId(ids.workspaceId) };
+      await freeSlot(user, slot, id);
+    }
     return true;
   };
 
@@ -406,7 +410,7 @@ export const dynamoDbAttempts = (
     },
 
     async eraseOpen(user) {
-      const slots = Array.from({ length: openAttemptsPerUser }, (_, slot) => slot);
+      const slots = Array.from({ length: attemptsPerUser }, (_, slot) => slot);
       await Promise.all(slots.map((slot) => emptySlot(user, slot)));
     },
 

@@ -3,16 +3,20 @@ import {
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
+  QueryCommand,
+  type QueryCommandOutput,
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
 import * as z from "zod/mini";
-import type {
-  ConnectedMailbox,
-  Connecting,
-  Connection,
-  Connections,
-  StoredConnection,
+import {
+  type ConnectedMailbox,
+  type Connecting,
+  type Connection,
+  type Connections,
+  endedKeptSeconds,
+  type SignInRequirement,
+  type StoredConnection,
 } from "../../domain/connection.ts";
 import {
   type ConnectionId,
@@ -61,7 +65,7 @@ const liveItem = z.object({
   scopes: z.array(z.string()),
   createdAt: fromIso,
   lastRefreshedAt: fromSeconds,
-  sealedAccessToken: z.string(),
+  sealedAccessToken: z._default(z.string(), ""),
   accessTokenExpiresAt: fromSeconds,
   vaultEntry: z.string(),
   refreshTokenStoredAt: fromSeconds,
@@ -70,6 +74,8 @@ const liveItem = z.object({
   /** One text, since every fetch reads it. RFC 6749 §3.3 */
   requestedScopes: z.optional(z.string()),
   signedInAt: z.optional(fromSeconds),
+  /** When a sign-in was required; a new one writes the whole item anew. */
+  tokensDeletedAt: z.optional(fromSeconds),
   lastUsedAt: z.optional(fromSeconds),
   leaseOwner: z.optional(z.string()),
   leaseExpiresAt: z.optional(z.int()),
@@ -282,6 +288,52 @@ export const dynamoDbConnections = (
     return buried ? { vaultEntry: before.vaultEntry } : disconnect(id, owner, now, which);
   };
 
+  const requireSignIn = async (
+    id: ConnectionId,
+    { signedInBefore, problem, now }: SignInRequirement,
+    claim: string,
+  ): ReturnType<Connections["requireSignIn"]> => {
+    const before = await read(id, true);
+    if (!before || before.status === "disconnected") return undefined;
+    const { vaultEntry, signedInAt, tokensDeletedAt, version } = before;
+    if (signedInAt !== undefined && signedInAt >= signedInBefore) return undefined;
+    // A repeated write whose first answer was lost is refused; the claim tells whose it was.
+    if (tokensDeletedAt) return { vaultEntry, isNew: before.writtenBy === claim };
+    const forgottenAt = before.forgottenAt
+      ? secondsOf(before.forgottenAt)
+      : secondsOf(now) + endedKeptSeconds;
+    const written = await unlessRefused(
+      client.send(
+        new UpdateItemCommand({
+          TableName: tableName,
+          Key: marshall({ id }),
+          UpdateExpression:
+            "SET version = :next, #status = :ended, problem = :problem, tokensDeletedAt = :now, " +
+            "accessTokenExpiresAt = :longAgo, forgottenAt = :forgottenAt, deleteAt = :deleteAt, " +
+            "writtenBy = :claim " +
+            "REMOVE sealedAccessToken, leaseOwner, leaseExpiresAt, refreshNotBefore, pause, " +
+            "firstRefusedAt, keepAliveAt, keepAliveShard",
+          ConditionExpression: "version = :version",
+          ExpressionAttributeNames: { "#status": "status" },
+          ExpressionAttributeValues: marshall({
+            ":version": version,
+            ":next": version + 1,
+            ":ended": "reauthorization_required",
+            ":problem": problem,
+            ":now": secondsOf(now),
+            ":longAgo": 0,
+            ":forgottenAt": forgottenAt,
+            ":deleteAt": forgottenAt + forgottenKeptSeconds,
+            ":claim": claim,
+          }),
+        }),
+      ),
+    );
+    return written
+      ? { vaultEntry, isNew: true }
+      : requireSignIn(id, { signedInBefore, problem, now }, claim);
+  };
+
   return {
     async connect(mailbox) {
       for (let tries = 0; tries < connectTries; tries += 1) {
@@ -318,6 +370,27 @@ export const dynamoDbConnections = (
         if (evenForgotten || !isForgotten(live)) connections.push(connectionOf(live));
       }
       return { connections, leftOut };
+    },
+
+    async hasAtLeast(count, owner) {
+      let found = 0;
+      let from: QueryCommandOutput["LastEvaluatedKey"];
+      do {
+        const page: QueryCommandOutput = await client.send(
+          new QueryCommand({
+            TableName: tableName,
+            IndexName: "byOwner",
+            KeyConditionExpression: "ownerKey = :owner",
+            ExpressionAttributeValues: marshall({ ":owner": ownerKeyOf(owner) }),
+            Select: "COUNT",
+            Limit: count - found,
+            ...(from && { ExclusiveStartKey: from }),
+          }),
+        );
+        found += page.Count ?? 0;
+        from = page.LastEvaluatedKey;
+      } while (from && found < count);
+      return found >= count;
     },
 
     disconnect,
@@ -438,5 +511,7 @@ export const dynamoDbConnections = (
       );
       return recorded !== undefined || isWrittenBy(id, claim);
     },
+
+    requireSignIn: (id, requirement) => requireSignIn(id, requirement, randomUUID()),
   };
 };

@@ -5,7 +5,12 @@ import { badJsonRequests } from "../../fakes/bad-json-requests.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
 import { jsonRequest, type SampleRequest, send } from "../../fakes/http-event.ts";
 import { account, alice, grant, microsoftFailure } from "../../fakes/samples.ts";
-import { problemIn, type ServiceScript, serviceInMemory } from "../../fakes/service-in-memory.ts";
+import {
+  broughtBack,
+  problemIn,
+  type ServiceScript,
+  serviceInMemory,
+} from "../../fakes/service-in-memory.ts";
 
 const log = captureLog();
 
@@ -166,6 +171,36 @@ describe("the log", () => {
       expect(written).toContain(`"failure":"${failure}"`);
     },
   );
+
+  const failures = () => log.lines().flatMap((line) => JSON.parse(line).failure ?? []);
+
+  it("of a refusal that somebody writes into the address of the callback is counted by no alarm, repeated or not", async () => {
+    const service = serviceInMemory();
+    const { state } = await service.begin(alice);
+    const refused = await service.callback({ state, error: "invalid_request" });
+
+    for (let tries = 0; tries < 3; tries += 1) await service.complete(alice, broughtBack(refused));
+
+    expect(failures()).toEqual(["redirect_refused", "failed_before", "failed_before"]);
+  });
+
+  it.for<readonly [string, ServiceScript]>([
+    [
+      "id_token_rejected",
+      { redeemCode: async () => fail({ kind: "id_token_rejected", check: "signature" }) },
+    ],
+    ...(["misconfigured", "app_credential_rejected", "app_refused"] as const).map(
+      (kind) => [kind, { redeemCode: async () => fail(microsoftFailure(kind)) }] as const,
+    ),
+  ])("of %s is counted once, however often its end is asked for", async ([failure, script]) => {
+    const service = serviceInMemory(script);
+    const brought = await service.comeBack((await service.begin(alice)).state);
+
+    for (let tries = 0; tries < 3; tries += 1) await service.complete(alice, brought);
+
+    expect(failures()).toEqual([failure, "failed_before", "failed_before"]);
+    expect(log.lines().at(-1)).toContain('"endedAs":');
+  });
 
   it("of a surprise says where, and not what", async () => {
     const { written, secrets } = await connected({

@@ -167,6 +167,17 @@ it("is counted once for the alarm, however often it is tried", async () => {
   expect(failures.filter((failure) => failure === "session_mismatch_repeated")).toHaveLength(2);
 });
 
+it("is counted once for the alarm, however often its owner reloads the page afterwards", async () => {
+  const service = serviceInMemory();
+  const brought = await service.comeBack((await service.begin(alice)).state);
+  await service.complete(mallory, brought);
+
+  for (let tries = 0; tries < 3; tries += 1) await service.complete(alice, brought);
+
+  const failures = log.lines().flatMap((line) => JSON.parse(line).failure ?? []);
+  expect(failures).toEqual(["session_mismatch", "failed_before", "failed_before", "failed_before"]);
+});
+
 it("the same person in another workspace is another person", async () => {
   const service = serviceInMemory();
   const brought = await service.comeBack((await service.begin(alice)).state);

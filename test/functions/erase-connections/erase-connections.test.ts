@@ -14,13 +14,13 @@ import {
 } from "../../../functions/erase-connections/handler.ts";
 import { sweepVault } from "../../../functions/sweep-vault/sweep-vault.ts";
 import { startDynamoDb } from "../../../infra/local/dynamodb/start-dynamodb.ts";
+import { dynamoDbAllConnections } from "../../../shared/adapters/dynamodb/all-connections.ts";
 import { dynamoDbAttempts } from "../../../shared/adapters/dynamodb/authorization-attempts.ts";
 import { dynamoDbConnections } from "../../../shared/adapters/dynamodb/connections.ts";
 import { dynamoDbConsentRequests } from "../../../shared/adapters/dynamodb/consent-requests.ts";
 import { dynamoDbMailLedger } from "../../../shared/adapters/dynamodb/mail-ledger.ts";
 import { dynamoDbTenantConsents } from "../../../shared/adapters/dynamodb/tenant-consents.ts";
 import { dynamoDbVaultNames } from "../../../shared/adapters/dynamodb/vault-entries.ts";
-import { dynamoDbWorkspaceConnections } from "../../../shared/adapters/dynamodb/workspace-connections.ts";
 import {
   attemptIdOf,
   type ConnectionId,
@@ -39,6 +39,7 @@ import { type Organisation, personAlone } from "../../../shared/domain/tenant-co
 import type { TokenVaultKind } from "../../../shared/domain/token-vaults.ts";
 import { vaultErasers } from "../../../shared/domain/token-vaults.ts";
 import { recordTurnedAway } from "../../../shared/domain/turned-away.ts";
+import { logDisconnected } from "../../../shared/logger.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
 import { fakeClock } from "../../fakes/fake-clock.ts";
 import { lambdaContext } from "../../fakes/http-event.ts";
@@ -97,14 +98,11 @@ const rig = ({ intercept = (_, call) => call(), pauseSeconds = 0 }: Script = {})
   const ports: EraseConnectionsPorts = {
     attempts: intercepted("attempts", attempts, intercept),
     connections: intercepted("connections", connections, intercept),
-    workspaces: intercepted(
-      "workspaces",
-      dynamoDbWorkspaceConnections(client, tables.connections),
-      intercept,
-    ),
+    all: intercepted("all", dynamoDbAllConnections(client, tables.connections), intercept),
     requests: intercepted("requests", requests, intercept),
     consents: intercepted("consents", consents, intercept),
     vault: intercepted("vault", vaultErasers(vaults), intercept),
+    noteDisconnected: logDisconnected,
     pause: async () => {
       pauses += 1;
       clock.pass(pauseSeconds);
@@ -585,7 +583,7 @@ describe("a failure in the middle", () => {
     "attempts.eraseOpen",
     "requests.erase",
     "consents.forget",
-    "workspaces.page",
+    "all.page",
     "connections.disconnect",
     "vault.erase",
   ])("of %s is answered as one that may be repeated, and a repeat finishes", async (call) => {
@@ -717,21 +715,52 @@ describe("a payload that is wrong is refused, and nothing is done:", () => {
   });
 });
 
-it("logs which workspace, how many, and nobody's name", async () => {
-  const { connect, erase } = rig();
-  const person = newPerson();
-  const id = await connect(person);
+describe("the log", () => {
+  const logged = () => log.lines().map((line) => JSON.parse(line));
+  const disconnected = () => logged().filter(({ message }) => message === "mailbox disconnected");
 
-  await erase({ ...person });
+  it.for<readonly [string, (person: ProductUser) => object]>([
+    ["a person", (person) => ({ ...person })],
+    ["a workspace", ({ workspaceId }) => ({ workspaceId })],
+  ])("of %s says which connections ended, how many, and nobody's name", async ([, payload]) => {
+    const { connect, erase } = rig();
+    const person = newPerson();
+    const { workspaceId } = person;
+    const ids = [await connect(person), await connect(person)];
 
-  const line = JSON.parse(log.lines().at(-1) ?? "{}");
-  expect(line).toMatchObject({
-    level: "INFO",
-    message: "connections erased",
-    workspaceId: person.workspaceId,
-    erasure: { erased: 1, leftOut: 0, isComplete: true },
+    await erase(payload(person));
+
+    expect(logged().at(-1)).toMatchObject({
+      level: "INFO",
+      message: "connections erased",
+      workspaceId,
+      erasure: { erased: 2, leftOut: 0, isComplete: true },
+    });
+    expect(disconnected()).toHaveLength(2);
+    for (const connectionId of ids) {
+      expect(disconnected()).toContainEqual(expect.objectContaining({ connectionId, workspaceId }));
+    }
+    for (const name of [person.userId, account.username, account.displayName]) {
+      expect(log.lines().join("")).not.toContain(name);
+    }
   });
-  for (const name of [person.userId, account.username, account.displayName, id]) {
-    expect(log.lines().join("")).not.toContain(name);
-  }
+
+  it("tells of a connection once, also where its token is erased by a repeat", async () => {
+    let isBroken = true;
+    const service = rig({
+      intercept: async (name, call) => {
+        if (isBroken && name === "vault.erase") throw new Error("throttled");
+        return call();
+      },
+    });
+    const person = newPerson();
+    const connectionId = await service.connect(person);
+
+    await service.erase({ workspaceId: person.workspaceId });
+    isBroken = false;
+    await eraseAll(service, person.workspaceId);
+
+    expect(service.entries()).toEqual([]);
+    expect(disconnected()).toEqual([expect.objectContaining({ connectionId })]);
+  });
 });

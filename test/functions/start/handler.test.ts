@@ -1,8 +1,11 @@
+import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { openAttemptsPerUser } from "../../../shared/domain/attempt.ts";
+import { attemptLifetimeSeconds, attemptsPerUser } from "../../../shared/domain/attempt.ts";
+import { connectionsPerOwner } from "../../../shared/domain/connection.ts";
 import {
   attemptIdOf,
   connectionIdOf,
+  objectId,
   personalAccountsTenant,
   tenantId,
 } from "../../../shared/domain/ids.ts";
@@ -23,7 +26,7 @@ import {
   secondsAfter,
   strangerAlice,
 } from "../../fakes/samples.ts";
-import { problemIn, serviceInMemory } from "../../fakes/service-in-memory.ts";
+import { broughtBack, problemIn, serviceInMemory } from "../../fakes/service-in-memory.ts";
 
 const log = captureLog();
 
@@ -245,17 +248,80 @@ describe("a sign-in to a mailbox that was connected", () => {
   });
 });
 
-describe(`${openAttemptsPerUser} sign-ins at once`, () => {
+it("sends no more codes to Microsoft within ten minutes than a person may begin sign-ins, and lets eight mailboxes be connected", async () => {
+  const service = serviceInMemory({
+    redeemCode: async () =>
+      succeed({ ...grant, account: { ...account, objectId: objectId(randomUUID()) } }),
+  });
+  for (let mailbox = 0; mailbox < 8; mailbox += 1) {
+    expect((await service.connect(alice)).statusCode).toBe(200);
+  }
+  for (let tries = 0; tries < 20; tries += 1) {
+    const { statusCode, body } = await service.start(alice);
+    if (statusCode !== 201) continue;
+    const state = new URL(JSON.parse(body).authorizationUrl).searchParams.get("state") ?? "";
+    await service.complete(alice, await service.comeBack(state, "not a code of Microsoft's"));
+  }
+
+  expect(service.identity.redeemed).toHaveLength(attemptsPerUser);
+});
+
+describe(`with ${connectionsPerOwner} mailboxes`, () => {
+  const full = async () => {
+    const service = serviceInMemory({
+      redeemCode: async () =>
+        succeed({ ...grant, account: { ...account, objectId: objectId(randomUUID()) } }),
+    });
+    for (let count = 0; count < connectionsPerOwner; count += 1) {
+      expect((await service.connect(alice)).statusCode).toBe(200);
+      service.clock.pass(attemptLifetimeSeconds / attemptsPerUser);
+    }
+    service.clock.pass(attemptLifetimeSeconds);
+    const { connections } = JSON.parse((await service.list(alice)).body);
+    return { service, id: String(connections[0].id) };
+  };
+
+  it("a person can connect no other one, and is told what to do", async () => {
+    const { service } = await full();
+
+    const answer = await service.start(alice);
+
+    expect(problemIn(answer)).toEqual({
+      statusCode: 409,
+      code: "too_many_connections",
+      actor: "user",
+    });
+    expect(JSON.parse(answer.body).detail).toContain("100 mailboxes");
+    expect(log.lines().at(-1)).toContain('"failure":"too_many_connections"');
+  });
+
+  it("they can reconnect each, and connect another one when one is disconnected", async () => {
+    const { service, id } = await full();
+
+    expect((await service.start(alice, { connectionId: id })).statusCode).toBe(201);
+    await service.disconnect(alice, id);
+    expect((await service.start(alice)).statusCode).toBe(201);
+  });
+
+  it("they stand in nobody else's way, nor in their own in another workspace", async () => {
+    const { service } = await full();
+
+    expect((await service.start(mallory)).statusCode).toBe(201);
+    expect((await service.start(strangerAlice)).statusCode).toBe(201);
+  });
+});
+
+describe(`${attemptsPerUser} sign-ins within ten minutes`, () => {
   const full = async () => {
     const service = serviceInMemory({
       redeemCode: async () => fail(microsoftFailure("throttled")),
     });
     const begun = [];
-    for (let n = 0; n < openAttemptsPerUser; n += 1) begun.push(await service.begin(alice));
+    for (let n = 0; n < attemptsPerUser; n += 1) begun.push(await service.begin(alice));
     return { service, begun, first: begun[0] ?? { state: "", attemptId: "" } };
   };
 
-  it("are the most that one person may have open", async () => {
+  it("are the most that one person may begin", async () => {
     const { service } = await full();
 
     const answer = await service.start(alice);
@@ -284,12 +350,22 @@ describe(`${openAttemptsPerUser} sign-ins at once`, () => {
     }
   });
 
-  it("are fewer once one has ended", async () => {
+  it("are fewer once Microsoft has said no to one", async () => {
     const { service, first } = await full();
-    await service.complete(alice, await service.comeBack(first.state));
+    const refused = await service.callback({ state: first.state, error: "access_denied" });
+    await service.complete(alice, broughtBack(refused));
 
     expect((await service.start(alice)).statusCode).toBe(201);
     expect((await service.start(alice)).statusCode).toBe(429);
+  });
+
+  it("are as many when the code of one was sent to Microsoft, until it would have expired", async () => {
+    const { service, first } = await full();
+    await service.complete(alice, await service.comeBack(first.state));
+
+    expect((await service.start(alice)).statusCode).toBe(429);
+    service.clock.pass(attemptLifetimeSeconds);
+    expect((await service.start(alice)).statusCode).toBe(201);
   });
 
   it.for([
@@ -438,14 +514,14 @@ describe("a person whose organisation", () => {
     });
     await service.consents.record(tenant, { kind: "requested" }, service.clock.now());
 
-    for (let count = 0; count < openAttemptsPerUser; count += 1) {
+    for (let count = 0; count < attemptsPerUser; count += 1) {
       const answer = await service.start(alice);
       expect(answer.statusCode).toBe(201);
       expect(JSON.parse(answer.body)).not.toHaveProperty("adminApproval");
     }
 
     expect(service.reported).toEqual(
-      Array.from({ length: openAttemptsPerUser }, () => "approval_not_read"),
+      Array.from({ length: attemptsPerUser }, () => "approval_not_read"),
     );
   });
 
@@ -503,8 +579,8 @@ describe("an administrator who approves for the whole organisation", () => {
     const answer = await service.start(alice, { connectionId: id, forOrganization: true });
 
     expect(problemIn(answer).code).toBe("account_type_not_supported");
-    // No place is taken by it.
-    for (let tries = 0; tries < openAttemptsPerUser; tries += 1) {
+    // No place is taken by it; the sign-in that connected has one.
+    for (let tries = 1; tries < attemptsPerUser; tries += 1) {
       expect((await service.start(alice, { connectionId: id })).statusCode).toBe(201);
     }
   });

@@ -24,6 +24,7 @@ const functions = [
   "EraseConnections",
   "KeepAlive",
   "MailEvents",
+  "RequireSignIn",
   "ResumeWaiting",
   "RotateVaultKeys",
   "Start",
@@ -41,9 +42,14 @@ const explained = {
   ],
   "AwsSolutions-IAM5[Action::kms:GenerateDataKey*]": ["AlarmsEventsRoleDefaultPolicy"],
   "AwsSolutions-IAM5[Resource::*]": functions.map((name) => `${name}RoleDefaultPolicy`).toSorted(),
-  [vault]: ["Complete", "Disconnect", "EraseConnections", "SweepVault", "TokenFetch"].map(
-    (name) => `${name}RoleDefaultPolicy`,
-  ),
+  [vault]: [
+    "Complete",
+    "Disconnect",
+    "EraseConnections",
+    "RequireSignIn",
+    "SweepVault",
+    "TokenFetch",
+  ].map((name) => `${name}RoleDefaultPolicy`),
   "AwsSolutions-SMG4": ["ClientCredential", "SignInKeys", "TokenKeys"],
   "Serverless-EventBusDLQ": [
     "AlarmsKeysInDanger",

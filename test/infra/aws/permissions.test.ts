@@ -45,6 +45,7 @@ const allowed = {
   Start: {
     Attempts: ["dynamodb:PutItem"],
     UserConnections: ["dynamodb:GetItem"],
+    "UserConnections/index/byOwner": ["dynamodb:Query"],
     TenantConsents: ["dynamodb:GetItem"],
     SignInKeys: ["secretsmanager:GetSecretValue"],
     [viaDynamoDb]: ["kms:Decrypt"],
@@ -163,6 +164,12 @@ const allowed = {
     UserConnections: ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan"],
     "UserConnections/index/byOwner": ["dynamodb:Query"],
     TenantConsents: ["dynamodb:DeleteItem", "dynamodb:GetItem"],
+    [vault]: ["secretsmanager:DeleteSecret"],
+    RefreshTokens: ["dynamodb:DeleteItem"],
+    [viaDynamoDb]: ["kms:Decrypt"],
+  },
+  RequireSignIn: {
+    UserConnections: ["dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
     [vault]: ["secretsmanager:DeleteSecret"],
     RefreshTokens: ["dynamodb:DeleteItem"],
     [viaDynamoDb]: ["kms:Decrypt"],
@@ -362,6 +369,7 @@ describe("permissions", () => {
       ["WorkerInvokePolicyArn", "WorkerInvokePolicy"],
       ["EraseInvokePolicyArn", "EraseInvokePolicy"],
       ["EraseConnectionsFunctionName", "EraseConnectionsFunction"],
+      ["RequireSignInFunctionName", "RequireSignInFunction"],
     ] as const) {
       expect(prod.readable(prod.service.Outputs[output]?.Value)).toBe(id);
     }

@@ -51,7 +51,7 @@ describe("the service", () => {
 
   describe("functions", () => {
     it("run on the newest Node.js, on arm64, traced", () => {
-      expect(functions()).toHaveLength(18);
+      expect(functions()).toHaveLength(19);
       for (const each of functions()) {
         expect(each).toMatchObject({
           Runtime: "nodejs24.x",
@@ -80,6 +80,7 @@ describe("the service", () => {
         "outlook-connect-prod-keep-alive",
         "outlook-connect-prod-sweep-vault",
         "outlook-connect-prod-erase-connections",
+        "outlook-connect-prod-require-sign-in",
         "outlook-connect-prod-credential-expiry",
         "outlook-connect-prod-rotate-vault-keys",
       ]);
@@ -117,12 +118,15 @@ describe("the service", () => {
       expect(prod.resources("AWS::Lambda::EventSourceMapping")).toEqual([]);
     });
 
-    it("end before the AWS CLI gives up on one that is waited for", () => {
-      const erasing = functions().find(({ id }) => id === "EraseConnectionsFunction");
+    it.for(["EraseConnections", "RequireSignIn"])(
+      "end before the AWS CLI gives up on one that is waited for, %s",
+      (name) => {
+        const waitedFor = functions().find(({ id }) => id === `${name}Function`);
 
-      expect(erasing?.Timeout).toBeLessThan(60);
-      expect(erasing?.Timeout).toBeGreaterThanOrEqual(40);
-    });
+        expect(waitedFor?.Timeout).toBeLessThan(60);
+        expect(waitedFor?.Timeout).toBeGreaterThanOrEqual(40);
+      },
+    );
 
     it("cannot starve one another", () => {
       expect(
@@ -357,6 +361,7 @@ describe("the service", () => {
         "Disconnect",
         "TokenFetch",
         "EraseConnections",
+        "RequireSignIn",
       ]) {
         expect(names).toContain(`outlook-connect-prod-${name}-errors`);
         expect(names).toContain(`outlook-connect-prod-${name}-throttles`);
@@ -627,6 +632,7 @@ describe("the service", () => {
           "KeepAlive",
           "SweepVault",
           "EraseConnections",
+          "RequireSignIn",
           "RotateVaultKeys",
         ],
       ],

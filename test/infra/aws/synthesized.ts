@@ -23,6 +23,7 @@ const functionNames = [
   "keep-alive",
   "sweep-vault",
   "erase-connections",
+  "require-sign-in",
   "rotate-vault-keys",
 ] as const;
 

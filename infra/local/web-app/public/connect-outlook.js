@@ -691,7 +691,8 @@ const titles = {
   tenant_blocked: "Your organisation does not allow this",
   throttled: "Microsoft is busy",
   timed_out: "No answer",
-  too_many_attempts: "Too many sign-ins at once",
+  too_many_attempts: "Too many sign-ins",
+  too_many_connections: "Too many mailboxes",
   too_many_mails: "Enough mails for today",
   too_many_requests: "Too many requests",
 };

@@ -234,6 +234,22 @@ const leave = async () => {
   for (const person of [niall, oona]) expect(await scene.list(person)).toEqual([]);
 };
 
+/** The tokens of an organisation are bad, in whichever vault they are. */
+const deleteTokens = async () => {
+  const { clock } = scene.stack;
+  const connection = await scene.connect(ines, ben);
+  const { tenantId } = connection.account;
+  for (const layElsewhere of [false, true]) {
+    await scene.connect(ines, ben, { connectionId: connection.id });
+    if (layElsewhere) await layIntoTheTable(connection.id);
+    clock.advance(5);
+    const connectedBefore = clock.now().toISOString();
+    expect(await scene.requireSignIn({ tenantId, connectedBefore })).toMatchObject({ required: 1 });
+  }
+  expect(await scene.vault.names(connection.id)).toEqual([]);
+  expect(await scene.tables.items("REFRESH_TOKENS_TABLE")).toEqual([]);
+};
+
 const approveOnTheWay = async (product: ProductClient, username: string) => {
   const browser = administratorsBrowser();
   const { authorizationUrl } = await product.start({ forOrganization: true });
@@ -277,6 +293,7 @@ it("denies nothing on the whole way of a connection and of an approval, which us
   expect((await ines.call("DELETE", `/connections/${connection.id}`)).status).toBe(204);
   await approveAndWithdraw();
   await leave();
+  await deleteTokens();
   await changeVaultAndKeys();
 
   expect(access.denied).toEqual([]);

@@ -6,8 +6,8 @@ import { dynamoDbAttempts } from "../../../../shared/adapters/dynamodb/authoriza
 import {
   type AuthorizationAttempts,
   attemptLifetimeSeconds,
+  attemptsPerUser,
   type NewAttempt,
-  openAttemptsPerUser,
   type ParkedAnswer,
 } from "../../../../shared/domain/attempt.ts";
 import {
@@ -49,6 +49,10 @@ const newAttempt = (changes: Partial<NewAttempt> = {}): NewAttempt => ({
 });
 
 const code: ParkedAnswer = { kind: "code", sealedCode: "sealed-code" };
+const refusal: ParkedAnswer = {
+  kind: "refusal",
+  refusal: { error: "access_denied", errorCodes: [] },
+};
 const newHash = () => hashOf("completion", randomUUID());
 
 const mismatch: Problem = {
@@ -82,34 +86,36 @@ const contract = (open: () => AuthorizationAttempts) => {
   };
 
   describe("eraseOpen", () => {
-    it("forgets what is open at any stage, and neither what has ended nor other people's", async () => {
+    it("forgets what counts at any stage, and neither what ended with a refusal nor other people's", async () => {
       const attempts = open();
       const user = newUser();
       const completionHash = newHash();
       const of = (owner = user) => newAttempt({ user: owner });
-      const [pending, parked, completing, ended] = [of(), of(), of(), of()];
+      const [pending, parked, completing, completed, refused] = [of(), of(), of(), of(), of()];
       const elsewhere = of({ ...user, workspaceId: workspaceId("globex") });
-      for (const each of [pending, parked, completing, ended, elsewhere]) {
+      for (const each of [pending, parked, completing, completed, refused, elsewhere]) {
         await attempts.begin(each);
       }
-      for (const { id } of [parked, completing, ended]) {
+      for (const { id } of [parked, completing, completed]) {
         await attempts.park(id, code, completionHash, at(1));
       }
-      for (const { id } of [completing, ended]) {
+      await attempts.park(refused.id, refusal, completionHash, at(1));
+      for (const { id } of [completing, completed, refused]) {
         await attempts.take(id, user, completionHash, at(2));
       }
-      await attempts.end(ended.id, connected);
+      await attempts.end(completed.id, connected);
+      await attempts.end(refused.id, { status: "failed", problem: mismatch });
 
       await attempts.eraseOpen(user);
       await attempts.eraseOpen(user);
 
-      for (const { id } of [completing, parked, pending]) {
+      for (const { id } of [completing, parked, pending, completed]) {
         expect(await attempts.find(id)).toBeUndefined();
       }
       expect(await attempts.take(parked.id, user, completionHash, at(3))).toBeUndefined();
       await attempts.end(completing.id, connected);
       expect(await attempts.find(completing.id)).toBeUndefined();
-      expect(await attempts.find(ended.id)).toMatchObject({ status: "completed" });
+      expect(await attempts.find(refused.id)).toMatchObject({ status: "failed" });
       expect(await attempts.find(elsewhere.id)).toMatchObject({ status: "pending" });
     });
 
@@ -117,7 +123,7 @@ const contract = (open: () => AuthorizationAttempts) => {
       const attempts = open();
       const user = newUser();
       const beginAll = async () => {
-        for (let begun = 0; begun < openAttemptsPerUser; begun += 1) {
+        for (let begun = 0; begun < attemptsPerUser; begun += 1) {
           expect(await attempts.begin(newAttempt({ user }))).toBe(true);
         }
       };
@@ -171,10 +177,10 @@ const contract = (open: () => AuthorizationAttempts) => {
       });
     });
 
-    it("lets a person have so many open, and remembers no more", async () => {
+    it("lets a person begin so many, and remembers no more", async () => {
       const attempts = open();
       const user = newUser();
-      for (let open = 0; open < openAttemptsPerUser; open += 1) {
+      for (let open = 0; open < attemptsPerUser; open += 1) {
         expect(await attempts.begin(newAttempt({ user }))).toBe(true);
       }
       const tooMany = newAttempt({ user });
@@ -187,7 +193,7 @@ const contract = (open: () => AuthorizationAttempts) => {
     it("counts each person in each workspace apart", async () => {
       const attempts = open();
       const user = newUser();
-      for (let open = 0; open < openAttemptsPerUser; open += 1) {
+      for (let open = 0; open < attemptsPerUser; open += 1) {
         await attempts.begin(newAttempt({ user }));
       }
 
@@ -202,13 +208,13 @@ const contract = (open: () => AuthorizationAttempts) => {
 
       const outcomes = await twenty(() => attempts.begin(newAttempt({ user })));
 
-      expect(outcomes.filter(Boolean)).toHaveLength(openAttemptsPerUser);
+      expect(outcomes.filter(Boolean)).toHaveLength(attemptsPerUser);
     });
 
     it("counts an attempt until the second in which it expires", async () => {
       const attempts = open();
       const user = newUser();
-      for (let open = 0; open < openAttemptsPerUser; open += 1) {
+      for (let open = 0; open < attemptsPerUser; open += 1) {
         await attempts.begin(newAttempt({ user }));
       }
       const begin = (seconds: number) =>
@@ -218,29 +224,50 @@ const contract = (open: () => AuthorizationAttempts) => {
       expect(await begin(attemptLifetimeSeconds)).toBe(true);
     });
 
-    it("counts no attempt that has ended", async () => {
+    /** One that was answered so, and taken. */
+    const takenWith = async (
+      attempts: AuthorizationAttempts,
+      user: ProductUser,
+      answer: ParkedAnswer,
+    ) => {
+      const one = newAttempt({ user });
+      const hash = newHash();
+      await attempts.begin(one);
+      await attempts.park(one.id, answer, hash, at(1));
+      await attempts.take(one.id, user, hash, at(2));
+      return one;
+    };
+
+    const beginMany = async (attempts: AuthorizationAttempts, user: ProductUser, seconds = 0) => {
+      const times = { createdAt: at(seconds), expiresAt: at(seconds + attemptLifetimeSeconds) };
+      const outcomes = await twenty(() => attempts.begin(newAttempt({ user, ...times })));
+      return outcomes.filter(Boolean).length;
+    };
+
+    it.for([connected, { status: "failed", problem: mismatch } as const])(
+      "counts an attempt whose code was taken until it would have expired, although it has $status",
+      async (outcome) => {
+        const attempts = open();
+        const user = newUser();
+        const one = await takenWith(attempts, user, code);
+        await attempts.end(one.id, outcome);
+
+        expect(await beginMany(attempts, user)).toBe(attemptsPerUser - 1);
+        expect(await beginMany(attempts, user, attemptLifetimeSeconds)).toBe(attemptsPerUser);
+      },
+    );
+
+    it("counts no attempt that ended without a code for Microsoft", async () => {
       const attempts = open();
       const user = newUser();
-      const ends = [
-        (one: NewAttempt) => attempts.end(one.id, connected),
-        (one: NewAttempt) => attempts.end(one.id, { status: "failed", problem: mismatch }),
-      ];
-      for (const end of ends) {
-        const one = newAttempt({ user });
-        const hash = newHash();
-        await attempts.begin(one);
-        await attempts.park(one.id, code, hash, at(1));
-        await attempts.take(one.id, user, hash, at(2));
-        await end(one);
-      }
+      const refused = await takenWith(attempts, user, refusal);
+      await attempts.end(refused.id, { status: "failed", problem: mismatch });
       const destroyed = newAttempt({ user });
       await attempts.begin(destroyed);
       await attempts.park(destroyed.id, code, "hash", at(1));
       await attempts.destroy(destroyed.id, "hash", mismatch);
 
-      const outcomes = await twenty(() => attempts.begin(newAttempt({ user })));
-
-      expect(outcomes.filter(Boolean)).toHaveLength(openAttemptsPerUser);
+      expect(await beginMany(attempts, user)).toBe(attemptsPerUser);
     });
   });
 
@@ -391,7 +418,7 @@ const contract = (open: () => AuthorizationAttempts) => {
     });
 
     it.for<readonly [string, ParkedAnswer]>([
-      ["a refusal", { kind: "refusal", refusal: { error: "access_denied", errorCodes: [] } }],
+      ["a refusal", refusal],
       [
         "a refusal with all its evidence",
         {
@@ -614,7 +641,7 @@ describe.for(Object.entries(engines))("attempts on %s", ([, start]) => {
       expect(await attempts.begin(attempt)).toBe(true);
 
       const outcomes = await twenty(() => attempts.begin(newAttempt({ user })));
-      expect(outcomes.filter(Boolean)).toHaveLength(openAttemptsPerUser - 1);
+      expect(outcomes.filter(Boolean)).toHaveLength(attemptsPerUser - 1);
     });
 
     it("park knows its own work", async () => {
@@ -671,19 +698,19 @@ describe.for(Object.entries(engines))("attempts on %s", ([, start]) => {
       expect((await itemsOf(lossy, attempt.user)).slots).toEqual([]);
     });
 
-    it("end frees the slot", async () => {
+    it("end knows what was answered, and frees the slot of a refusal", async () => {
       const lossy = openLossy();
       const attempt = newAttempt();
       const hash = newHash();
       await lossy.attempts.begin(attempt);
-      await lossy.attempts.park(attempt.id, code, hash, at(1));
+      await lossy.attempts.park(attempt.id, refusal, hash, at(1));
       await lossy.attempts.take(attempt.id, attempt.user, hash, at(2));
       lossy.loseAnswer("UpdateItemCommand");
       lossy.loseAnswer("DeleteItemCommand");
 
-      await lossy.attempts.end(attempt.id, connected);
+      await lossy.attempts.end(attempt.id, { status: "failed", problem: mismatch });
 
-      expect((await lossy.attempts.find(attempt.id))?.status).toBe("completed");
+      expect((await lossy.attempts.find(attempt.id))?.status).toBe("failed");
       expect((await itemsOf(lossy, attempt.user)).slots).toEqual([]);
     });
 
@@ -705,12 +732,12 @@ describe.for(Object.entries(engines))("attempts on %s", ([, start]) => {
     const hash = newHash();
     const early = newAttempt({ user });
     await lossy.attempts.begin(early);
-    await lossy.attempts.park(early.id, code, hash, at(1));
+    await lossy.attempts.park(early.id, refusal, hash, at(1));
     await lossy.attempts.take(early.id, user, hash, at(2));
     const later = newAttempt({ user, createdAt: at(600), expiresAt: at(1200) });
     await lossy.attempts.begin(later); // takes the slot of the expired one
 
-    await lossy.attempts.end(early.id, connected);
+    await lossy.attempts.end(early.id, { status: "failed", problem: mismatch });
 
     expect((await itemsOf(lossy, user)).slots).toEqual([
       expect.objectContaining({ attemptId: later.id }),

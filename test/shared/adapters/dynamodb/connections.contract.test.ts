@@ -117,6 +117,12 @@ const setback: Setback = {
   keepAliveAt: undefined,
 };
 
+const signInRequired = {
+  code: "reauthorization_required",
+  actor: "user",
+  message: "For your safety: please reconnect the mailbox.",
+} as const;
+
 const twenty = <Value>(make: (index: number) => Promise<Value>) =>
   Promise.all(Array.from({ length: 20 }, (_, index) => make(index)));
 
@@ -360,6 +366,40 @@ const contract = (open: () => Connections) => {
       const none = { connections: [], leftOut: 0 };
       expect(await connections.listOwned(mailbox.owner)).toEqual(none);
       expect(await connections.listOwned(newOwner())).toEqual(none);
+    });
+  });
+
+  describe("hasAtLeast", () => {
+    it("counts what an owner has that is not disconnected, and nobody else's", async () => {
+      const connections = open();
+      const owner = newOwner();
+      const account = (count: number) => ({
+        ...newMailbox().account,
+        objectId: objectId(`00000000-0000-4000-8000-00000000000${count}`),
+      });
+      const [first, ...others] = [1, 2, 3].map((count) =>
+        newMailbox({ owner, account: account(count) }),
+      );
+      for (const mailbox of [first, ...others]) if (mailbox) await connect(connections, mailbox);
+      await connect(connections, newMailbox());
+
+      expect(await connections.hasAtLeast(3, owner)).toBe(true);
+      expect(await connections.hasAtLeast(4, owner)).toBe(false);
+      if (first) await connections.disconnect(first.id, owner, at(1));
+      expect(await connections.hasAtLeast(2, owner)).toBe(true);
+      expect(await connections.hasAtLeast(3, owner)).toBe(false);
+    });
+
+    it("counts over pages, of items that fill them", async () => {
+      const connections = open();
+      const owner = newOwner();
+      const sealedAccessToken = "t".repeat(300 * 1024); // DynamoDB's page is 1 MB
+      for (let count = 0; count < 5; count += 1) {
+        await connect(connections, newMailbox({ owner, sealedAccessToken }));
+      }
+
+      expect(await connections.hasAtLeast(5, owner)).toBe(true);
+      expect(await connections.hasAtLeast(6, owner)).toBe(false);
     });
   });
 
@@ -612,6 +652,147 @@ const contract = (open: () => Connections) => {
     });
   });
 
+  describe("requireSignIn", () => {
+    const required = { signedInBefore: at(50), problem: signInRequired, now: at(200) };
+
+    it("deletes the access token, says why, and leaves the person and the day of the first sign-in", async () => {
+      const { connections, id, mailbox, connection, read, version } = await leased();
+
+      expect(await connections.requireSignIn(id, required)).toEqual({
+        vaultEntry: mailbox.vaultEntry,
+        isNew: true,
+      });
+
+      expect(await read()).toMatchObject({
+        ...connection,
+        status: "reauthorization_required",
+        problem: signInRequired,
+        version: version + 1,
+        sealedAccessToken: "",
+        accessTokenExpiresAt: new Date(0),
+        lease: undefined,
+        keepAliveAt: undefined,
+        refreshNotBefore: undefined,
+        forgottenAt: at(200 + 180 * 24 * 3600),
+      });
+    });
+
+    it("is not undone by a refresh that is under way", async () => {
+      const { connections, id, held, read, version } = await leased();
+      await connections.requireSignIn(id, required);
+
+      expect(await connections.saveRefreshed(id, held, newTokens())).toBe(false);
+      expect(await connections.recordSetback(id, held, setback)).toBe(false);
+      expect(await connections.acquireLease(id, version, lease("refresh-2"), at(300))).toBe(false);
+      expect(await read()).toMatchObject({ sealedAccessToken: "", problem: signInRequired });
+    });
+
+    it("wins over a refresh that is stored at the same moment", async () => {
+      const { connections, id, held, read } = await leased();
+
+      await Promise.all([
+        connections.saveRefreshed(id, held, newTokens()),
+        connections.requireSignIn(id, required),
+      ]);
+
+      expect(await read()).toMatchObject({ sealedAccessToken: "", problem: signInRequired });
+    });
+
+    it.for<readonly [string, Partial<Setback>]>([
+      ["has ended", { forgottenAt: fromNow(3600) }],
+      ["is forgotten", { forgottenAt: fromNow(-3600) }],
+      ["waits for an administrator", { status: "admin_approval_required" }],
+      ["has a pause", { status: "connected", pause: { ...signInRequired, retryable: true } }],
+    ])("ends one that $0, too", async ([, changes]) => {
+      const { connections, id, held, mailbox } = await leased();
+      await connections.recordSetback(id, held, { ...setback, ...changes });
+
+      const { vaultEntry } = mailbox;
+      expect(await connections.requireSignIn(id, required)).toEqual({ vaultEntry, isNew: true });
+      expect(await connections.requireSignIn(id, required)).toEqual({ vaultEntry, isNew: false });
+    });
+
+    it("keeps what Microsoft asks the next sign-in for, and the day on which it is forgotten", async () => {
+      const { connections, id, held, read } = await leased();
+      const forgottenAt = fromNow(3600);
+      await connections.recordSetback(id, held, { ...setback, forgottenAt });
+
+      await connections.requireSignIn(id, required);
+
+      const { pendingClaims } = setback;
+      expect(await read()).toMatchObject({
+        pendingClaims,
+        forgottenAt,
+        pause: undefined,
+        firstRefusedAt: undefined,
+      });
+    });
+
+    it("of twenty callers is done by one", async () => {
+      const { connections, id, mailbox } = await leased();
+
+      const answers = await twenty(() => connections.requireSignIn(id, required));
+
+      expect(answers.filter((answer) => answer?.isNew)).toHaveLength(1);
+      expect(new Set(answers.map((answer) => answer?.vaultEntry))).toEqual(
+        new Set([mailbox.vaultEntry]),
+      );
+    });
+
+    it("leaves whoever has signed in at that time or later", async () => {
+      const { connections, id, mailbox, read } = await leased();
+      await connect(connections, again(mailbox, 50));
+
+      expect(await connections.requireSignIn(id, required)).toBeUndefined();
+
+      expect(await read()).toMatchObject({
+        status: "connected",
+        sealedAccessToken: "sealed-at-50",
+      });
+    });
+
+    it("finds nothing to end where somebody has disconnected, or never was", async () => {
+      const { connections, id, mailbox } = await leased();
+      await connections.disconnect(id, mailbox.owner, at(1));
+
+      expect(await connections.requireSignIn(id, required)).toBeUndefined();
+      expect(await connections.requireSignIn(newMailbox().id, required)).toBeUndefined();
+      expect(await connections.disconnect(id, mailbox.owner, at(300))).toEqual({
+        vaultEntry: mailbox.vaultEntry,
+      });
+    });
+
+    it("is over with a new sign-in, which keeps the id", async () => {
+      const { connections, id, mailbox, read, version } = await leased();
+      await connections.requireSignIn(id, required);
+
+      const connecting = await connect(connections, again(mailbox, 600));
+
+      expect(connecting).toMatchObject({
+        connection: { id, status: "connected", createdAt: began, problem: undefined },
+        isReconnect: true,
+        replacedVaultEntry: mailbox.vaultEntry,
+      });
+      expect(await read()).toMatchObject({
+        version: version + 2,
+        sealedAccessToken: "sealed-at-600",
+        accessTokenExpiresAt: at(600 + 3600),
+        forgottenAt: undefined,
+      });
+      expect(await connections.requireSignIn(id, required)).toBeUndefined();
+    });
+
+    it("may be undone by the owner's own disconnect", async () => {
+      const { connections, id, mailbox, read } = await leased();
+      await connections.requireSignIn(id, required);
+
+      expect(await connections.disconnect(id, mailbox.owner, at(300))).toEqual({
+        vaultEntry: mailbox.vaultEntry,
+      });
+      expect(await read()).toBeUndefined();
+    });
+  });
+
   describe("a connection that is forgotten", () => {
     const forgotten = async () => {
       const before = await leased();
@@ -791,6 +972,17 @@ describe.for(Object.entries(engines))("connections on %s", ([, start]) => {
       loseAnswer("UpdateItemCommand");
 
       expect(await connections.recordSetback(id, held, setback)).toBe(true);
+    });
+
+    it("requireSignIn knows its own work, and names the entry", async () => {
+      const { connections, mailbox, id, loseAnswer } = await leasedLossy();
+      const required = { signedInBefore: at(50), problem: signInRequired, now: at(200) };
+      loseAnswer("UpdateItemCommand");
+
+      expect(await connections.requireSignIn(id, required)).toEqual({
+        vaultEntry: mailbox.vaultEntry,
+        isNew: true,
+      });
     });
 
     it("a write is not taken for another one's", async () => {
@@ -992,8 +1184,27 @@ describe.for(Object.entries(engines))("connections on %s", ([, start]) => {
       await expect(connections.findForWorkspace(id, acme, { consistent: true })).rejects.toThrow();
       await expect(connections.connect(again(mailbox, 60))).rejects.toThrow();
       await expect(connections.disconnect(id, mailbox.owner, at(60))).rejects.toThrow();
+      const required = { signedInBefore: at(50), problem: signInRequired, now: at(60) };
+      await expect(connections.requireSignIn(id, required)).rejects.toThrow();
     },
   );
+
+  it("holds nothing sealed once a sign-in is required, is in no queue, and is removed by TTL two weeks after it is forgotten", async () => {
+    const { connections, id, ...lossy } = await leasedLossy();
+
+    await connections.requireSignIn(id, {
+      signedInBefore: at(50),
+      problem: signInRequired,
+      now: at(200),
+    });
+
+    const item = await rawItem(lossy, id);
+    expect(Object.keys(item).join()).not.toMatch(/sealed|keepAlive|lease/i);
+    expect(item).toMatchObject({
+      tokensDeletedAt: at(200).getTime() / 1000,
+      deleteAt: at(200).getTime() / 1000 + (180 + 14) * 24 * 3600,
+    });
+  });
 
   it("lists the others beside an item of a later layout, and counts that one", async () => {
     const { client, connections, mailbox, id } = await leasedLossy();

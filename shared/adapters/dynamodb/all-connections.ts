@@ -1,9 +1,11 @@
+import { setTimeout as wait } from "node:timers/promises";
 import { type DynamoDBClient, ScanCommand } from "@aws-sdk/client-dynamodb";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
 import * as z from "zod/mini";
+import type { AllConnections, FoundItem } from "../../domain/all-connections.ts";
 import { connectionId, tenantId, userId, workspaceId } from "../../domain/ids.ts";
-import type { WorkspaceConnections, WorkspaceItem } from "../../domain/workspace-connections.ts";
 import { laterItem } from "./connections.ts";
+import { fromSeconds } from "./instant.ts";
 
 const id = z.pipe(z.string(), z.transform(connectionId));
 
@@ -17,38 +19,59 @@ const foundItem = z.union([
     workspaceId: z.pipe(z.string(), z.transform(workspaceId)),
     userId: z.pipe(z.string(), z.transform(userId)),
     tenantId: z.pipe(z.string(), z.transform(tenantId)),
+    signedInAt: z.optional(fromSeconds),
+    tokensDeletedAt: z.optional(fromSeconds),
   }),
 ]);
 
-const itemOf = (item: Record<string, unknown>): WorkspaceItem => {
+const itemOf = (item: Record<string, unknown>): FoundItem => {
   if (laterItem.safeParse(item).success) return { kind: "later", id: key.parse(item).id };
   const found = foundItem.parse(item);
   if (found.status === "disconnected") {
     return { kind: "tombstone", id: found.id, vaultEntry: found.vaultEntry };
   }
-  const { userId, workspaceId, tenantId } = found;
-  return { kind: "connection", id: found.id, owner: { userId, workspaceId }, tenantId };
+  const { id, userId, workspaceId, tenantId, signedInAt, tokensDeletedAt } = found;
+  return {
+    kind: "connection",
+    id,
+    owner: { userId, workspaceId },
+    tenantId,
+    signedInAt,
+    hasTokens: tokensDeletedAt === undefined,
+  };
 };
 
 /** A third of a megabyte and some 80 read units, so that others are not held up at a ceiling of a few hundred a second. */
 const pageItems = 100;
 
-/** Found by a scan of all connections, without the tokens that they hold. */
-export const dynamoDbWorkspaceConnections = (
+/** Two pages a second are some 160 read request units: workers, who read the same table, do not feel it. */
+const pauseMilliseconds = 500;
+
+export const pauseBetweenPages = async (): Promise<void> => {
+  await wait(pauseMilliseconds);
+};
+
+/** Found by a scan, without the tokens that they hold. */
+export const dynamoDbAllConnections = (
   client: DynamoDBClient,
   tableName: string,
-): WorkspaceConnections => ({
-  async page(workspace, after) {
+): AllConnections => ({
+  async page(whose, after) {
+    const meant = Object.entries(whose).filter(([, value]) => value !== undefined);
     const { Items = [], LastEvaluatedKey } = await client.send(
       new ScanCommand({
         TableName: tableName,
         ConsistentRead: true,
         Limit: pageItems,
         ProjectionExpression:
-          "id, schemaVersion, #status, workspaceId, userId, tenantId, vaultEntry",
-        FilterExpression: "workspaceId = :workspace",
+          "id, schemaVersion, #status, workspaceId, userId, tenantId, vaultEntry, signedInAt, tokensDeletedAt",
         ExpressionAttributeNames: { "#status": "status" },
-        ExpressionAttributeValues: marshall({ ":workspace": workspace }),
+        ...(meant.length > 0 && {
+          FilterExpression: meant.map(([name]) => `${name} = :${name}`).join(" AND "),
+          ExpressionAttributeValues: marshall(
+            Object.fromEntries(meant.map(([name, value]) => [`:${name}`, value])),
+          ),
+        }),
         ...(after !== undefined && { ExclusiveStartKey: marshall({ id: after }) }),
       }),
     );

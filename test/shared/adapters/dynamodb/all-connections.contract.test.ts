@@ -1,0 +1,143 @@
+import { randomUUID } from "node:crypto";
+import { DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
+import { marshall } from "@aws-sdk/util-dynamodb";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { dynamoDbAllConnections } from "../../../../shared/adapters/dynamodb/all-connections.ts";
+import type { FoundItem, Whose } from "../../../../shared/domain/all-connections.ts";
+import {
+  type ConnectionId,
+  connectionId,
+  tenantId,
+  userId,
+  workspaceId,
+} from "../../../../shared/domain/ids.ts";
+import { engines } from "../../../engines/engines.ts";
+import { createProductTables } from "./product-tables.ts";
+
+describe.for(Object.entries(engines))("all connections on %s", ([, start]) => {
+  let engine: Awaited<ReturnType<typeof start>>;
+  let client: DynamoDBClient;
+  let tableName: string;
+  const acme = workspaceId("acme");
+  const globex = workspaceId("globex");
+  const contoso = tenantId("3b0f5c1e-7a42-4d89-9e15-c2f68ab01d37");
+  const fabrikam = tenantId("5d7e2a90-4c18-4b6f-8a33-e1b9c7d40f52");
+  const stored: (FoundItem & { readonly in: Whose })[] = [];
+
+  const store = async (found: FoundItem, whose: Whose, item: Readonly<Record<string, unknown>>) => {
+    await client.send(
+      new PutItemCommand({
+        TableName: tableName,
+        // DynamoDB's page is 1 MB.
+        Item: marshall({
+          id: found.id,
+          schemaVersion: 1,
+          sealedAccessToken: "t".repeat(100 * 1024),
+          ...whose,
+          ...item,
+        }),
+      }),
+    );
+    stored.push({ ...found, in: whose });
+  };
+
+  beforeAll(async () => {
+    engine = await start();
+    client = new DynamoDBClient({
+      endpoint: engine.origin,
+      region: "eu-west-1",
+      credentials: { accessKeyId: "local", secretAccessKey: "local" },
+    });
+    tableName = (await createProductTables(engine.origin)).connections;
+    const status = "reauthorization_required";
+    for (let index = 0; index < 30; index += 1) {
+      const id = connectionId(`conn_${randomUUID()}`);
+      const inWorkspace = { workspaceId: index % 3 === 0 ? globex : acme };
+      const whose = { ...inWorkspace, tenantId: index % 5 === 0 ? fabrikam : contoso };
+      if (index === 1) {
+        await store({ kind: "later", id }, whose, {
+          schemaVersion: 2,
+          status: "of another kind",
+        });
+      } else if (index === 2) {
+        const vaultEntry = "table:entry";
+        await store({ kind: "tombstone", id, vaultEntry }, inWorkspace, {
+          status: "disconnected",
+          vaultEntry,
+        });
+      } else {
+        const owner = { ...inWorkspace, userId: userId(`user-${index}`) };
+        const signedIn = { kind: "connection", id, owner, tenantId: whose.tenantId } as const;
+        const user = { status, userId: owner.userId };
+        if (index === 4) {
+          await store({ ...signedIn, signedInAt: undefined, hasTokens: true }, whose, user);
+        } else if (index === 7) {
+          await store(
+            { ...signedIn, signedInAt: new Date(1_800_000_000_000), hasTokens: false },
+            whose,
+            { ...user, signedInAt: 1_800_000_000, tokensDeletedAt: 1_800_000_001 },
+          );
+        } else {
+          await store(
+            { ...signedIn, signedInAt: new Date(1_800_000_000_000), hasTokens: true },
+            whose,
+            { ...user, signedInAt: 1_800_000_000 },
+          );
+        }
+      }
+    }
+  });
+  afterAll(async () => {
+    client.destroy();
+    await engine.close();
+  });
+
+  const pagesFrom = async (whose: Whose, from?: ConnectionId) => {
+    const all = dynamoDbAllConnections(client, tableName);
+    const pages: (readonly FoundItem[])[] = [];
+    let after = from;
+    do {
+      const { items, next } = await all.page(whose, after);
+      pages.push(items);
+      after = next;
+    } while (after !== undefined);
+    return pages;
+  };
+
+  const byId = (items: readonly FoundItem[]) =>
+    items.toSorted((left, right) => left.id.localeCompare(right.id));
+
+  it.for<readonly [string, Whose]>([
+    ["a workspace", { workspaceId: acme }],
+    ["a tenant", { tenantId: fabrikam }],
+    ["a tenant, which no tombstone names", { tenantId: contoso }],
+    ["a tenant in a workspace", { workspaceId: globex, tenantId: contoso }],
+    ["everybody", {}],
+  ])("of %s are found page by page, each once, whatever has become of them", async ([, whose]) => {
+    const pages = await pagesFrom(whose);
+
+    const expected = stored
+      .filter(
+        (item) => whose.workspaceId === undefined || item.in.workspaceId === whose.workspaceId,
+      )
+      .filter((item) => whose.tenantId === undefined || item.in.tenantId === whose.tenantId)
+      .map(({ in: _, ...found }) => found);
+    expect(expected.length).toBeGreaterThan(2);
+    expect(pages.length).toBeGreaterThanOrEqual(3);
+    expect(byId(pages.flat())).toEqual(byId(expected));
+  });
+
+  it("go on after any of them, in the same order", async () => {
+    const all = (await pagesFrom({ workspaceId: acme })).flat();
+
+    for (const place of [0, 7, all.length - 1]) {
+      expect((await pagesFrom({ workspaceId: acme }, all[place]?.id)).flat()).toEqual(
+        all.slice(place + 1),
+      );
+    }
+  });
+
+  it("are none for a workspace that nobody knows", async () => {
+    expect((await pagesFrom({ workspaceId: workspaceId("nobody's") })).flat()).toEqual([]);
+  });
+});
