@@ -16,17 +16,8 @@ import {
   requestApproval,
 } from "./request-approval.ts";
 
-const adminEmail = z.optional(
-  z.pipe(
-    z.string().check(z.maxLength(320)),
-    z.transform((text, context) => {
-      const address = mailAddress(text);
-      if (address) return address;
-      context.issues.push({ code: "custom", message: "must be an address", input: text });
-      return z.NEVER;
-    }),
-  ),
-);
+/** As typed by a person, who is told at the field if it is no address. */
+const adminEmail = z.optional(z.string());
 
 const approvalBody = z.union([
   z.strictObject({ attemptId: attemptIdText, adminEmail }),
@@ -95,7 +86,14 @@ export const adminConsentRequestHandler = (
     if (!body) {
       return problem(
         "invalid_request",
-        "The body must be a JSON object with attemptId or connectionId, and adminEmail if an administrator is to be mailed: a plain address such as it@example.com.",
+        "The body must be a JSON object with attemptId or connectionId, and adminEmail if an administrator is to be mailed.",
+      );
+    }
+    const administrator = body.adminEmail === undefined ? undefined : mailAddress(body.adminEmail);
+    if (body.adminEmail !== undefined && !administrator) {
+      return problem(
+        "invalid_request",
+        "This is not an e-mail address that we can write to. Type a plain one, such as it@example.com.",
       );
     }
     const { user, email, name, workspaceName } = signedInPerson(request, settings);
@@ -115,7 +113,7 @@ export const adminConsentRequestHandler = (
         requester: { user, email, name, workspaceName },
         from,
         returnTo,
-        adminEmail: body.adminEmail,
+        adminEmail: administrator,
       },
       ports,
     );

@@ -12,7 +12,7 @@ export const permissionReasons: Readonly<
     reason: "to show each person which account they connected",
   },
   "Mail.ReadWrite": {
-    title: "Read and organise the mail of the person who connects",
+    title: "Read, write and delete the mail of the person who connects",
     reason: "so that their workflows can find messages, file them, and prepare drafts",
   },
   "Mail.Send": {

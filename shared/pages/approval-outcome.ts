@@ -93,7 +93,7 @@ export const approvalNeedsAdministratorPage = constantPage({
   title: "Only an administrator can approve this",
   paragraphs: [
     "Microsoft did not let this account approve apps for your organisation. Nothing was changed.",
-    "Please pass the link on to somebody who can: a Global Administrator, a Cloud Application Administrator or an Application Administrator of your organisation.",
+    "Please pass the link on to somebody who can: a Global, Privileged Role, Cloud Application or Application Administrator of your organisation.",
   ],
 });
 
@@ -101,7 +101,7 @@ export const approvalOtherOrganisationPage = constantPage({
   title: "That was another organisation",
   paragraphs: [
     "You approved with an account of another organisation than the one that this request comes from, so it does not help the person who asked. Nothing was recorded here.",
-    "Please open the link again and sign in with your administrator account of the organisation that the mail names. What you approved for the other organisation can be taken back in the Microsoft Entra admin center.",
+    "Please open the link again and sign in with your administrator account of the organisation of the person who asked; the page behind the link shows their address. What you approved for the other organisation can be taken back in the Microsoft Entra admin center.",
   ],
 });
 
@@ -118,7 +118,7 @@ export const approvalProofOverPage = constantPage({
   title: "This step is over",
   paragraphs: [
     "It can be taken once, within ten minutes, in the browser in which it began. Nothing was changed just now, and what you approved at Microsoft stands.",
-    `If you saw “Approved. Thank you” before, there is nothing left to do. Otherwise open the link from the mail again: it shows how things stand. ${closing}`,
+    `If you saw “Approved. Thank you” before, there is nothing left to do. Otherwise open the approval link again: it shows how things stand. ${closing}`,
   ],
 });
 
@@ -126,6 +126,6 @@ export const approvalUnavailablePage = constantPage({
   title: "This could not be finished just now",
   paragraphs: [
     "Microsoft or our service could not answer. If you approved Appse AI at Microsoft, that stands.",
-    "Please open the link from the mail again in a moment: it shows whether anything is left to do.",
+    "Please open the approval link again in a moment: it shows whether anything is left to do.",
   ],
 });

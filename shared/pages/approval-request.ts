@@ -51,11 +51,11 @@ const people = ({ requester, others }: ApprovalRequestView): Html => {
   const who =
     name === undefined
       ? html`<strong>${email}</strong>`
-      : html`<strong>${name}</strong> (${email})`;
+      : html`<strong><bdi>${name}</bdi></strong> (${email})`;
   const where =
     workspaceName === undefined
       ? html``
-      : html` in the workspace <strong>${workspaceName}</strong>`;
+      : html` in the workspace <strong><bdi>${workspaceName}</bdi></strong>`;
   const more = others.people === 0 ? html`` : html` ${waiting(others)} waiting for the same.`;
   return html`<p>${who} would like to connect their Outlook mailbox to Appse AI${where}.${more} In your organisation only an administrator may approve that.</p>`;
 };
@@ -96,7 +96,7 @@ ${permissions.map(
 <dd>${sentence(reason)}. Microsoft calls it <code>${scope}</code>.</dd>
 `,
 )}</dl>
-<p class="small">Beside these it asks to learn who signed in: name, address and account id.</p>
+<p class="small">Besides these it asks to learn who signed in (name, address and account id), and to go on working while that person is away, which Microsoft calls “Maintain access to data you have given it access to”.</p>
 <h2>What Appse AI keeps to do this</h2>
 <ul>
 <li>For each connected mailbox an encrypted key from Microsoft (a refresh token) that lets it act for that person. It is erased when they disconnect.</li>

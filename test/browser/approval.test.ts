@@ -474,7 +474,7 @@ stories("an organisation in which only an administrator may approve", (scene) =>
     await signInAtMicrosoft(theirs, oona);
     await sees(card(colleague, oona).getByText("Connected", { exact: true }).first());
 
-    await sees(page.getByRole("heading", { name: "Approved" }));
+    await page.getByRole("button", { name: "Continue now" }).click();
     await sees(page.getByRole("heading", { name: "Mailbox connected" }));
   });
 

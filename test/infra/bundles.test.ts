@@ -99,7 +99,7 @@ const expected: Readonly<Record<string, readonly (readonly string[])[]>> = {
   "require-sign-in/index.cjs": [...withTables, secrets],
   "resume-waiting/index.cjs": [...withTables, mail],
   "rotate-vault-keys/index.cjs": [...withClient, secrets, jose],
-  "start/index.cjs": [...http, jose],
+  "start/index.cjs": [...http, freeMail, jose],
   "sweep-vault/index.cjs": [...withTables, secrets],
   "token-fetch/index.cjs": [...every, items],
   "token-fetch/jsonwebtoken.cjs": [assertions],

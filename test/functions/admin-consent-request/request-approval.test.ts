@@ -748,6 +748,22 @@ describe("refused, with nothing kept", () => {
     await expectNothingKept(service);
   });
 
+  it.for(["it", "it@", "it@north", "IT <it@north.example>", "", "a".repeat(1_000)])(
+    "is one to what is no address: %s, and the person is told at the field",
+    async (adminEmail) => {
+      const { service, attemptId } = await blocked();
+
+      const answer = await service.askAdministrator(alice, { attemptId, adminEmail });
+
+      expect(problemIn(answer).code).toBe("invalid_request");
+      expect(JSON.parse(answer.body ?? "")).toMatchObject({
+        actor: "user",
+        detail: expect.stringMatching(/^This is not an e-mail address that we can write to\./),
+      });
+      await expectNothingKept(service);
+    },
+  );
+
   it("is one from another site", async () => {
     const { service, attemptId } = await blocked();
 

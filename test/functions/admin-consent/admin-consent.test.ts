@@ -51,8 +51,8 @@ describe("an administrator who opens the link", () => {
 
     expect(statusCode).toBe(200);
     expect(headers["content-type"]).toBe("text/html; charset=utf-8");
-    expect(body).toContain("<strong>alice Example</strong> (alice@north.example)");
-    expect(body).toContain("<strong>North Example</strong>");
+    expect(body).toContain("<strong><bdi>alice Example</bdi></strong> (alice@north.example)");
+    expect(body).toContain("<strong><bdi>North Example</bdi></strong>");
     expect(body).toContain("This link works until 8 March 2026");
     expect(body).toMatch(
       new RegExp(

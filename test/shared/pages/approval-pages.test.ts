@@ -29,8 +29,8 @@ describe("the page behind an approval link", () => {
       others: { people: 2, areMore: false },
     });
 
-    expect(html).toContain("<strong>Alice</strong> (alice@north.example)");
-    expect(html).toContain("in the workspace <strong>North</strong>");
+    expect(html).toContain("<strong><bdi>Alice</bdi></strong> (alice@north.example)");
+    expect(html).toContain("in the workspace <strong><bdi>North</bdi></strong>");
     expect(html).toContain("2 more people of your organisation are waiting");
     const waiting = (people: number, areMore = false) => request({ others: { people, areMore } });
     expect(waiting(1)).toContain("1 more person of your organisation is waiting");
