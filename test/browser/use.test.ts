@@ -121,6 +121,7 @@ stories("a connected mailbox", (scene) => {
 
     await card(page, ben).getByRole("button", { name: "Run workflow" }).click();
 
+    await sees(card(page, ben).getByText("Administrator needed"));
     await sees(card(page, ben).getByText("Your administrator must act first"));
     await sees(card(page, ben).getByText("Your administrator must enable it"));
     await scene.inspect(page, "connections-account-disabled");

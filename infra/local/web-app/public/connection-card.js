@@ -68,7 +68,7 @@ export const connectionCard = (connection, actions) => {
           "p",
           { class: `pill ${tone}`, "data-status": status },
           icon(tone === "good" ? "check" : "alert"),
-          words,
+          needsSignIn && !canReconnect ? "Administrator needed" : words,
         ),
       ),
       problem ? problemMessage(describeProblem(problem)) : undefined,
