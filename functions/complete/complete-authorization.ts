@@ -15,7 +15,7 @@ import {
   hashOf,
   type ProductUser,
 } from "../../shared/domain/ids.ts";
-import { inTime, TookTooLong } from "../../shared/domain/in-time.ts";
+import { inTime, secondsBefore, TookTooLong } from "../../shared/domain/in-time.ts";
 import type { MailAddress } from "../../shared/domain/mail-address.ts";
 import type {
   Grant,
@@ -217,9 +217,6 @@ const proveMailbox = async (
   });
   return { proved: succeed({ ...grant, sealedAccessToken }), grant };
 };
-
-const secondsBefore = (instant: Date, seconds: number) =>
-  new Date(instant.getTime() - seconds * 1000);
 
 /** The same call, given up at `instant`. */
 const until = <Input extends readonly unknown[], Output>(

@@ -4,6 +4,8 @@ import type {
   Lease,
   StoredConnection,
 } from "../../shared/domain/connection.ts";
+import { guiding } from "../../shared/domain/guiding.ts";
+import { secondsBefore } from "../../shared/domain/in-time.ts";
 import type { MicrosoftIdentity, RefreshedTokens } from "../../shared/domain/microsoft.ts";
 import { missingScopes, openIdScopes } from "../../shared/domain/permissions.ts";
 import type { Problem } from "../../shared/domain/problem.ts";
@@ -85,15 +87,6 @@ export interface RefreshConnectionPorts {
 /** For when it cannot be found out: what others were told only guides. */
 const admittedUnseen: Admission = { stop: undefined, tell: async () => {} };
 
-/** What is noted for others guides; whatever happens to noting it, the refresh has its own outcome. */
-const learn = async (remember: () => Promise<void>, report: (error: unknown) => void) => {
-  try {
-    await remember();
-  } catch (error) {
-    report(error);
-  }
-};
-
 /** What is left is never served, so that nothing depends on whether this works. */
 const eraseUnused = async (
   vaultEntry: string,
@@ -147,9 +140,6 @@ type UsedConnection = StoredConnection & { readonly lastUsedAt: Date };
 
 const earlier = (one: Date, other: Date) => (one < other ? one : other);
 
-const secondsBefore = (instant: Date, seconds: number) =>
-  new Date(instant.getTime() - seconds * 1000);
-
 /** Where it was not kept what the sign-in asked for, what was granted and the next refresh token. */
 const scopesToAskFor = ({ requestedScopes, scopes }: StoredConnection): readonly string[] =>
   requestedScopes ?? [...new Set([...openIdScopes, ...scopes])];
@@ -176,7 +166,7 @@ const refreshInTime = async (
     if (!recorded) return { kind: "overtaken" };
     const isOver = setback.status === "reauthorization_required";
     if (isOver && connection.status !== setback.status) onEnded(connection, failure);
-    if (failure.losesApproval) await learn(() => approval.lost(connection), report);
+    if (failure.losesApproval) await guiding(() => approval.lost(connection), report);
     return { kind: "refused", failure: tokenFailureOf(failure, setback) };
   };
 
@@ -209,12 +199,12 @@ const refreshInTime = async (
       // Nothing was learnt, so nothing is written: the lease ends by itself, whoever holds it by now.
       return { kind: "refused", failure: heldUp };
     }
-    const [refusal] = await Promise.all([refused(failure), learn(() => tell(failure), report)]);
+    const [refusal] = await Promise.all([refused(failure), guiding(() => tell(failure), report)]);
     return refusal;
   }
   const [outcome] = await Promise.all([
     save(refreshed.value, { connection, held, refreshToken }, until, ports),
-    learn(() => tell(undefined), report),
+    guiding(() => tell(undefined), report),
   ]);
   return outcome;
 };
@@ -227,7 +217,7 @@ const noteReturn = async (
 ) => {
   // Fewer permissions than are asked for today tell nothing of today's approval.
   const isBack = before.problem?.actor === "tenant_admin" && missingScopes(scopes).length === 0;
-  if (isBack) await learn(() => approval.returned(before), report);
+  if (isBack) await guiding(() => approval.returned(before), report);
 };
 
 /** Names the period after which the tenant asks for a new sign-in, as far as it is known. */

@@ -552,7 +552,7 @@ export class ServiceStack extends Stack {
       name: "credential-expiry",
       description:
         "Twice a day: tells how long the app's credential at Microsoft will last, and how old the vault keys are",
-      timeoutSeconds: 20,
+      timeoutSeconds: 30,
       environment: {
         ...clientCredential,
         ...signInKeys,

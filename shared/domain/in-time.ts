@@ -5,7 +5,7 @@ export class TookTooLong extends Error {
 
 /**
  * The same call, given up after `seconds`. It is not stopped, so what it writes must do no harm when it arrives
- * late: every write of the table is fenced by the lease and the version.
+ * late: by a lease and a version, by a tombstone, or because nothing names it.
  *
  * @throws {TookTooLong}
  */
@@ -25,3 +25,6 @@ export const inTime =
       clearTimeout(timer);
     }
   };
+
+export const secondsBefore = (instant: Date, seconds: number): Date =>
+  new Date(instant.getTime() - seconds * 1000);

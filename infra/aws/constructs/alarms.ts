@@ -338,8 +338,8 @@ export class Alarms extends Construct {
 
   /**
    * What ends the use of the key, without which nothing can be read, or changes who may use it and read the secrets, or
-   * takes a secret to where nobody watches: told at once, by the calls that CloudTrail reports, also those that AWS
-   * refused. DynamoDB gives a table whose key it cannot use seven days. Grants that it asks for itself let nobody in.
+   * takes a secret to where nobody watches: told at once, by the calls that CloudTrail reports. One that AWS refused may be reported without its
+   * parameters, and is not told then. DynamoDB gives a table whose key it cannot use seven days. Grants that it asks for itself let nobody in.
    *
    * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
    */
@@ -439,10 +439,11 @@ export class Alarms extends Construct {
       evaluationPeriods: 1,
       treatMissingData: TreatMissingData.NOT_BREACHING,
     });
-    this.#watchSilence(served.metric({ statistic: "Sum", period: hour }));
+    // Without any line of the log there is no number at all, for which an alarm would wait for hours.
+    this.#watchSilence(mathOf("FILL(served, 0)", { served }, hour));
   }
 
-  /** That nobody is served any more, where somebody was in most hours of the day: a stage that is little used has pauses. */
+  /** That nobody is served any more, where somebody was in nearly every hour of the day: a stage that is little used has pauses. */
   #watchSilence(servedInAnHour: IMetric): void {
     const none = this.#untold("tokens-none-in-an-hour", {
       alarmDescription: "No worker was served a token for an hour, which says nothing by itself.",
@@ -454,18 +455,18 @@ export class Alarms extends Construct {
     });
     const inMostHours = this.#untold("tokens-in-most-hours", {
       alarmDescription:
-        "Workers were served tokens in eighteen hours of the last day or more, which is as it should be.",
+        "Workers were served tokens in twenty-two hours of the last day or more, which is as it should be.",
       metric: servedInAnHour,
       threshold: 1,
       comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       evaluationPeriods: 24,
-      datapointsToAlarm: 18,
+      datapointsToAlarm: 22,
       treatMissingData: TreatMissingData.NOT_BREACHING,
     });
     new CompositeAlarm(this, "tokens-missing", {
       compositeAlarmName: `outlook-connect-${this.#stage.name}-tokens-missing`,
       alarmDescription:
-        "No worker was served a token for an hour, though in most hours of the day before somebody was: workers do not reach the service, or are all refused.",
+        "No worker was served a token for an hour, though in nearly every hour of the day before somebody was: workers do not reach the service, or are all refused.",
       alarmRule: AlarmRule.allOf(
         AlarmRule.fromAlarm(none, AlarmState.ALARM),
         AlarmRule.fromAlarm(inMostHours, AlarmState.ALARM),
