@@ -6,14 +6,23 @@ import { connectionIdText, productId } from "../../shared/http/api-ids.ts";
 import { errorFields, logger } from "../../shared/logger.ts";
 import { type RequireSignInsPorts, requireSignIns } from "./require-sign-ins.ts";
 
-const requireSignInRequest = z.strictObject({
-  connectedBefore: z.iso.datetime(),
-  workspaceId: z.optional(productId),
-  tenantId: z.optional(z.guid()),
-  dryRun: z._default(z.boolean(), false),
-  // A place in the table is an id there, whosesoever. It opens nothing.
-  startAt: z.optional(connectionIdText),
-});
+const requireSignInRequest = z
+  .strictObject({
+    connectedBefore: z.iso.datetime(),
+    workspaceId: z.optional(productId),
+    tenantId: z.optional(z.guid()),
+    everybody: z._default(z.boolean(), false),
+    dryRun: z._default(z.boolean(), false),
+    // A place in the table is an id there, whosesoever. It opens nothing.
+    startAt: z.optional(connectionIdText),
+  })
+  .check(
+    // To leave a name out must not end everybody.
+    z.refine(
+      ({ workspaceId, tenantId, everybody }) =>
+        everybody === (workspaceId === undefined && tenantId === undefined),
+    ),
+  );
 
 interface RequireSignInFailure {
   readonly code: "invalid_request" | "temporarily_unavailable";
@@ -46,7 +55,7 @@ const invalidRequest: RequireSignInFailure = {
   actor: "operator",
   retryable: false,
   message:
-    "The payload must be {connectedBefore, workspaceId?, tenantId?, dryRun?, startAt?}, where connectedBefore is a time in UTC such as 2026-11-30T09:00:00Z that has passed, tenantId a GUID, startAt next of the answer before, and nothing else. Nothing was done.",
+    "The payload must be {connectedBefore, workspaceId?, tenantId?, everybody?, dryRun?, startAt?}, where workspaceId or tenantId or else everybody: true says whose, connectedBefore is a time in UTC such as 2026-11-30T09:00:00Z that has passed, tenantId a GUID, startAt next of the answer before, and nothing else. Nothing was done.",
 };
 
 const broken: RequireSignInFailure = {

@@ -58,7 +58,7 @@ it("of an organisation whose tokens are bad, no fetch gets one until its people 
 it("the keep-alive and the sweep leave it alone", async () => {
   const ines = await connected("user_ines", ben);
   scene.stack.clock.advance(5);
-  await scene.requireSignIn({ connectedBefore: now() });
+  await scene.requireSignIn({ everybody: true, connectedBefore: now() });
   const refreshes = () => scene.microsoft.report().calls["token.refresh_token"] ?? 0;
   const before = refreshes();
 
@@ -76,8 +76,9 @@ it("the keep-alive and the sweep leave it alone", async () => {
 it.for<object>([
   {},
   { workspaceId: "ws_larkfield" },
-  { connectedBefore: "yesterday" },
-  { connectedBefore: "2999-01-01T00:00:00Z" },
+  { connectedBefore: "2026-11-30T00:00:00Z" },
+  { everybody: true, connectedBefore: "yesterday" },
+  { everybody: true, connectedBefore: "2999-01-01T00:00:00Z" },
 ])("the payload %j is refused, and everybody stays connected", async (payload) => {
   const ines = await connected("user_ines", ben);
 

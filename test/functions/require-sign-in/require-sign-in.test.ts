@@ -127,6 +127,8 @@ type Rig = ReturnType<typeof rig>;
 /** A second after everything that was connected at noon. */
 const connectedBefore = secondsAfter(noon, 1).toISOString();
 
+const everybody = { everybody: true };
+
 /** Calls until there is no next one. @returns every answer */
 const requireAll = async (service: Rig, payload: object, remainingSeconds?: number) => {
   const answers: Extract<RequireSignInAnswer, { ok: true }>[] = [];
@@ -156,7 +158,7 @@ describe("of everybody who was connected before a time", () => {
     ] as const;
     service.clock.pass(60);
 
-    expect(await requireAll(service, {})).toEqual([{ ok: true, required: 3 }]);
+    expect(await requireAll(service, everybody)).toEqual([{ ok: true, required: 3 }]);
 
     for (const each of [one, ...others]) expect(await service.isServed(each)).toBe(false);
     expect(service.entries()).toEqual([]);
@@ -176,12 +178,12 @@ describe("of everybody who was connected before a time", () => {
     const person = await service.connect();
     service.clock.pass(60);
     const later = await service.connect();
-    await requireAll(service, {});
+    await requireAll(service, everybody);
     expect(await service.isServed(later)).toBe(true);
 
     await service.connect(person);
 
-    expect(await requireAll(service, {})).toEqual([{ ok: true, required: 0 }]);
+    expect(await requireAll(service, everybody)).toEqual([{ ok: true, required: 0 }]);
     expect(await service.isServed(person)).toBe(true);
     expect(service.entries()).toHaveLength(2);
   });
@@ -190,7 +192,7 @@ describe("of everybody who was connected before a time", () => {
     const service = rig();
     const before = await service.connect();
     service.clock.pass(60);
-    await requireAll(service, {});
+    await requireAll(service, everybody);
 
     const after = await service.connect(before);
 
@@ -219,7 +221,7 @@ describe("of everybody who was connected before a time", () => {
     );
     service.clock.pass(60);
 
-    await requireAll(service, {});
+    await requireAll(service, everybody);
 
     expect(service.entries()).toEqual([]);
   });
@@ -230,7 +232,7 @@ describe("of everybody who was connected before a time", () => {
     await service.connections.disconnect(id, owner, service.clock.now());
     service.clock.pass(60);
 
-    expect(await requireAll(service, {})).toEqual([{ ok: true, required: 0 }]);
+    expect(await requireAll(service, everybody)).toEqual([{ ok: true, required: 0 }]);
     expect(await service.connections.findOwned(id, owner)).toBeUndefined();
   });
 
@@ -248,7 +250,7 @@ describe("of everybody who was connected before a time", () => {
     );
     service.clock.pass(60);
 
-    expect(await requireAll(service, {})).toEqual([{ ok: true, required: 1, leftOut: 1 }]);
+    expect(await requireAll(service, everybody)).toEqual([{ ok: true, required: 1, leftOut: 1 }]);
     expect(service.entries()).toHaveLength(1);
   });
 });
@@ -286,13 +288,13 @@ it("a dry run says how many are meant and changes nothing; afterwards it says no
   service.clock.pass(60);
   await service.connect();
 
-  expect(await requireAll(service, { dryRun: true })).toEqual([
+  expect(await requireAll(service, { ...everybody, dryRun: true })).toEqual([
     { ok: true, required: 2, dryRun: true },
   ]);
   expect(await service.isServed(one)).toBe(true);
   expect(service.entries()).toHaveLength(3);
-  await requireAll(service, {});
-  expect(await requireAll(service, { dryRun: true })).toEqual([
+  await requireAll(service, everybody);
+  expect(await requireAll(service, { ...everybody, dryRun: true })).toEqual([
     { ok: true, required: 0, dryRun: true },
   ]);
 });
@@ -307,7 +309,7 @@ it("a call stops in time, and the next one goes on where it stopped", async () =
   for (let count = 0; count < 8; count += 1) await service.connect();
   service.clock.pass(60);
 
-  const answers = await requireAll(service, {}, 50);
+  const answers = await requireAll(service, everybody, 50);
 
   expect(answers.length).toBeGreaterThanOrEqual(3);
   for (const { required } of answers) expect(required).toBeLessThanOrEqual(3);
@@ -333,9 +335,9 @@ describe("a failure in the middle", () => {
       });
       await connectFour(service);
 
-      const failed = await service.require({ connectedBefore });
+      const failed = await service.require({ ...everybody, connectedBefore });
       isOver = true;
-      const answers = await requireAll(service, {});
+      const answers = await requireAll(service, everybody);
 
       expect(failed).toEqual({
         ok: false,
@@ -367,12 +369,12 @@ describe("a failure in the middle", () => {
     const one = await service.connect();
     service.clock.pass(60);
 
-    void service.require({ connectedBefore });
+    void service.require({ ...everybody, connectedBefore });
     await dies.promise;
 
     expect(await service.isServed(one)).toBe(false);
     expect(service.entries()).toHaveLength(1);
-    expect(await requireAll(service, {})).toEqual([{ ok: true, required: 0 }]);
+    expect(await requireAll(service, everybody)).toEqual([{ ok: true, required: 0 }]);
     expect(service.entries()).toEqual([]);
   });
 });
@@ -381,19 +383,23 @@ describe("a payload that is wrong is refused, and nothing is done:", () => {
   it.for<readonly [string, unknown]>([
     ["nothing", undefined],
     ["a text", connectedBefore],
-    ["no time", {}],
+    ["no time", everybody],
     ["a workspace without a time", { workspaceId: "ws_north" }],
-    ["a day", { connectedBefore: "2026-03-01" }],
-    ["a time somewhere", { connectedBefore: "2026-03-01T12:00:00+01:00" }],
-    ["a time that is none", { connectedBefore: "2026-02-30T12:00:00Z" }],
-    ["a number", { connectedBefore: 1_772_366_400 }],
-    ["a time to come", { connectedBefore: secondsAfter(noon, 61).toISOString() }],
+    ["a day", { ...everybody, connectedBefore: "2026-03-01" }],
+    ["a time somewhere", { ...everybody, connectedBefore: "2026-03-01T12:00:00+01:00" }],
+    ["a time that is none", { ...everybody, connectedBefore: "2026-02-30T12:00:00Z" }],
+    ["a number", { ...everybody, connectedBefore: 1_772_366_400 }],
+    ["a time to come", { ...everybody, connectedBefore: secondsAfter(noon, 61).toISOString() }],
     ["an empty workspace, which is not everybody", { connectedBefore, workspaceId: "" }],
     ["a workspace that is null", { connectedBefore, workspaceId: null }],
     ["a tenant that is no GUID", { connectedBefore, tenantId: "contoso.example" }],
     ["a misspelt tenant", { connectedBefore, tenantID: account.tenantId }],
-    ["a dry run in words", { connectedBefore, dryRun: "true" }],
-    ["a place that is none", { connectedBefore, startAt: "1" }],
+    ["nobody, which is not everybody", { connectedBefore }],
+    ["nobody in so many words", { connectedBefore, everybody: false }],
+    ["everybody and a tenant", { ...everybody, connectedBefore, tenantId: account.tenantId }],
+    ["everybody in a text", { connectedBefore, everybody: "true" }],
+    ["a dry run in words", { ...everybody, connectedBefore, dryRun: "true" }],
+    ["a place that is none", { ...everybody, connectedBefore, startAt: "1" }],
   ])("%s", async ([, payload]) => {
     const calls: string[] = [];
     const service = rig({
