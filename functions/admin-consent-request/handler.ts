@@ -58,6 +58,14 @@ const problemOf = ({ kind }: NotAsked) => {
           "We could not ask Microsoft just now whose mail domain this is, so no mail was sent. Try again in a moment, or copy the link and send it yourself.",
         retryAfterSeconds: 10,
       });
+    case "organisation_unavailable":
+      return problemResponse({
+        code: "temporarily_unavailable",
+        actor: "nobody",
+        message:
+          "We could not ask Microsoft just now which organisation your address belongs to, so there is no link yet. Try again in a moment.",
+        retryAfterSeconds: 10,
+      });
     case "too_many_mails":
     // The same to the person; the log line of it is counted by an alarm.
     case "mail_limit_of_all":

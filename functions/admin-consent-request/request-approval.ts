@@ -79,6 +79,8 @@ export type NotAsked =
   | { readonly kind: "mail_domain_unknown" }
   /** That cannot be found out just now. */
   | { readonly kind: "mail_domain_unavailable" }
+  /** The same, where it is to tell whose approval they need. */
+  | { readonly kind: "organisation_unavailable" }
   | { readonly kind: "too_many_mails" }
   /** The service has sent what it may in a day, to whomever. */
   | { readonly kind: "mail_limit_of_all" };
@@ -122,16 +124,27 @@ interface Origin {
 
 const isTheirs = (owner: ProductUser, user: ProductUser) => ownerKeyOf(owner) === ownerKeyOf(user);
 
+/** While nobody can tell whose address it is, no request is filed: it would be looked for with its organisation later. */
+const organisationAsked = async (
+  { user, email }: Requester,
+  ports: RequestApprovalPorts,
+): Promise<Result<Organisation, NotAsked>> =>
+  (await tenantOfAddress(email, ports)) === "unavailable"
+    ? fail({ kind: "organisation_unavailable" })
+    : succeed(await organisationOf({ user, email }, ports));
+
 /**
  * An attempt is removed an hour after it is over, while the link that was given out for it leads somewhere for days:
  * whoever has asked goes on with what they asked for.
  */
 const originOfRequest = async (
-  { user, email }: Requester,
+  requester: Requester,
   ports: RequestApprovalPorts,
 ): Promise<Result<Origin, NotAsked>> => {
-  const organisation = await organisationOf({ user, email }, ports);
-  const request = await ports.requests.find(organisation, user);
+  const asked = await organisationAsked(requester, ports);
+  if (!asked.ok) return asked;
+  const organisation = asked.value;
+  const request = await ports.requests.find(organisation, requester.user);
   if (!request || request.expiresAt <= ports.now()) return fail({ kind: "attempt_unknown" });
   return succeed({
     organisation,
@@ -147,7 +160,7 @@ const originOf = async (
   { requester, from, returnTo }: ApprovalAsked,
   ports: RequestApprovalPorts,
 ): Promise<Result<Origin, NotAsked>> => {
-  const { user, email } = requester;
+  const { user } = requester;
   if (from.kind === "connection") {
     const connection = await ports.connections.findOwned(from.connectionId, user);
     if (!connection) return fail({ kind: "connection_unknown" });
@@ -169,10 +182,12 @@ const originOf = async (
   // Who comes back to a mailbox needs its tenant's approval, whatever their address at the product says.
   const tenantId = attempt.reconnect?.account.tenantId;
   if (tenantId === personalAccountsTenant) return fail({ kind: "personal_account" });
+  const organisation = tenantId
+    ? succeed<Organisation>({ kind: "tenant", tenantId })
+    : await organisationAsked(requester, ports);
+  if (!organisation.ok) return organisation;
   return succeed({
-    organisation: tenantId
-      ? { kind: "tenant", tenantId }
-      : await organisationOf({ user, email }, ports),
+    organisation: organisation.value,
     objectId: attempt.reconnect?.account.objectId,
     connectionId: attempt.reconnect?.connectionId,
     returnTo: attempt.returnTo,

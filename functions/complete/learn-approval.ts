@@ -48,14 +48,16 @@ export const noteBlock = async (
   return "blocked";
 };
 
+/** Of a member, with all permissions. An older sign-in asked for fewer: approvals are kept for one set of them. */
+const isWhole = ({ accountType, scopes }: Grant) =>
+  accountType === "member" && missingScopes(scopes).length === 0;
+
 /**
  * Why a grant proves that the whole tenant has approved. An ordinary user's does, and an administrator's where
  * they approved for everybody on the way: alone they may have agreed for themselves.
  */
 const proofIn = (grant: Grant, attempt: TakenAttempt): ConsentProof | undefined => {
-  if (grant.accountType !== "member") return undefined;
-  // Begun when fewer permissions were asked for: approvals are kept for one set of them.
-  if (missingScopes(grant.scopes).length > 0) return undefined;
+  if (!isWhole(grant)) return undefined;
   const roles = grant.roles.filter((role) => approvingRoles.has(role));
   if (roles.length === 0) return { kind: "user_grant" };
   const approvedOnTheWay = attempt.forOrganization && attempt.authority === grant.account.tenantId;
@@ -84,16 +86,22 @@ export const noteGrant = async (
   isConnected: boolean,
   ports: ApprovalPorts,
 ): Promise<ConsentProof | undefined> => {
+  const { user } = attempt;
   const proof = proofIn(grant, attempt);
-  if (!proof) return undefined;
-  const event = { kind: "verified", proof } as const;
-  const tenant: Organisation = { kind: "tenant", tenantId: grant.account.tenantId };
-  const alone = personAlone(attempt.user);
+  const alone = personAlone(user);
   const known = await ports.consents.find(alone);
-  const { before } = await recordEvent(tenant, event, ports);
-  // Whoever waits has asked, and so is known. Notices begin a minute after the approval.
-  if (isConnected && before.status !== "unknown") await needsNoNotice(tenant, attempt.user, ports);
-  if (isConnected && known.status !== "unknown") await needsNoNotice(alone, attempt.user, ports);
-  if (known.status !== "unknown") await recordEvent(alone, event, ports);
+  if (proof) {
+    const tenant: Organisation = { kind: "tenant", tenantId: grant.account.tenantId };
+    const { before } = await recordEvent(tenant, { kind: "verified", proof }, ports);
+    // Whoever waits has asked, and so is known. Notices begin a minute after the approval.
+    if (isConnected && before.status !== "unknown") await needsNoNotice(tenant, user, ports);
+  }
+  // Whoever has connected has what they need, whatever that proves of others.
+  const ofPerson =
+    proof ?? (isConnected && isWhole(grant) ? { kind: "user_grant" as const } : undefined);
+  if (ofPerson && known.status !== "unknown") {
+    if (isConnected) await needsNoNotice(alone, user, ports);
+    await recordEvent(alone, { kind: "verified", proof: ofPerson }, ports);
+  }
   return proof;
 };

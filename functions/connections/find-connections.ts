@@ -1,6 +1,7 @@
 import type { Connection, Connections, OwnedConnections } from "../../shared/domain/connection.ts";
-import { guiding } from "../../shared/domain/guiding.ts";
+import { guiding, longestLook } from "../../shared/domain/guiding.ts";
 import type { ConnectionId, ProductUser, TenantId } from "../../shared/domain/ids.ts";
+import { inTime } from "../../shared/domain/in-time.ts";
 import type { Problem } from "../../shared/domain/problem.ts";
 import { lostSince, type TenantConsents } from "../../shared/domain/tenant-consent.ts";
 
@@ -31,14 +32,14 @@ const asItsTenantAllows = async (
       .filter(({ status }) => status === "connected")
       .map(({ account }) => account.tenantId),
   );
-  const lostAt = new Map<TenantId, Date | undefined>();
-  for (const tenantId of tenants) {
+  const looks = [...tenants].map(async (tenantId) => {
     const consent = await guiding(
-      () => consents.find({ kind: "tenant", tenantId }),
+      inTime(longestLook, () => consents.find({ kind: "tenant", tenantId })),
       (error) => report("approval_not_read", error),
     );
-    lostAt.set(tenantId, consent && lostSince(consent));
-  }
+    return [tenantId, consent && lostSince(consent)] as const;
+  });
+  const lostAt = new Map(await Promise.all(looks));
   const isLost = ({ status, account, lastRefreshedAt }: Connection) => {
     const since = lostAt.get(account.tenantId);
     // What was renewed since then has a permission of its own.

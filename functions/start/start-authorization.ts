@@ -5,7 +5,7 @@ import {
   type NewAttempt,
 } from "../../shared/domain/attempt.ts";
 import { type Connections, connectionsPerOwner } from "../../shared/domain/connection.ts";
-import { guiding } from "../../shared/domain/guiding.ts";
+import { guiding, longestLook } from "../../shared/domain/guiding.ts";
 import {
   type AttemptId,
   attemptIdOf,
@@ -14,6 +14,7 @@ import {
   personalAccountsTenant,
   type TenantId,
 } from "../../shared/domain/ids.ts";
+import { inTime } from "../../shared/domain/in-time.ts";
 import type { MailAddress } from "../../shared/domain/mail-address.ts";
 import type {
   AdminConsentUrlRequest,
@@ -98,7 +99,10 @@ const approvalNeeded = async (
     ? { kind: "tenant", tenantId: tenant }
     : await organisationOf({ user, email }, ports);
   const consent = await ports.consents.find(organisation);
-  return needsApproval(consent) ? consent.status : undefined;
+  // Somebody alone who may only have turned back is their own witness, and tries again.
+  const isOwnGuess =
+    organisation.kind === "person" && consent.status === "blocked" && !consent.blockIsCertain;
+  return needsApproval(consent) && !isOwnGuess ? consent.status : undefined;
 };
 
 /** Begins a sign-in at Microsoft and remembers what has to match when the person comes back. */
@@ -115,7 +119,7 @@ export const startAuthorization = async (
   if (forOrganization && tenant === personalAccountsTenant) {
     return fail({ kind: "personal_account" });
   }
-  if (!known && (await connections.hasAtLeast(connectionsPerOwner, user))) {
+  if (!known && (await connections.hasAtLeast(connectionsPerOwner, user, now()))) {
     return fail({ kind: "too_many_connections" });
   }
 
@@ -147,7 +151,7 @@ export const startAuthorization = async (
     forOrganization
       ? undefined
       : guiding(
-          () => approvalNeeded(tenant, request, ports),
+          inTime(longestLook, () => approvalNeeded(tenant, request, ports)),
           (error) => report("approval_not_read", error),
         ),
   ]);

@@ -162,22 +162,21 @@ export interface Connections {
   ): Promise<OwnedConnections>;
 
   /**
-   * Whether the owner has so many that are not disconnected, forgotten ones included until they are removed. May lag
-   * behind a write by a second.
+   * Whether the owner has so many that are neither disconnected nor forgotten. May lag behind a write by a second.
    */
-  hasAtLeast(count: number, owner: ProductUser): Promise<boolean>;
+  hasAtLeast(count: number, owner: ProductUser, now: Date): Promise<boolean>;
 
   /**
-   * Forgets everything but a tombstone without personal data. Repeating it returns the same.
+   * Forgets everything but a tombstone without personal data. Repeating it returns the same entry.
    *
-   * @returns the entry of the vault to erase, or `undefined` if the owner never had this connection, or it is forgotten.
+   * @returns the entry of the vault to erase, and whether it was this call that ended the connection; or `undefined` if the owner never had this connection, or it is forgotten.
    */
   disconnect(
     id: ConnectionId,
     owner: ProductUser,
     now: Date,
     which?: { readonly evenForgotten: boolean },
-  ): Promise<{ readonly vaultEntry: string } | undefined>;
+  ): Promise<{ readonly vaultEntry: string; readonly isNew: boolean } | undefined>;
 
   /**
    * Unknown, foreign, disconnected and forgotten look the same.

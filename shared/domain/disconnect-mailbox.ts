@@ -35,7 +35,7 @@ export const disconnectMailbox = async (
 ): Promise<Result<undefined, { readonly kind: "connection_unknown" }>> => {
   const disconnected = await connections.disconnect(id, owner, now(), { evenForgotten });
   if (!disconnected) return fail({ kind: "connection_unknown" });
-  noteDisconnected({ id, owner });
+  if (disconnected.isNew) noteDisconnected({ id, owner });
   await vault.erase(disconnected.vaultEntry);
   return succeed(undefined);
 };

@@ -14,3 +14,6 @@ export const guiding = async <Value>(
     return undefined;
   }
 };
+
+/** So long a person waits for what only guides them, in seconds. */
+export const longestLook = 3;

@@ -113,8 +113,9 @@ export const memoryConnections = (clock: () => Date = () => new Date(0)): Connec
     }),
 
     hasAtLeast: async (count, owner) => {
-      const owned = [...items.values()].filter(
-        (item) => !("disconnectedBy" in item) && ownerKeyOf(item.owner) === ownerKeyOf(owner),
+      const owned = [...items].filter(
+        ([id, item]) =>
+          !("disconnectedBy" in item) && live(id) && ownerKeyOf(item.owner) === ownerKeyOf(owner),
       );
       return owned.length >= count;
     },
@@ -128,7 +129,7 @@ export const memoryConnections = (clock: () => Date = () => new Date(0)): Connec
       const { version, vaultEntry } = item;
       const disconnectedAt = "disconnectedBy" in item ? item.disconnectedAt : now;
       items.set(id, { disconnectedBy: ownedBy, version: version + 1, vaultEntry, disconnectedAt });
-      return { vaultEntry };
+      return { vaultEntry, isNew: !("disconnectedBy" in item) };
     },
 
     findForWorkspace: async (id, workspaceId) => {

@@ -261,7 +261,11 @@ export const dynamoDbConnections = (
         ? before.ownerKey === ownerKeyOf(owner)
         : before.userId === owner.userId && before.workspaceId === owner.workspaceId;
     if (!owns) return undefined;
-    if (before.status === "disconnected") return { vaultEntry: before.vaultEntry };
+    if (before.status === "disconnected") {
+      // The client repeats a write whose answer is lost, and finds what it has written itself.
+      const isNew = secondsOf(before.disconnectedAt) === secondsOf(now);
+      return { vaultEntry: before.vaultEntry, isNew };
+    }
     if (isForgotten(before) && !which.evenForgotten) return undefined;
 
     const buried = await unlessRefused(
@@ -285,7 +289,9 @@ export const dynamoDbConnections = (
         }),
       ),
     );
-    return buried ? { vaultEntry: before.vaultEntry } : disconnect(id, owner, now, which);
+    return buried
+      ? { vaultEntry: before.vaultEntry, isNew: true }
+      : disconnect(id, owner, now, which);
   };
 
   const requireSignIn = async (
@@ -372,7 +378,7 @@ export const dynamoDbConnections = (
       return { connections, leftOut };
     },
 
-    async hasAtLeast(count, owner) {
+    async hasAtLeast(count, owner, now) {
       let found = 0;
       let from: QueryCommandOutput["LastEvaluatedKey"];
       do {
@@ -381,7 +387,12 @@ export const dynamoDbConnections = (
             TableName: tableName,
             IndexName: "byOwner",
             KeyConditionExpression: "ownerKey = :owner",
-            ExpressionAttributeValues: marshall({ ":owner": ownerKeyOf(owner) }),
+            // DynamoDB counts what passes the filter, and ends a page by what it has read.
+            FilterExpression: "attribute_not_exists(forgottenAt) OR forgottenAt > :now",
+            ExpressionAttributeValues: marshall({
+              ":owner": ownerKeyOf(owner),
+              ":now": secondsOf(now),
+            }),
             Select: "COUNT",
             Limit: count - found,
             ...(from && { ExclusiveStartKey: from }),

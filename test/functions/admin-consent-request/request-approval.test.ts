@@ -585,7 +585,7 @@ describe("a mail", () => {
     expect(service.mails).toEqual([]);
   });
 
-  it("is not sent while Microsoft cannot say whose domain it is: try again, or pass the link on", async () => {
+  it("is not sent while Microsoft cannot say whose domain it is, nor is a link made that would be lost: try again", async () => {
     const tenantsByDomain: Record<string, TenantId | "unavailable"> = {
       "north.example": "unavailable",
     };
@@ -599,7 +599,10 @@ describe("a mail", () => {
       actor: "nobody",
     });
     expect(JSON.parse(refused.body).retryAfterSeconds).toBe(10);
-    expect((await answerOf(ask())).approvalUrl).toBeDefined();
+    expect(problemIn(await ask()).code).toBe("temporarily_unavailable");
+    for (const organisation of [tenant, personAlone(alice)]) {
+      expect(await service.requests.waiting(organisation)).toEqual([]);
+    }
     expect((await service.consents.find(tenant)).status).toBe("unknown");
     expect(service.mails).toEqual([]);
 

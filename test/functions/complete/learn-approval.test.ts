@@ -117,6 +117,29 @@ describe("somebody who is turned away for the want of an approval", () => {
     expect(await warningOf(service, mallory)).toBeUndefined();
   });
 
+  it.for<readonly [string, Partial<Grant>]>([
+    ["as the administrator of their own tenant", { roles: [administrator] }],
+    ["as anybody", {}],
+  ])("alone is not told so any more when they have connected %s", async ([, changes]) => {
+    const service = serviceInMemory({ ...granting(changes), tenantsByDomain: {} });
+    await turnAway(service, certainRefusal);
+
+    await service.connect(alice);
+
+    expect(await warningOf(service, alice)).toBeUndefined();
+    expect(await statusOf(service, personAlone(alice))).toBe("verified");
+    expect(await statusOf(service)).toBe(changes.roles ? "unknown" : "verified");
+  });
+
+  it("alone and without a word is not warned: they may only have turned back", async () => {
+    const service = serviceInMemory({ tenantsByDomain: {} });
+
+    await turnAway(service, bareCancel);
+
+    expect(await statusOf(service, personAlone(alice))).toBe("blocked");
+    expect(await warningOf(service, alice)).toBeUndefined();
+  });
+
   it("is told to wait while a fresh approval is being applied, also at the token endpoint", async () => {
     const service = serviceInMemory({
       redeemCode: async () => fail(microsoftFailure("admin_approval_required")),

@@ -1,6 +1,8 @@
 import { expect, it } from "vitest";
 import type { Organisation } from "../../../shared/domain/tenant-consent.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
+import { hurriedLimits } from "../../fakes/hurried-limits.ts";
+import { neverSettles } from "../../fakes/intercepted.ts";
 import { account, alice, alicesConnection } from "../../fakes/samples.ts";
 import { serviceInMemory } from "../../fakes/service-in-memory.ts";
 
@@ -34,18 +36,24 @@ it("a connection of a tenant that lost its approval waits for the administrator,
   }
 });
 
-it("a connection is shown as it is stored while the approval of its tenant cannot be looked at", async () => {
-  const service = serviceInMemory({
-    intercept: (name, call) =>
-      name === "consents.find" ? Promise.reject(new Error("throttled")) : call(),
-  });
-  await service.connect(alice);
-  await service.consents.record(tenant, { kind: "lost" }, service.clock.now());
-  service.reported.length = 0;
+it.for<readonly [string, () => Promise<never>]>([
+  ["cannot", () => Promise.reject(new Error("throttled"))],
+  ["takes too long to", neverSettles],
+])(
+  "a connection is shown as it is stored where the approval of its tenant %s be looked at",
+  async ([, look]) => {
+    hurriedLimits();
+    const service = serviceInMemory({
+      intercept: (name, call) => (name === "consents.find" ? look() : call()),
+    });
+    await service.connect(alice);
+    await service.consents.record(tenant, { kind: "lost" }, service.clock.now());
+    service.reported.length = 0;
 
-  const shown = [await service.connection(alice, alicesConnection), await service.list(alice)];
+    const shown = [await service.connection(alice, alicesConnection), await service.list(alice)];
 
-  expect(shown.map(({ statusCode }) => statusCode)).toEqual([200, 200]);
-  for (const { body } of shown) expect(body).toContain('"status":"connected"');
-  expect(service.reported).toEqual(["approval_not_read", "approval_not_read"]);
-});
+    expect(shown.map(({ statusCode }) => statusCode)).toEqual([200, 200]);
+    for (const { body } of shown) expect(body).toContain('"status":"connected"');
+    expect(service.reported).toEqual(["approval_not_read", "approval_not_read"]);
+  },
+);

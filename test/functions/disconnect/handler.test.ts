@@ -216,3 +216,15 @@ it("logs which connection, and whose workspace", async () => {
   });
   expect(log.lines().at(-1)).not.toContain('"alice"');
 });
+
+it("logs it once, however often it is repeated", async () => {
+  const service = await connected();
+
+  for (let times = 0; times < 3; times += 1) {
+    expect((await service.disconnect(alice, alicesConnection)).statusCode).toBe(204);
+    service.clock.pass(60);
+  }
+
+  const messages = log.lines().map((line) => JSON.parse(line).message);
+  expect(messages.filter((message) => message === "mailbox disconnected")).toHaveLength(1);
+});

@@ -15,6 +15,8 @@ import type { Organisation } from "../../../shared/domain/tenant-consent.ts";
 import { badJsonRequests } from "../../fakes/bad-json-requests.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
 import { jsonRequest, type SampleRequest, send } from "../../fakes/http-event.ts";
+import { hurriedLimits } from "../../fakes/hurried-limits.ts";
+import { neverSettles } from "../../fakes/intercepted.ts";
 import {
   account,
   alice,
@@ -507,23 +509,29 @@ describe("a person whose organisation", () => {
     expect(JSON.parse(body)).not.toHaveProperty("adminApproval");
   });
 
-  it("cannot be looked at is told nothing, and signs in all the same, as often as ever", async () => {
-    const service = serviceInMemory({
-      intercept: (name, call) =>
-        name === "consents.find" ? Promise.reject(new Error("throttled")) : call(),
-    });
-    await service.consents.record(tenant, { kind: "requested" }, service.clock.now());
+  it.for<readonly [string, () => Promise<never>]>([
+    ["cannot", () => Promise.reject(new Error("throttled"))],
+    ["takes too long to", neverSettles],
+  ])(
+    "%s be looked at is told nothing, and signs in all the same, as often as ever",
+    async ([, look]) => {
+      hurriedLimits();
+      const service = serviceInMemory({
+        intercept: (name, call) => (name === "consents.find" ? look() : call()),
+      });
+      await service.consents.record(tenant, { kind: "requested" }, service.clock.now());
 
-    for (let count = 0; count < attemptsPerUser; count += 1) {
-      const answer = await service.start(alice);
-      expect(answer.statusCode).toBe(201);
-      expect(JSON.parse(answer.body)).not.toHaveProperty("adminApproval");
-    }
+      for (let count = 0; count < attemptsPerUser; count += 1) {
+        const answer = await service.start(alice);
+        expect(answer.statusCode).toBe(201);
+        expect(JSON.parse(answer.body)).not.toHaveProperty("adminApproval");
+      }
 
-    expect(service.reported).toEqual(
-      Array.from({ length: attemptsPerUser }, () => "approval_not_read"),
-    );
-  });
+      expect(service.reported).toEqual(
+        Array.from({ length: attemptsPerUser }, () => "approval_not_read"),
+      );
+    },
+  );
 
   it("lost its approval is told when reconnecting", async () => {
     const service = serviceInMemory();

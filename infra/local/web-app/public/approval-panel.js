@@ -11,7 +11,7 @@ import { inWords } from "./words.js";
  * @property {ReturnType<typeof createConnectOutlook>} outlook
  * @property {ApprovalFor} what
  * @property {Problem} [problem] what Microsoft said, if it was asked
- * @property {boolean} wasAsked somebody of the organisation has a link already, whether or not they passed it on
+ * @property {boolean} wasAsked there is a link already, whether or not anybody passed it on
  * @property {string} email the person's own address: administrators are mailed at its domain only
  * @property {() => void} [tryAnyway]
  * @property {() => void} approveNow for a person who is an administrator
@@ -96,7 +96,7 @@ export const approvalPanel = (options) => {
         ? element(
             "p",
             {},
-            "Somebody at your organisation has got a link before, but an administrator may not have seen it. Send the link below as well, or wait here.",
+            "A link was made before, but an administrator may not have seen it. Send the link below as well, or wait here.",
           )
         : undefined,
       body,

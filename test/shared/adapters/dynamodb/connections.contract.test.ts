@@ -383,11 +383,11 @@ const contract = (open: () => Connections) => {
       for (const mailbox of [first, ...others]) if (mailbox) await connect(connections, mailbox);
       await connect(connections, newMailbox());
 
-      expect(await connections.hasAtLeast(3, owner)).toBe(true);
-      expect(await connections.hasAtLeast(4, owner)).toBe(false);
+      expect(await connections.hasAtLeast(3, owner, at(1))).toBe(true);
+      expect(await connections.hasAtLeast(4, owner, at(1))).toBe(false);
       if (first) await connections.disconnect(first.id, owner, at(1));
-      expect(await connections.hasAtLeast(2, owner)).toBe(true);
-      expect(await connections.hasAtLeast(3, owner)).toBe(false);
+      expect(await connections.hasAtLeast(2, owner, at(1))).toBe(true);
+      expect(await connections.hasAtLeast(3, owner, at(1))).toBe(false);
     });
 
     it("counts over pages, of items that fill them", async () => {
@@ -398,8 +398,8 @@ const contract = (open: () => Connections) => {
         await connect(connections, newMailbox({ owner, sealedAccessToken }));
       }
 
-      expect(await connections.hasAtLeast(5, owner)).toBe(true);
-      expect(await connections.hasAtLeast(6, owner)).toBe(false);
+      expect(await connections.hasAtLeast(5, owner, at(1))).toBe(true);
+      expect(await connections.hasAtLeast(6, owner, at(1))).toBe(false);
     });
   });
 
@@ -408,8 +408,9 @@ const contract = (open: () => Connections) => {
       const { connections, id, mailbox } = await connected();
       const { owner, vaultEntry } = mailbox;
 
-      expect(await connections.disconnect(id, owner, at(1))).toEqual({ vaultEntry });
-      expect(await connections.disconnect(id, owner, at(2))).toEqual({ vaultEntry });
+      const first = { vaultEntry, isNew: true };
+      expect(await connections.disconnect(id, owner, at(1))).toEqual(first);
+      expect(await connections.disconnect(id, owner, at(2))).toEqual({ ...first, isNew: false });
     });
 
     it("is the owner's alone, of a connection and of what is left of it", async () => {
@@ -759,6 +760,7 @@ const contract = (open: () => Connections) => {
       expect(await connections.requireSignIn(newMailbox().id, required)).toBeUndefined();
       expect(await connections.disconnect(id, mailbox.owner, at(300))).toEqual({
         vaultEntry: mailbox.vaultEntry,
+        isNew: false,
       });
     });
 
@@ -788,6 +790,7 @@ const contract = (open: () => Connections) => {
 
       expect(await connections.disconnect(id, mailbox.owner, at(300))).toEqual({
         vaultEntry: mailbox.vaultEntry,
+        isNew: true,
       });
       expect(await read()).toBeUndefined();
     });
@@ -808,6 +811,7 @@ const contract = (open: () => Connections) => {
       expect(await connections.findOwned(id, mailbox.owner)).toBeUndefined();
       expect(await connections.listOwned(mailbox.owner)).toEqual({ connections: [], leftOut: 0 });
       expect(await connections.disconnect(id, mailbox.owner, at(200))).toBeUndefined();
+      expect(await connections.hasAtLeast(1, mailbox.owner, new Date())).toBe(false);
     });
 
     it("is still erased when its owner leaves, for which it is found", async () => {
@@ -816,7 +820,7 @@ const contract = (open: () => Connections) => {
       const found = await connections.listOwned(mailbox.owner, { evenForgotten: true });
       expect(found.connections).toMatchObject([{ id }]);
       const erasing = connections.disconnect(id, mailbox.owner, at(200), { evenForgotten: true });
-      expect(await erasing).toEqual({ vaultEntry: mailbox.vaultEntry });
+      expect(await erasing).toEqual({ vaultEntry: mailbox.vaultEntry, isNew: true });
       const left = await connections.listOwned(mailbox.owner, { evenForgotten: true });
       expect(left.connections).toEqual([]);
     });
@@ -948,6 +952,7 @@ describe.for(Object.entries(engines))("connections on %s", ([, start]) => {
 
       expect(await connections.disconnect(id, mailbox.owner, at(1))).toEqual({
         vaultEntry: mailbox.vaultEntry,
+        isNew: true,
       });
     });
 
@@ -1046,6 +1051,7 @@ describe.for(Object.entries(engines))("connections on %s", ([, start]) => {
 
     expect(await connections.disconnect(id, mailbox.owner, at(61))).toEqual({
       vaultEntry: newer.vaultEntry,
+      isNew: true,
     });
 
     expect(await connections.findOwned(id, mailbox.owner)).toBeUndefined();
