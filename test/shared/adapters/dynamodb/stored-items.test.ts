@@ -197,6 +197,7 @@ it("a disconnected connection is not served, and tells what is to be erased", as
   ).toBeUndefined();
   expect(await connections.disconnect(id, owner, new Date(1795641600_000))).toEqual({
     vaultEntry: buried.vaultEntry,
+    isNew: false,
   });
 });
 
