@@ -12,6 +12,7 @@ import {
   strangerAlice,
 } from "../../fakes/samples.ts";
 import { problemIn, type ServiceScript, serviceInMemory } from "../../fakes/service-in-memory.ts";
+import { stopTimers } from "../../fakes/stopped-timers.ts";
 
 captureLog();
 
@@ -48,6 +49,7 @@ describe("a page that waits is told", () => {
   });
 
   it("that it is being completed", async () => {
+    stopTimers();
     const { service, state, ask, attemptId } = await waiting({ redeemCode: neverSettles });
     void service.complete(alice, await service.comeBack(state));
     await expect.poll(() => service.identity.redeemed).toHaveLength(1);
@@ -98,6 +100,7 @@ describe("a page that waits is told", () => {
   });
 
   it("that it was interrupted, once nobody can be completing it any more", async () => {
+    stopTimers();
     const { service, state, ask } = await waiting({ redeemCode: neverSettles });
     void service.complete(alice, await service.comeBack(state));
     await expect.poll(() => service.identity.redeemed).toHaveLength(1);

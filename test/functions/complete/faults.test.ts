@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import type { LeftUndone } from "../../../functions/complete/complete-authorization.ts";
 import { redemptionLimitSeconds } from "../../../shared/domain/attempt.ts";
 import type { HttpResponse } from "../../../shared/http/response.ts";
@@ -6,15 +6,10 @@ import { captureLog } from "../../fakes/captured-log.ts";
 import { type Intercept, neverSettles } from "../../fakes/intercepted.ts";
 import { alice, alicesConnection } from "../../fakes/samples.ts";
 import { problemIn, type ServiceInMemory, serviceInMemory } from "../../fakes/service-in-memory.ts";
+import { stopTimers } from "../../fakes/stopped-timers.ts";
 
 captureLog();
-// Whoever dies in a test wakes in no other one.
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["setTimeout"] });
-});
-afterEach(() => {
-  vi.useRealTimers();
-});
+beforeEach(stopTimers);
 
 interface Fault {
   readonly what: string;

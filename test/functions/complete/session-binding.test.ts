@@ -18,6 +18,7 @@ import {
   type ServiceScript,
   serviceInMemory,
 } from "../../fakes/service-in-memory.ts";
+import { stopTimers } from "../../fakes/stopped-timers.ts";
 
 const log = captureLog();
 
@@ -426,6 +427,7 @@ describe("the clock decides, to the second", () => {
     [redemptionLimitSeconds, "in_progress"],
     [redemptionLimitSeconds + 1, "attempt_interrupted"],
   ] as const)("a redemption that died %i seconds ago: %s", async ([seconds, code]) => {
+    stopTimers();
     const { service, brought } = await ready({ redeemCode: neverSettles });
     void service.complete(alice, brought);
     await expect.poll(() => service.identity.redeemed).toHaveLength(1);
