@@ -32,8 +32,8 @@ import {
   isSpreading,
   type Organisation,
   type OrganisationPorts,
+  organisationIn,
   organisationKey,
-  organisationOf,
   type RecordPorts,
   recordEvent,
   type TenantConsent,
@@ -128,10 +128,12 @@ const isTheirs = (owner: ProductUser, user: ProductUser) => ownerKeyOf(owner) ==
 const organisationAsked = async (
   { user, email }: Requester,
   ports: RequestApprovalPorts,
-): Promise<Result<Organisation, NotAsked>> =>
-  (await tenantOfAddress(email, ports)) === "unavailable"
+): Promise<Result<Organisation, NotAsked>> => {
+  const tenantId = await tenantOfAddress(email, ports);
+  return tenantId === "unavailable"
     ? fail({ kind: "organisation_unavailable" })
-    : succeed(await organisationOf({ user, email }, ports));
+    : succeed(organisationIn(tenantId, user));
+};
 
 /**
  * An attempt is removed an hour after it is over, while the link that was given out for it leads somewhere for days:

@@ -1,8 +1,7 @@
 import type { AttemptView, AuthorizationAttempts } from "../../shared/domain/attempt.ts";
 import { type AttemptState, attemptStateOf } from "../../shared/domain/attempt-state.ts";
-import { guiding, longestLook } from "../../shared/domain/guiding.ts";
+import { guidingSoon } from "../../shared/domain/guiding.ts";
 import type { AttemptId, ProductUser } from "../../shared/domain/ids.ts";
-import { inTime } from "../../shared/domain/in-time.ts";
 import type { MailAddress } from "../../shared/domain/mail-address.ts";
 import type { Problem } from "../../shared/domain/problem.ts";
 import { fail, type Result, succeed } from "../../shared/domain/result.ts";
@@ -57,11 +56,11 @@ export const attemptStatus = async (
   const wasAnswered = completionHash !== undefined || answeredLate;
   const isUnanswered = state.status === "expired" && !wasAnswered;
   if (!isUnanswered || reconnect || forOrganization) return succeed({ ...state, attempt });
-  const recorded = await guiding(
-    inTime(longestLook, async () => {
+  const recorded = await guidingSoon(
+    async () => {
       const organisation = await organisationOf({ user, email }, ports);
       return recordEvent(organisation, { kind: "blocked", certain: false }, ports);
-    }),
+    },
     (error) => ports.report("approval_not_recorded", error),
   );
   const problem = recorded?.consent.status === "verified" ? state.problem : probablyBlocked;

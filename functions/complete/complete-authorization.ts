@@ -235,8 +235,9 @@ const proveInTime = async (
     const provedBy = secondsBefore(deadline, timeBudget.store);
     return await until(provedBy, proveMailbox, ports)(attempt, ports);
   } catch (error) {
-    if (error instanceof TookTooLong)
+    if (error instanceof TookTooLong) {
       return { proved: fail({ kind: "out_of_time" }), grant: undefined };
+    }
     throw error;
   }
 };

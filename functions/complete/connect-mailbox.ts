@@ -22,7 +22,7 @@ export interface ConnectingEnd {
   readonly unnamedEntry: string | undefined;
 }
 
-/** Nobody who is connected is told that they are not: where no answer tells, the item does. */
+/** Where no answer tells whether it was written, the item does, so that whoever is connected is told so. */
 const connectOrLook = async (
   mailbox: ConnectedMailbox,
   { connections }: CompleteAuthorizationPorts,

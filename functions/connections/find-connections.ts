@@ -1,7 +1,6 @@
 import type { Connection, Connections, OwnedConnections } from "../../shared/domain/connection.ts";
-import { guiding, longestLook } from "../../shared/domain/guiding.ts";
+import { guidingSoon } from "../../shared/domain/guiding.ts";
 import type { ConnectionId, ProductUser, TenantId } from "../../shared/domain/ids.ts";
-import { inTime } from "../../shared/domain/in-time.ts";
 import type { Problem } from "../../shared/domain/problem.ts";
 import { lostSince, type TenantConsents } from "../../shared/domain/tenant-consent.ts";
 
@@ -33,8 +32,8 @@ const asItsTenantAllows = async (
       .map(({ account }) => account.tenantId),
   );
   const looks = [...tenants].map(async (tenantId) => {
-    const consent = await guiding(
-      inTime(longestLook, () => consents.find({ kind: "tenant", tenantId })),
+    const consent = await guidingSoon(
+      () => consents.find({ kind: "tenant", tenantId }),
       (error) => report("approval_not_read", error),
     );
     return [tenantId, consent && lostSince(consent)] as const;

@@ -5,7 +5,7 @@ import {
   type NewAttempt,
 } from "../../shared/domain/attempt.ts";
 import { type Connections, connectionsPerOwner } from "../../shared/domain/connection.ts";
-import { guiding, longestLook } from "../../shared/domain/guiding.ts";
+import { guidingSoon } from "../../shared/domain/guiding.ts";
 import {
   type AttemptId,
   attemptIdOf,
@@ -14,7 +14,6 @@ import {
   personalAccountsTenant,
   type TenantId,
 } from "../../shared/domain/ids.ts";
-import { inTime } from "../../shared/domain/in-time.ts";
 import type { MailAddress } from "../../shared/domain/mail-address.ts";
 import type {
   AdminConsentUrlRequest,
@@ -99,7 +98,7 @@ const approvalNeeded = async (
     ? { kind: "tenant", tenantId: tenant }
     : await organisationOf({ user, email }, ports);
   const consent = await ports.consents.find(organisation);
-  // Somebody alone who may only have turned back is their own witness, and tries again.
+  // Nobody alone is warned of what only they have told, who may just have turned back.
   const isOwnGuess =
     organisation.kind === "person" && consent.status === "blocked" && !consent.blockIsCertain;
   return needsApproval(consent) && !isOwnGuess ? consent.status : undefined;
@@ -150,8 +149,8 @@ export const startAuthorization = async (
     attempts.begin(attempt),
     forOrganization
       ? undefined
-      : guiding(
-          inTime(longestLook, () => approvalNeeded(tenant, request, ports)),
+      : guidingSoon(
+          () => approvalNeeded(tenant, request, ports),
           (error) => report("approval_not_read", error),
         ),
   ]);

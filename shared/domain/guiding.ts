@@ -1,3 +1,5 @@
+import { inTime } from "./in-time.ts";
+
 /**
  * Reads or keeps what only guides people: whatever happens to that stands in nobody's way.
  *
@@ -15,5 +17,11 @@ export const guiding = async <Value>(
   }
 };
 
-/** So long a person waits for what only guides them, in seconds. */
-export const longestLook = 3;
+/** In seconds. */
+const longestWait = 3;
+
+/** The same for a person who waits: it is given up in time. */
+export const guidingSoon = <Value>(
+  task: () => Promise<Value>,
+  report: (error: unknown) => void,
+): Promise<Value | undefined> => guiding(inTime(longestWait, task), report);

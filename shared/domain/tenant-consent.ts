@@ -252,6 +252,10 @@ export interface OrganisationPorts {
   readonly isFreeMailDomain: IsFreeMailDomain;
 }
 
+/** The person's tenant where one is known, else the person alone. */
+export const organisationIn = (tenantId: TenantId | undefined, user: ProductUser): Organisation =>
+  tenantId ? { kind: "tenant", tenantId } : personAlone(user);
+
 /** The tenant that owns the domain of an address: see {@link Tenants}. */
 export const tenantOfAddress = async (
   email: MailAddress | undefined,
@@ -277,9 +281,7 @@ export const organisationOf = async (
   ports: OrganisationPorts,
 ): Promise<Organisation> => {
   const tenantId = await tenantOfAddress(email, ports);
-  return tenantId === undefined || tenantId === "unavailable"
-    ? personAlone(user)
-    : { kind: "tenant", tenantId };
+  return organisationIn(tenantId === "unavailable" ? undefined : tenantId, user);
 };
 
 /** A step of the way from a blocked person to an approved organisation, in words that may be logged. */

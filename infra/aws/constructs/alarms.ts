@@ -338,8 +338,9 @@ export class Alarms extends Construct {
 
   /**
    * What ends the use of the key, without which nothing can be read, or changes who may use it and read the secrets, or
-   * takes a secret to where nobody watches: told at once, by the calls that CloudTrail reports. One that AWS refused may be reported without its
-   * parameters, and is not told then. DynamoDB gives a table whose key it cannot use seven days. Grants that it asks for itself let nobody in.
+   * takes a secret to where nobody watches: told at once, by the calls that CloudTrail reports. One that AWS refused
+   * may be reported without its parameters, and is not told then. DynamoDB gives a table whose key it cannot use seven
+   * days. Grants that it asks for itself let nobody in.
    *
    * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
    */
