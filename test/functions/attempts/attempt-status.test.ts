@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Organisation } from "../../../shared/domain/tenant-consent.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
+import { hurriedLimits } from "../../fakes/hurried-limits.ts";
+import { neverSettles } from "../../fakes/intercepted.ts";
 import { account, alice, alicesConnection } from "../../fakes/samples.ts";
 import { type ServiceInMemory, serviceInMemory } from "../../fakes/service-in-memory.ts";
 
@@ -35,10 +37,13 @@ describe("a sign-in that Microsoft never answers", () => {
     });
   });
 
-  it("is so, too, where that cannot be kept for the next person", async () => {
+  it.for<readonly [string, () => Promise<never>]>([
+    ["cannot be", () => Promise.reject(new Error("throttled"))],
+    ["takes too long to be", neverSettles],
+  ])("is so, too, where that %s kept for the next person", async ([, keep]) => {
+    hurriedLimits();
     const service = serviceInMemory({
-      intercept: (name, call) =>
-        name === "consents.record" ? Promise.reject(new Error("throttled")) : call(),
+      intercept: (name, call) => (name === "consents.record" ? keep() : call()),
     });
 
     expect(await standsAfter(service, 600)).toMatchObject({ code: "probably_blocked" });
