@@ -10,11 +10,14 @@ import type { SignInSealer } from "../../shared/domain/sealer.ts";
 import { Secret } from "../../shared/domain/secret.ts";
 import { challengeOf } from "./sign-in-secrets.ts";
 
-export interface ProofToBegin extends Pick<PendingProof, "tenantId" | "tokenHash" | "isSilent"> {
+export interface ProofToBegin
+  extends Pick<PendingProof, "tenantId" | "tokenHash" | "step" | "provenRoles"> {
   /** Of the same approval link as the hash. */
   readonly linkToken: Secret;
   /** The value in the cookie of the browser that is sent to sign in. */
   readonly browser: Secret;
+  /** Whom to ask silently where several accounts may be signed in. */
+  readonly loginHint?: string | undefined;
 }
 
 export interface BeginProofPorts {
@@ -30,13 +33,13 @@ export interface BeginProofPorts {
 export const randomValue = (): string => randomBytes(32).toString("base64url");
 
 /**
- * Keeps what a sign-in needs that is to prove who approved. State, nonce and verifier are its own, also of the second
- * one for the same approval.
+ * Keeps what a sign-in needs that is to prove who approved. State, nonce and verifier are its own, also of the others for
+ * the same approval.
  *
  * @returns where the browser goes to sign in
  */
 export const beginProof = async (
-  { tenantId, tokenHash, isSilent, linkToken, browser }: ProofToBegin,
+  { tenantId, tokenHash, step, provenRoles, linkToken, browser, loginHint }: ProofToBegin,
   { proofs, sealer, silentProofUrl, proofUrl, now }: BeginProofPorts,
 ): Promise<URL> => {
   const [state, nonce, codeVerifier] = [randomValue(), randomValue(), randomValue()];
@@ -45,7 +48,8 @@ export const beginProof = async (
     id,
     tenantId,
     tokenHash,
-    isSilent,
+    step,
+    provenRoles,
     browserHash: hashOf("browser", browser.reveal()),
     sealedSecrets: await sealer.seal(
       new Secret(JSON.stringify({ codeVerifier, nonce, linkToken: linkToken.reveal() })),
@@ -53,6 +57,7 @@ export const beginProof = async (
     ),
     expiresAt: new Date(now().getTime() + proofLifetimeSeconds * 1000),
   });
+  const isSilent = step !== "shown";
   const urlOf = isSilent ? silentProofUrl : proofUrl;
   return urlOf({
     authority: tenantId,
@@ -60,5 +65,6 @@ export const beginProof = async (
     nonce: new Secret(nonce),
     codeChallenge: challengeOf(codeVerifier),
     isSilent,
+    ...(loginHint && { loginHint }),
   });
 };

@@ -174,12 +174,16 @@ const prove = async (
     return pageOfNotProved(proved.failure);
   }
   const next = proved.value;
+  const goOn = (url: URL) =>
+    seeOther(url, [browserCookie(cookieName, browser.data, cookieSeconds)]);
   switch (next.kind) {
     case "verified":
       return page(200, approvalVerifiedPage(next.mailDomain));
-    case "prove":
+    case "show":
       logger.info("approval cannot be proved silently", { microsoft: next.evidence });
-      return seeOther(next.url, [browserCookie(cookieName, browser.data, cookieSeconds)]);
+      return goOn(next.url);
+    case "confirm":
+      return goOn(next.url);
     default:
       return next satisfies never;
   }

@@ -35,7 +35,9 @@ export type Proved =
   /** The mail domain is that of the person who asked, if Microsoft knows it for the tenant's. */
   | { readonly kind: "verified"; readonly mailDomain: MailDomain | undefined }
   /** The browser is sent to sign in once more, because Microsoft has to show something. Why is in the evidence. */
-  | { readonly kind: "prove"; readonly url: URL; readonly evidence: MicrosoftEvidence };
+  | { readonly kind: "show"; readonly url: URL; readonly evidence: MicrosoftEvidence }
+  /** Microsoft has shown its pages; the browser is sent to sign in silently for all that was approved. */
+  | { readonly kind: "confirm"; readonly url: URL };
 
 /** Nothing is proved; what was reported stays reported. */
 export type NotProved =
@@ -93,14 +95,15 @@ interface Refused {
 }
 
 /**
- * What comes of a sign-in that Microsoft refused. The silent one is followed by one that may show pages, for the same
- * approval and browser; that one by none.
+ * What comes of a sign-in that Microsoft refused. The first one is followed by one that may show pages, for the same
+ * approval and browser. Who has seen them, and would have to see others for the mail permissions alone, is believed.
  */
 const afterRefusal = async (
   { refusal, proof, linkToken, browser }: Refused,
   ports: ProveAdministratorPorts,
 ): Promise<Result<Proved, NotProved>> => {
-  const { tenantId, tokenHash, isSilent } = proof;
+  const { tenantId, tokenHash, step, provenRoles } = proof;
+  const isSilent = step !== "shown";
   const why = ports.meaningOf(refusal);
   if (why.notAssigned) return fail({ kind: "not_assigned", why, tenantId, linkToken });
   // Asked for all that was approved. Whoever was led past Microsoft's page, and approved nothing, ends here as well.
@@ -108,13 +111,40 @@ const afterRefusal = async (
     return fail({ kind: "spreading", tenantId, linkToken });
   }
   if (!isSilent || !wantsPage.has(refusal.error)) return fail({ kind: "not_signed_in", why });
-  const url = await beginProof({ tenantId, tokenHash, linkToken, browser, isSilent: false }, ports);
-  return succeed({ kind: "prove", url, evidence: why.evidence });
+  if (step === "confirming") return verify(proof, provenRoles, ports);
+  const url = await beginProof(
+    { tenantId, tokenHash, linkToken, browser, step: "shown", provenRoles: [] },
+    ports,
+  );
+  return succeed({ kind: "show", url, evidence: why.evidence });
+};
+
+/** Everybody of the tenant can connect: an administrator of it has proved these roles. */
+const verify = async (
+  { tenantId, tokenHash }: PendingProof,
+  roles: readonly string[],
+  ports: ProveAdministratorPorts,
+): Promise<Result<Proved, NotProved>> => {
+  const linked = await ports.requests.findByLink(tokenHash);
+  if (!linked) return fail({ kind: "unknown" });
+  const { organisation, requester } = linked.request;
+  const verified = { kind: "verified", proof: { kind: "administrator", roles } } as const;
+  const tenant = { kind: "tenant", tenantId } as const;
+  await recordEvent(tenant, verified, ports);
+  if (organisationKey(organisation) !== organisationKey(tenant)) {
+    // Asked by a person alone, whose own administrator this is by all that is known. It tells nothing of anybody else.
+    await recordEvent(organisation, verified, ports);
+  }
+  const isTheirDomain = (await tenantOfAddress(requester.email, ports)) === tenantId;
+  return succeed({
+    kind: "verified",
+    mailDomain: isTheirDomain ? domainOf(requester.email) : undefined,
+  });
 };
 
 /**
  * Verifies an approval: the ID token of a sign-in that this browser was sent to names the tenant, and a role of it that
- * may approve. Its tokens are dropped.
+ * may approve, and Microsoft grants silently what was approved. Its tokens are dropped.
  */
 export const proveAdministrator = async (
   { state, outcome, browser }: ProofAnswer,
@@ -124,7 +154,7 @@ export const proveAdministrator = async (
   const proof = await ports.proofs.take(id, hashOf("browser", browser.reveal()), ports.now());
   if (!proof) return fail({ kind: "unknown" });
 
-  const { tenantId, tokenHash, sealedSecrets } = proof;
+  const { tenantId, tokenHash, step, sealedSecrets } = proof;
   const opened = await ports.sealer.open(sealedSecrets, { purpose: "proof_secrets", state: id });
   const linkToken = linkTokenIn(opened);
   if (outcome.kind === "refusal") {
@@ -152,22 +182,20 @@ export const proveAdministrator = async (
     accountType === "member" ? roles.filter((role) => approvingRoles.has(role)) : [];
   if (approving.length === 0) return fail({ kind: "no_role" });
 
-  const linked = await ports.requests.findByLink(tokenHash);
-  if (!linked) return fail({ kind: "unknown" });
-  const { organisation, requester } = linked.request;
-  const verified = {
-    kind: "verified",
-    proof: { kind: "administrator", roles: approving },
-  } as const;
-  const tenant = { kind: "tenant", tenantId } as const;
-  await recordEvent(tenant, verified, ports);
-  if (organisationKey(organisation) !== organisationKey(tenant)) {
-    // Asked by a person alone, whose own administrator this is by all that is known. It tells nothing of anybody else.
-    await recordEvent(organisation, verified, ports);
-  }
-  const isTheirDomain = (await tenantOfAddress(requester.email, ports)) === tenantId;
-  return succeed({
-    kind: "verified",
-    mailDomain: isTheirDomain ? domainOf(requester.email) : undefined,
-  });
+  if (step !== "shown") return verify(proof, approving, ports);
+  // Whoever was led past Microsoft's approval page has proved who they are, and approved nothing.
+  const loginHint = account.username;
+  const url = await beginProof(
+    {
+      tenantId,
+      tokenHash,
+      linkToken,
+      browser,
+      step: "confirming",
+      provenRoles: approving,
+      loginHint,
+    },
+    ports,
+  );
+  return succeed({ kind: "confirm", url });
 };

@@ -76,7 +76,7 @@ export const recordAnswer = async (
 
   const browser = new Secret(randomValue());
   const url = await beginProof(
-    { tenantId, tokenHash, linkToken: state, browser, isSilent: true },
+    { tenantId, tokenHash, linkToken: state, browser, step: "silent", provenRoles: [] },
     ports,
   );
   return succeed({ kind: "prove", url, browser });

@@ -98,15 +98,16 @@ export const administratorsBrowser = () => {
       postCallback(await atMicrosoft(locationOf(answered), person)),
 
     /**
-     * Follows the callback to the sign-in that proves who it is, and to the one that may show pages if the first, which
-     * may not, was refused. @returns the last page
+     * Follows the callback to the sign-in that proves who it is, and to those that follow if Microsoft has to show its
+     * pages: one that may, and a silent one. @returns the last page
      */
     prove: async (answered: Response, person: Person): Promise<Response> => {
-      const silently = await atMicrosoft(locationOf(answered), person);
-      const page = await send(silently.action, silently.fields);
-      if (page.status !== 303) return page;
-      const { action, fields } = await atMicrosoft(locationOf(page), person);
-      return send(action, fields);
+      let page = answered;
+      for (let signIns = 0; signIns < 3 && page.status === 303; signIns += 1) {
+        const { action, fields } = await atMicrosoft(locationOf(page), person);
+        page = await send(action, fields);
+      }
+      return page;
     },
 
     /** Opens a page of ours, as this browser. */

@@ -3,6 +3,13 @@ import type { TenantId } from "./ids.ts";
 /** How long an administrator may take to sign in once more after approving. */
 export const proofLifetimeSeconds = 600;
 
+/**
+ * What Microsoft is asked for, one after the other as far as it is needed. `silent`: to show nothing, and for all that was
+ * approved, because whoever has just approved is signed in there. `shown`: to show what it has to, and for nothing that
+ * could be approved on the way. `confirming`: as `silent`, for the account that was shown its pages.
+ */
+export type ProofStep = "silent" | "shown" | "confirming";
+
 /** A sign-in that is to prove that whoever approved is an administrator of the tenant. */
 export interface PendingProof {
   /** Hash of its `state`. */
@@ -12,11 +19,9 @@ export interface PendingProof {
   readonly tokenHash: string;
   /** Hash of the value in the cookie of the browser that was sent to sign in. */
   readonly browserHash: string;
-  /**
-   * Microsoft was asked to show nothing, because whoever has just approved is signed in there. If that does not do, one
-   * more follows that may show its pages.
-   */
-  readonly isSilent: boolean;
+  readonly step: ProofStep;
+  /** Roles that the sign-in before a `confirming` one has proved. */
+  readonly provenRoles: readonly string[];
   /** `{codeVerifier, nonce, linkToken}` sealed for this proof. */
   readonly sealedSecrets: string;
   readonly expiresAt: Date;

@@ -171,6 +171,15 @@ describe("an organisation in which only assigned people may use the app", () => 
 });
 
 describe("an administrator who has approved", () => {
+  /** As Microsoft's page would have answered. */
+  const madeUp = (button: URL) => {
+    const url = new URL("/admin-consent-callback", scene.stack.origins.api);
+    const state = button.searchParams.get("state") ?? "";
+    const answer = { admin_consent: "True", tenant: aldermoor.id, state };
+    url.search = new URLSearchParams(answer).toString();
+    return url;
+  };
+
   it("is shown nothing more of Microsoft's while it needs nothing", async () => {
     const product = await scene.signedIn("user_niall");
     const { button, browser } = await askedMargit(product);
@@ -194,20 +203,27 @@ describe("an administrator who has approved", () => {
     expect(await statusOf(product)).toBe("verified");
   });
 
+  it("is not believed who declined, and was led past Microsoft's page to one that proves who they are", async () => {
+    const product = await scene.signedIn("user_niall");
+    const { button, browser } = await askedMargit(product);
+    await browser.decide(button, { ...margit, consent: "decline" });
+    const reported = await browser.open(madeUp(button));
+    scene.microsoft.setTenantPolicy({ tenantId: aldermoor.id, policy: { mfa: true } });
+
+    const page = await browser.prove(reported, margit);
+
+    expect(await page.text()).toContain("Microsoft has no approval of yours");
+    expect(await statusOf(product)).toBe("reported");
+  });
+
   it("is not believed who declined, and was then led past Microsoft's page by a made-up address", async () => {
     const product = await scene.signedIn("user_niall");
     const before = (await mailsTo(scene.stack, niall)).length;
     const { button, browser } = await askedMargit(product);
     const declined = await browser.decide(button, { ...margit, consent: "decline" });
     expect(await declined.text()).toContain("Not approved");
-    const madeUp = new URL("/admin-consent-callback", scene.stack.origins.api);
-    madeUp.search = new URLSearchParams({
-      admin_consent: "True",
-      tenant: aldermoor.id,
-      state: button.searchParams.get("state") ?? "",
-    }).toString();
 
-    const page = await browser.prove(await browser.open(madeUp), margit);
+    const page = await browser.prove(await browser.open(madeUp(button)), margit);
 
     expect(await page.text()).toContain("Microsoft has no approval of yours");
     expect(await statusOf(product)).toBe("reported");

@@ -18,8 +18,8 @@ const proofItem = z.object({
   tenantId: z.string(),
   tokenHash: z.string(),
   browserHash: z.string(),
-  /** A deployment before this one wrote none, and was never silent. */
-  isSilent: z._default(z.boolean(), false),
+  step: z.enum(["silent", "shown", "confirming"]),
+  provenRoles: z.array(z.string()),
   sealedSecrets: z.string(),
   expiresAt: fromSeconds,
   takenBy: z.optional(z.string()),

@@ -441,11 +441,13 @@ describe("a proof for which Microsoft has to show its pages", () => {
     first = taken(await service.approvalAnswered(approved(token)));
   });
 
+  const come = (
+    { state, cookies }: ReturnType<typeof taken>,
+    outcome: Readonly<Record<string, string>> = { code: "the-code" },
+  ) => service.approvalProved({ state, ...outcome }, cookies);
+
   const refused = (changes: Readonly<Record<string, string>> = {}) =>
-    service.approvalProved(
-      { state: first.state, error: "login_required", ...changes },
-      first.cookies,
-    );
+    come(first, { error: "login_required", ...changes });
 
   it.for([
     { error: "login_required", error_description: "AADSTS50058: No user is signed in." },
@@ -455,7 +457,7 @@ describe("a proof for which Microsoft has to show its pages", () => {
     { error: "interaction_required", error_description: "AADSTS53003: Access has been blocked." },
     { error: "account_selection_required" },
     { error: "access_denied", error_description: "AADSTS50020: Not in this tenant." },
-  ])("goes on with them after %o, and then proves the approval", async (answered) => {
+  ])("goes on with them after %o, and asks silently for all once more", async (answered) => {
     const answer = await refused(answered);
 
     expect(answer.statusCode).toBe(303);
@@ -470,12 +472,81 @@ describe("a proof for which Microsoft has to show its pages", () => {
     expect(second.url.searchParams.has("prompt")).toBe(false);
     expect(await status()).toBe("reported");
 
-    const page = await service.approvalProved(
-      { state: second.state, code: "the-code" },
-      second.cookies,
-    );
+    const third = taken(await come(second));
+    expect(Object.fromEntries(third.url.searchParams)).toMatchObject({
+      scope: "openid profile email User.Read Mail.ReadWrite Mail.Send",
+      prompt: "none",
+      login_hint: "ada@north.example",
+    });
+    expect(third.cookies).toEqual(first.cookies);
+    expect(await status()).toBe("reported");
+    const page = await come(third);
 
     expect(page.body).toContain("Approved. Thank you");
+    expect(await service.consents.find(tenant)).toMatchObject({
+      status: "verified",
+      proof: { kind: "administrator", roles: [administrator] },
+    });
+  });
+
+  it("does not believe who has seen Microsoft's pages, and whose approval Microsoft does not have", async () => {
+    const third = taken(await come(taken(await refused())));
+
+    const page = await come(third, {
+      error: "interaction_required",
+      error_description: "AADSTS65001: Nobody has consented.",
+    });
+
+    expect(page.body).toContain("Microsoft has no approval of yours");
+    expect(await status()).toBe("reported");
+  });
+
+  it.for([
+    { error: "interaction_required", error_description: "AADSTS50076: A second factor is due." },
+    { error: "login_required" },
+  ])(
+    "believes who has seen them, and would have to see more for the mail alone: %o",
+    async (more) => {
+      const third = taken(await come(taken(await refused())));
+
+      const page = await come(third, more);
+
+      expect(page.body).toContain("Approved. Thank you");
+      expect(await service.consents.find(tenant)).toMatchObject({
+        status: "verified",
+        proof: { kind: "administrator", roles: [administrator] },
+      });
+    },
+  );
+
+  it("does not go on where the pages have shown no administrator, nor believes another account at last", async () => {
+    let roles = [member];
+    ({ service, token, status } = await asked({
+      proveIdentity: async () => succeed({ ...proven, roles }),
+    }));
+    first = taken(await service.approvalAnswered(approved(token)));
+    const unconfirmed = await come(taken(await refused()));
+    first = taken(await service.approvalAnswered(approved(token)));
+    roles = [administrator];
+    const third = taken(await come(taken(await refused())));
+    roles = [member];
+
+    for (const page of [unconfirmed, await come(third)]) {
+      expect(page.headers).not.toHaveProperty("location");
+      expect(page.body).toContain("Approved, but not confirmed yet");
+    }
+    expect(await status()).toBe("reported");
+  });
+
+  it("is not finished where Microsoft is unwell at last, and can be begun anew", async () => {
+    const third = taken(await come(taken(await refused())));
+
+    const page = await come(third, { error: "server_error" });
+
+    expect(page.statusCode).toBe(503);
+    expect(await status()).toBe("reported");
+    const anew = taken(await service.approvalAnswered(approved(token)));
+    await come(anew);
     expect(await status()).toBe("verified");
   });
 

@@ -2,11 +2,7 @@ import { randomUUID } from "node:crypto";
 import { PutItemCommand, ScanCommand } from "@aws-sdk/client-dynamodb";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  counterKey,
-  proofKey,
-  recipientKey,
-} from "../../../../shared/adapters/dynamodb/approval-keys.ts";
+import { counterKey, recipientKey } from "../../../../shared/adapters/dynamodb/approval-keys.ts";
 import { dynamoDbConsentProofs } from "../../../../shared/adapters/dynamodb/consent-proofs.ts";
 import { dynamoDbConsentRequests } from "../../../../shared/adapters/dynamodb/consent-requests.ts";
 import { dynamoDbMailLedger } from "../../../../shared/adapters/dynamodb/mail-ledger.ts";
@@ -100,7 +96,8 @@ const newProof = (changes: Partial<PendingProof> = {}): PendingProof => ({
   tenantId: tenantId(randomUUID()),
   tokenHash: "token-hash",
   browserHash: "this-browser",
-  isSilent: true,
+  step: "confirming",
+  provenRoles: ["a-role", "another-role"],
   sealedSecrets: "sealed-secrets",
   expiresAt: at(600),
   ...changes,
@@ -852,19 +849,6 @@ describe.for(Object.entries(engines))("on %s", ([, start]) => {
       loseAnswer("UpdateItemCommand");
 
       expect(await proofs.take(pending.id, "this-browser", at(1))).toEqual(pending);
-    });
-  });
-
-  it("a proof that an earlier deployment began was not silent", async () => {
-    const { proofs, client } = openLossy();
-    const { isSilent, ...pending } = newProof();
-    const expiresAt = Math.floor(pending.expiresAt.getTime() / 1000);
-    const item = { ...proofKey(pending.id), ...pending, expiresAt };
-    await client.send(new PutItemCommand({ TableName: tableName, Item: marshall(item) }));
-
-    expect(await proofs.take(pending.id, "this-browser", at(1))).toEqual({
-      ...pending,
-      isSilent: false,
     });
   });
 
