@@ -33,6 +33,8 @@ export interface LogFields {
   /** What a token was asked for; metrics count what workers are served. */
   readonly purpose?: "use" | "keep_alive";
   readonly reconnected?: boolean;
+  /** From the button to the connection; a metric reads it. */
+  readonly sinceStartedSeconds?: number;
   readonly degraded?: boolean;
   /** Where a token came from. */
   readonly source?: "memory" | "table" | "refresh";

@@ -84,8 +84,14 @@ export interface Completed {
   readonly connection: Connection;
   /** `false` when an earlier call completed the attempt and this one only shows its end. */
   readonly isNew: boolean;
-  readonly isReconnect: boolean;
 }
+
+/** Told of a connection as soon as it is stored, whatever becomes of the rest. */
+export type NoteConnected = (connected: {
+  readonly connection: Connection;
+  readonly attempt: TakenAttempt;
+  readonly isReconnect: boolean;
+}) => void;
 
 export interface CompleteAuthorizationPorts extends ApprovalPorts {
   readonly attempts: Pick<AuthorizationAttempts, "take" | "destroy" | "end" | "find">;
@@ -98,6 +104,7 @@ export interface CompleteAuthorizationPorts extends ApprovalPorts {
   readonly signInSealer: Pick<SignInSealer, "open">;
   readonly tokenSealer: Pick<TokenSealer, "seal">;
   readonly personalAccounts: "allowed" | "refused";
+  readonly noteConnected: NoteConnected;
   /** Told of what was left undone that the person does not notice. */
   readonly report: (left: LeftUndone, error: unknown) => void;
 }
@@ -142,7 +149,7 @@ const whyNotTaken = async (
   if (!attempt.connectionId) return fail({ kind: "in_progress" });
   const connection = await connections.findOwned(attempt.connectionId, request.user);
   if (!connection) return fail({ kind: "already_completed" });
-  return succeed({ connection, isNew: false, isReconnect: false });
+  return succeed({ connection, isNew: false });
 };
 
 const redeem = async (

@@ -75,8 +75,9 @@ export const connectMailbox = async (
     return { connected: fail(connecting), unnamedEntry: vaultEntry };
   }
   const { connection, replacedVaultEntry, isReconnect } = connecting;
+  ports.noteConnected({ connection, attempt, isReconnect });
   return {
-    connected: succeed({ connection, isNew: true, isReconnect }),
+    connected: succeed({ connection, isNew: true }),
     unnamedEntry: replacedVaultEntry,
   };
 };

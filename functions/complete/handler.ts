@@ -15,6 +15,7 @@ import {
   type CompleteAuthorizationPorts,
   completeAuthorization,
   type NotConnected,
+  type NoteConnected,
   type NotTaken,
 } from "./complete-authorization.ts";
 import { problemOf } from "./problem-of.ts";
@@ -25,11 +26,11 @@ export interface CompleteSettings extends PersonClaimNames {
   readonly ALLOWED_ORIGINS: readonly string[];
 }
 
-const failureFields = (failure: NotTaken | NotConnected): LogFields => {
+const fieldsOf = (failure: NotTaken | NotConnected): LogFields => {
   switch (failure.kind) {
     case "refused": {
-      const { actor, evidence } = failure.refusal;
-      return { failure: failureCodeOf(failure.refusal), actor, microsoft: evidence };
+      const { evidence } = failure.refusal;
+      return { failure: failureCodeOf(failure.refusal), microsoft: evidence };
     }
     case "session_mismatch":
       // An alarm counts the first one: whoever reloads the page is no second one.
@@ -51,9 +52,20 @@ const failureFields = (failure: NotTaken | NotConnected): LogFields => {
 /** POST /complete: the product's own page brings the person back, signed in. */
 export const completeHandler = (
   settings: CompleteSettings,
-  ports: CompleteAuthorizationPorts,
-): EndpointHandler =>
-  endpoint(async (request) => {
+  ports: Omit<CompleteAuthorizationPorts, "noteConnected">,
+): EndpointHandler => {
+  const noteConnected: NoteConnected = ({ connection, attempt, isReconnect }) => {
+    const { id, user, createdAt } = attempt;
+    logger.info("mailbox connected", {
+      attempt: attemptLabel(id),
+      workspaceId: user.workspaceId,
+      connectionId: connection.id,
+      tenantId: connection.account.tenantId,
+      reconnected: isReconnect,
+      sinceStartedSeconds: Math.round((ports.now().getTime() - createdAt.getTime()) / 1000),
+    });
+  };
+  return endpoint(async (request) => {
     if (!isFromProduct(request, settings.ALLOWED_ORIGINS)) {
       return problem("invalid_request", "This page may not complete a sign-in.", "operator");
     }
@@ -76,20 +88,20 @@ export const completeHandler = (
         email,
         deadline: new Date(ports.now().getTime() + request.millisecondsLeft),
       },
-      ports,
+      { ...ports, noteConnected },
     );
     const who = { attempt: attemptLabel(id), workspaceId: user.workspaceId };
     if (!completed.ok) {
-      logger.warn("mailbox not connected", { ...who, ...failureFields(completed.failure) });
-      return problemResponse(problemOf(completed.failure));
+      const { failure } = completed;
+      const told = problemOf(failure);
+      logger.warn("mailbox not connected", { ...who, actor: told.actor, ...fieldsOf(failure) });
+      return problemResponse(told);
     }
 
-    const { connection, isNew, isReconnect } = completed.value;
-    logger.info(isNew ? "mailbox connected" : "mailbox was connected before", {
-      ...who,
-      connectionId: connection.id,
-      tenantId: connection.account.tenantId,
-      reconnected: isReconnect,
-    });
+    const { connection, isNew } = completed.value;
+    if (!isNew) {
+      logger.info("mailbox was connected before", { ...who, connectionId: connection.id });
+    }
     return json(200, connectionView(connection));
   });
+};

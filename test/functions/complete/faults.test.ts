@@ -8,7 +8,7 @@ import { alice, alicesConnection } from "../../fakes/samples.ts";
 import { problemIn, type ServiceInMemory, serviceInMemory } from "../../fakes/service-in-memory.ts";
 import { stopTimers } from "../../fakes/stopped-timers.ts";
 
-captureLog();
+const log = captureLog();
 beforeEach(stopTimers);
 
 interface Fault {
@@ -177,6 +177,17 @@ describe.for(
     const { answer, isConnected } = await broken();
 
     if (!dies) expect(answer?.statusCode).toBe(isConnected ? 200 : 500);
+  });
+
+  it("leaves a line in the log of each mailbox that is connected, though the rest fails", async () => {
+    const connectedLines = () =>
+      log.lines().filter((line) => JSON.parse(line).message === "mailbox connected").length;
+
+    const { isConnected } = await broken();
+
+    const linesBefore = before === "a connection" ? 1 : 0;
+    const diedUnanswered = dies && name === "connections.connect";
+    expect(connectedLines() - linesBefore).toBe(isConnected && !diedUnanswered ? 1 : 0);
   });
 
   it("keeps nobody from starting again", async () => {

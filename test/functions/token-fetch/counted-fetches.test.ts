@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import * as z from "zod/mini";
 import { stages } from "../../../infra/aws/stages.ts";
 import { fail, succeed } from "../../../shared/domain/result.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
 import { lambdaContext } from "../../fakes/http-event.ts";
 import { alicesConnection, microsoftFailure, refreshedTokens } from "../../fakes/samples.ts";
 import { type TokenFetchScript, tokenFetchInMemory } from "../../fakes/token-fetch-in-memory.ts";
+import { countedAs } from "../../infra/aws/counted-lines.ts";
 import { type SynthesizedStage, synthesized } from "../../infra/aws/synthesized.ts";
 
 const log = captureLog();
@@ -15,49 +15,8 @@ beforeAll(async () => {
   stage = await synthesized(stages.prod);
 });
 
-const comparison = /\$\.(\w+) (=|!=) "([^"]*)"/g;
-const innermost = /\(([^()]*)\)/;
-
-const decided = (text: string): string => {
-  const parts = text.split(/&&|\|\|/).map((part) => part.trim() === "true");
-  const isTrue = text.includes("||") ? parts.some(Boolean) : parts.every(Boolean);
-  return String(isTrue);
-};
-
-/**
- * Whether CloudWatch would count a line, as far as our patterns go.
- *
- * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
- */
-const isCounted = (pattern: string, line: Readonly<Record<string, unknown>>): boolean => {
-  let text = pattern.slice(1, -1).replaceAll(comparison, (_, field, operator, value) => {
-    const isThere = field in line;
-    const isEqual = isThere && (value === "*" || String(line[field]) === value);
-    return String(operator === "=" ? isEqual : isThere && !isEqual);
-  });
-  while (innermost.test(text)) text = text.replace(innermost, (_, inner) => decided(inner));
-  return decided(text) === "true";
-};
-
-const transformation = z.tuple([z.object({ MetricName: z.string() })]);
-
 /** What the lines of a log are counted as, by the filters of the stage. */
-const counts = () => {
-  const lines = log.lines().map((line) => JSON.parse(line));
-  const ofFetches = stage
-    .resources("AWS::Logs::MetricFilter")
-    .map(({ Properties }) => ({
-      name: transformation.parse(Properties.MetricTransformations)[0].MetricName,
-      pattern: String(Properties.FilterPattern),
-    }))
-    .filter(({ name }) => name.startsWith("tokens_"));
-  return Object.fromEntries(
-    ofFetches.map(({ name, pattern }) => [
-      name,
-      lines.filter((line) => isCounted(pattern, line)).length,
-    ]),
-  );
-};
+const counts = () => countedAs(stage, log.lines(), (metric) => metric.startsWith("tokens_"));
 
 const request = {
   connectionId: alicesConnection,
