@@ -90,6 +90,8 @@ export interface LogFields {
     readonly leftOut: number;
     readonly isComplete: boolean;
     readonly isDryRun: boolean;
+    /** ISO 8601 */
+    readonly connectedBefore: string;
   };
   /** Refresh tokens by their age in days; metrics read them. */
   readonly refreshTokenAges?: Readonly<Record<string, number>>;
@@ -155,9 +157,15 @@ export const logApprovalStep = (step: ApprovalStep): void => {
   logger.info("step of an approval", { ...step });
 };
 
-/** One line for each connection that is ended, by its owner or by an erasure: who looks for one finds when it went. */
-export const logDisconnected: NoteDisconnected = ({ id, owner }) => {
-  logger.info("mailbox disconnected", { connectionId: id, workspaceId: owner.workspaceId });
+/**
+ * One line for each connection that is ended, by its owner or by an erasure: who looks for one finds when it went. If the
+ * one that ended it died before it could say so, the line of the repetition tells.
+ */
+export const logDisconnected: NoteDisconnected = ({ id, owner, isNew }) => {
+  logger.info(isNew ? "mailbox disconnected" : "mailbox was disconnected before", {
+    connectionId: id,
+    workspaceId: owner.workspaceId,
+  });
 };
 
 /** One line for each connection whose tokens an operator has deleted. */

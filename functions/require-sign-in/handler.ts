@@ -106,6 +106,7 @@ export const requireSignInHandler =
           leftOut,
           isComplete: next === undefined,
           isDryRun: data.dryRun,
+          connectedBefore: connectedBefore.toISOString(),
         },
       });
       return {

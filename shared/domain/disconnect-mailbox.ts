@@ -3,10 +3,11 @@ import type { ConnectionId, ProductUser } from "./ids.ts";
 import { fail, type Result, succeed } from "./result.ts";
 import type { TokenVault } from "./token-vault.ts";
 
-/** Told of a connection as soon as it is served no more. */
+/** Told of a connection as soon as it is served no more, and again, as not new, by whoever repeats it. */
 export type NoteDisconnected = (ended: {
   readonly id: ConnectionId;
   readonly owner: ProductUser;
+  readonly isNew: boolean;
 }) => void;
 
 export interface DisconnectMailboxPorts {
@@ -35,7 +36,7 @@ export const disconnectMailbox = async (
 ): Promise<Result<undefined, { readonly kind: "connection_unknown" }>> => {
   const disconnected = await connections.disconnect(id, owner, now(), { evenForgotten });
   if (!disconnected) return fail({ kind: "connection_unknown" });
-  if (disconnected.isNew) noteDisconnected({ id, owner });
+  noteDisconnected({ id, owner, isNew: disconnected.isNew });
   await vault.erase(disconnected.vaultEntry);
   return succeed(undefined);
 };

@@ -447,7 +447,13 @@ it("logs each connection once, how many, and nobody's name", async () => {
     {
       message: "sign-ins required",
       tenantId: tenant,
-      requiredSignIns: { required: 1, leftOut: 0, isComplete: true, isDryRun: false },
+      requiredSignIns: {
+        required: 1,
+        leftOut: 0,
+        isComplete: true,
+        isDryRun: false,
+        connectedBefore,
+      },
     },
     { message: "sign-ins required", requiredSignIns: { required: 0 } },
   ]);
