@@ -246,6 +246,18 @@ describe("conformance", () => {
     expect((await verify(await signIdToken(key), verifier)).ok).toBe(false);
   });
 
+  it("SigningKeyRotationJustBeforeSigning: a key that came just after the others were read is known in five seconds", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const verifier = newVerifier();
+    await verify(await signIdToken(key), verifier);
+    publish(key.jwk, secondKey.jwk);
+    const token = await signIdToken(secondKey);
+
+    expect(await verify(token, verifier)).toEqual(rejected("kid"));
+    vi.setSystemTime(Date.now() + 5_001);
+    expect((await verify(token, verifier)).ok).toBe(true);
+  });
+
   it("and tokens with invented keys do not make us ask again and again", async () => {
     const verifier = newVerifier();
     await verify(await signIdToken(key), verifier);
