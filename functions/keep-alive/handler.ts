@@ -14,11 +14,11 @@ export interface KeepAliveHandlerPorts extends Omit<KeepAlivePorts, "refresh" | 
   readonly refresh: (connection: QueuedConnection, runId: string) => Promise<TokenServiceOutcome>;
 }
 
-/** `0_7`, `7_14`, … and `80_up`, as metrics name them. */
+/** `days_0_7`, `days_7_14`, … and `days_80_up`; a filter of CloudWatch names no field that begins with a digit. */
 const named = (ages: KeepAliveRun["ages"]) =>
   Object.fromEntries(
     ages.map((count, index) => [
-      `${ageBuckets[index - 1] ?? 0}_${ageBuckets[index] ?? "up"}`,
+      `days_${ageBuckets[index - 1] ?? 0}_${ageBuckets[index] ?? "up"}`,
       count,
     ]),
   );

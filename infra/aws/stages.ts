@@ -33,6 +33,12 @@ const stageSchema = z.strictObject({
 
   /** Whose sign-ins the API accepts: the product's identity provider. */
   product: z.strictObject({
+    /**
+     * To the letter as its tokens have it. API Gateway reads its discovery document (OpenID Connect Discovery §4), from
+     * the internet and for the first time while it is deployed, and takes RSA signatures by a key that `kid` names.
+     *
+     * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html
+     */
     issuer: z.url(),
     audience: text,
     /** Who somebody is; and, if they are there, how they are reached and called. */

@@ -24,12 +24,13 @@ const script = new Script(source, {
   cachedData: readCache(),
 });
 if (script.cachedDataRejected) {
-  console.log(
-    JSON.stringify({
-      level: "WARN",
-      message: "V8 refuses the code cache",
-      failure: "code_cache_refused",
-    }),
-  );
+  // By `console.log` it would be the text of a line of Lambda's, and not be found by its fields.
+  const line = {
+    level: "WARN",
+    message: "V8 refuses the code cache",
+    timestamp: new Date().toISOString(),
+    failure: "code_cache_refused",
+  };
+  process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 script.runInThisContext()(exports, require, module, bundle, dirname(bundle));

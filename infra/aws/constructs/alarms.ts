@@ -238,7 +238,7 @@ export class Alarms extends Construct {
       this.#read(of, `keep_alive_${outcome}`, `$.keptAlive.${outcome}`);
     }
     for (const age of refreshTokenAges) {
-      this.#read(of, `refresh_tokens_${age}_days`, `$.refreshTokenAges.${age}`);
+      this.#read(of, `refresh_tokens_${age}_days`, `$.refreshTokenAges.days_${age}`);
     }
     const oldest = this.#read(of, "refresh_token_oldest_days", "$.oldestDays");
     const overdue = this.#read(of, "keep_alive_overdue_days", "$.overdueDays");

@@ -337,7 +337,14 @@ describe("the function", () => {
     const [line] = log.lines().map((text) => JSON.parse(text));
     expect(line).toMatchObject({
       keptAlive: { kept: 1, ended: 0, refused: 0, left: 0 },
-      refreshTokenAges: { "0_7": 0, "7_14": 0, "14_30": 1, "30_60": 0, "60_80": 0, "80_up": 0 },
+      refreshTokenAges: {
+        days_0_7: 0,
+        days_7_14: 0,
+        days_14_30: 1,
+        days_30_60: 0,
+        days_60_80: 0,
+        days_80_up: 0,
+      },
       oldestDays: 20,
       overdueDays: expect.any(Number),
     });

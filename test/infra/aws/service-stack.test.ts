@@ -958,7 +958,7 @@ describe("the service", () => {
       for (const field of [
         ...["kept", "ended", "refused", "left"].map((outcome) => `$.keptAlive.${outcome}`),
         ...["0_7", "7_14", "14_30", "30_60", "60_80", "80_up"].map(
-          (age) => `$.refreshTokenAges.${age}`,
+          (age) => `$.refreshTokenAges.days_${age}`,
         ),
         "$.oldestDays",
         "$.overdueDays",
