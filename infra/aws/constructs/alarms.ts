@@ -475,6 +475,51 @@ export class Alarms extends Construct {
     }).addAlarmAction(new SnsAction(this.#topic));
   }
 
+  /**
+   * Connecting a mailbox as people see it, from the button to the connection. What only they, their administrator or the
+   * product's page can mend is left out. One person cannot fail so often within ten minutes, for want of attempts.
+   */
+  watchSignIns({ start, complete }: Readonly<Record<"start" | "complete", RequestFunction>>): void {
+    const is = FilterPattern.stringValue;
+    const isConnected = is("$.message", "=", "mailbox connected");
+    const isNot = (failure: string) => is("$.failure", "!=", failure);
+    this.#counted(start, "sign_ins_started", is("$.message", "=", "sign-in started"));
+    this.#counted(
+      complete,
+      "sign_in_seconds",
+      FilterPattern.all(isConnected, FilterPattern.exists("$.sinceStartedSeconds")),
+      "$.sinceStartedSeconds",
+    );
+    const connected = this.#counted(complete, "mailboxes_connected", isConnected, "1", 0);
+    const failed = this.#counted(
+      complete,
+      "sign_ins_failed",
+      FilterPattern.all(
+        is("$.message", "=", "mailbox not connected"),
+        FilterPattern.any(is("$.actor", "=", "operator"), is("$.actor", "=", "nobody")),
+        // Told again of one that is over or under way, or told to wait.
+        isNot("failed_before"),
+        isNot("in_progress"),
+        isNot("approval_spreading"),
+      ),
+      "1",
+      0,
+    );
+    this.#define("sign-ins-failing", {
+      alarmDescription:
+        "For ten minutes more sign-ins failed than connected a mailbox, for reasons that neither people nor their organisations can mend.",
+      metric: mathOf(
+        "IF(failed >= 12, 100 * failed / (connected + failed), 0)",
+        { connected, failed },
+        Duration.minutes(10),
+      ),
+      threshold: 50,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+      evaluationPeriods: 1,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
+  }
+
   /** Answers that belong to no sign-in: somebody guesses, or the attempts are lost. */
   watchStates(of: RequestFunction): void {
     const unknown = FilterPattern.stringValue("$.failure", "=", "attempt_unknown");
