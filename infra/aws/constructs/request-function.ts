@@ -43,7 +43,7 @@ export interface RequestFunctionProps {
   readonly timeoutSeconds: number;
   /** Encrypts its logs. */
   readonly logKey: IKey;
-  readonly reservedConcurrency?: number;
+  readonly reservedConcurrency?: number | undefined;
   /** For events that must not be missed. @default none: what nobody waits for is a mistake */
   readonly asynchronous?: { readonly retries: number; readonly maxEventAgeSeconds: number };
 }
