@@ -477,7 +477,8 @@ export class Alarms extends Construct {
 
   /**
    * Connecting a mailbox as people see it, from the button to the connection. What only they, their administrator or the
-   * product's page can mend is left out. One person cannot fail so often within ten minutes, for want of attempts.
+   * product's page can mend is left out. One person alone cannot end so many within ten minutes: they may have begun ten
+   * before, as many as they are allowed, and begin ten again.
    */
   watchSignIns({ start, complete }: Readonly<Record<"start" | "complete", RequestFunction>>): void {
     const is = FilterPattern.stringValue;
@@ -509,7 +510,7 @@ export class Alarms extends Construct {
       alarmDescription:
         "For ten minutes more sign-ins failed than connected a mailbox, for reasons that neither people nor their organisations can mend.",
       metric: mathOf(
-        "IF(failed >= 12, 100 * failed / (connected + failed), 0)",
+        "IF(failed > 20, 100 * failed / (connected + failed), 0)",
         { connected, failed },
         Duration.minutes(10),
       ),

@@ -1,5 +1,5 @@
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
-import { Validations } from "aws-cdk-lib/core";
+import { Stack, Tokenization, Validations } from "aws-cdk-lib/core";
 import type { DataKey } from "./data-key.ts";
 import type { Readers } from "./readers.ts";
 import type { RequestFunction } from "./request-function.ts";
@@ -19,6 +19,14 @@ export interface RefreshTokenVaultProps {
   readonly key: DataKey;
   readonly readers: Readers;
 }
+
+/** An ARN as cdk-nag writes it: what is known only when it is deployed, by its name in brackets. */
+const asFound = (arn: string, stack: Stack): string => {
+  const fragments = Tokenization.reverseString(arn).mapTokens({
+    mapToken: (token) => `<${stack.resolve(token).Ref}>`,
+  });
+  return fragments.join({ join: (left, right) => `${left}${right}` });
+};
 
 /** The secrets that functions make, one for each sign-in, under one prefix of names. */
 export class RefreshTokenVault {
@@ -54,7 +62,7 @@ export class RefreshTokenVault {
       this.key.grantThrough("secretsmanager", grantee, ...needed);
     }
     Validations.of(grantee.role).acknowledge({
-      id: `AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:${this.prefix}/*]`,
+      id: `AwsSolutions-IAM5[Resource::${asFound(this.#secrets, Stack.of(grantee.role))}]`,
       reason:
         "One secret for each sign-in, made at run time: only their common prefix is known here.",
     });

@@ -122,27 +122,15 @@ const watchLosses = (alarms: Alarms, { tokenFetch }: ServiceFunctions) => {
   );
 };
 
-/** Mail that is not sent, and browsers that bring what they should not. */
-const watchMailAndBrowsers = (
+/** Mail that is not sent, and what comes of it. */
+const watchMail = (
   alarms: Alarms,
-  {
-    adminConsentRequest,
-    resumeWaiting,
-    complete,
-    adminConsentCallback,
-    mailEvents,
-    callback,
-  }: ServiceFunctions,
+  { adminConsentRequest, resumeWaiting, mailEvents }: ServiceFunctions,
 ) => {
   alarms.watchFailure(
     "mail_refused",
     "Amazon SES refuses our mail: the sender is not verified, sending is paused, or a quota is used up.",
     { of: [adminConsentRequest, resumeWaiting], atLeast: 1 },
-  );
-  alarms.watchFailure(
-    "redirect_refused",
-    "Sign-ins come back with refusals of what we ask: the app registration is wrong, or somebody writes such addresses.",
-    { of: [complete, adminConsentCallback], atLeast: 5 },
   );
   alarms.watchFailure(
     "mail_limit_of_all",
@@ -154,12 +142,26 @@ const watchMailAndBrowsers = (
     "A bounce or a complaint was not understood, so nobody learns of it: Amazon SES tells of it in another form.",
     { of: [mailEvents], atLeast: 1 },
   );
+  alarms.watchMailReputation();
+};
+
+/** Whether people can sign in, and browsers that bring what they should not. */
+const watchSignIns = (
+  alarms: Alarms,
+  { start, callback, complete, adminConsentCallback }: ServiceFunctions,
+) => {
+  alarms.watchSignIns({ start, complete });
+  alarms.watchStates(callback);
   alarms.watchFailure(
     "session_mismatch",
     "Sign-ins come back to other users than began them: somebody may be phishing.",
     { of: [complete], atLeast: 5 },
   );
-  alarms.watchStates(callback);
+  alarms.watchFailure(
+    "redirect_refused",
+    "Sign-ins come back with refusals of what we ask: the app registration is wrong, or somebody writes such addresses.",
+    { of: [complete, adminConsentCallback], atLeast: 5 },
+  );
 };
 
 /** What the operator is told before users notice, and how far approvals come. */
@@ -173,9 +175,9 @@ export const defineMonitoring = (
   watchMicrosoft(alarms, functions);
   watchSchedules(alarms, functions);
   watchLosses(alarms, functions);
-  watchMailAndBrowsers(alarms, functions);
+  watchSignIns(alarms, functions);
+  watchMail(alarms, functions);
   alarms.watchFetches(functions.tokenFetch);
-  alarms.watchMailReputation();
   alarms.watchKeys(data.key, [data.signInKeys, data.tokenKeys, data.clientCredential]);
 
   new ApprovalMetrics(stack, "ApprovalMetrics", {

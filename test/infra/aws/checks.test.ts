@@ -101,6 +101,12 @@ describe("checks", () => {
     expect(found).toEqual(explained);
   });
 
+  it("of cdk-nag find no more where a stage names its account and Region", async () => {
+    const env = { account: "111122223333", region: "eu-central-1" };
+
+    await expect(synthesized({ ...stages.dev, env })).resolves.toBeDefined();
+  });
+
   it.skipIf(!hasCfnLint)("of cfn-lint find nothing", () => {
     const folder = mkdtempSync(join(tmpdir(), "outlook-connect-"));
     try {

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import { type Stage, stages } from "../../../infra/aws/stages.ts";
 import { TemplateValues } from "../../../infra/local/gateway/template-values.ts";
+import { attemptsPerUser } from "../../../shared/domain/attempt.ts";
 import { type SynthesizedStage, synthesized } from "./synthesized.ts";
 
 const withCustomDomain: Stage = {
@@ -494,6 +495,35 @@ describe("the service", () => {
       ]);
       expect(counted("tokens_failed")).toEqual([
         ["TokenFetchLogs", expect.anything(), withNought("tokens_failed")],
+      ]);
+    });
+
+    it("go off when more sign-ins fail than connect within ten minutes, and more than one person can cause", () => {
+      expect(alarm("sign-ins-failing")).toMatchObject({
+        Metrics: [
+          expect.objectContaining({
+            Expression: `IF(failed > ${2 * attemptsPerUser}, 100 * failed / (connected + failed), 0)`,
+          }),
+          sum("connected", "mailboxes_connected", 600),
+          sum("failed", "sign_ins_failed", 600),
+        ],
+        Threshold: 50,
+        ComparisonOperator: "GreaterThanThreshold",
+        EvaluationPeriods: 1,
+        TreatMissingData: "notBreaching",
+      });
+      expect(counted("mailboxes_connected")).toEqual([
+        ["CompleteLogs", expect.anything(), withNought("mailboxes_connected")],
+      ]);
+      expect(counted("sign_ins_failed")).toEqual([
+        ["CompleteLogs", expect.anything(), withNought("sign_ins_failed")],
+      ]);
+      expect(counted("sign_in_seconds")).toEqual([
+        [
+          "CompleteLogs",
+          '{ ($.message = "mailbox connected") && ($.sinceStartedSeconds = "*") }',
+          [expect.objectContaining({ MetricValue: "$.sinceStartedSeconds" })],
+        ],
       ]);
     });
 
