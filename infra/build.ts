@@ -4,6 +4,7 @@ import { copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { build, type Metafile, type Plugin } from "esbuild";
+import { noticesFile, thirdPartyNotices } from "./third-party-notices.ts";
 
 const projectFolder = join(import.meta.dirname, "..");
 
@@ -158,11 +159,12 @@ const buildFunction = async (source: string, target: string): Promise<Metafile> 
   await rm(target, { recursive: true, force: true });
   const maps = join(dirname(target), "..", "maps", target.slice(dirname(target).length + 1));
   await Promise.all([mkdir(target, { recursive: true }), mkdir(maps, { recursive: true })]);
-  await Promise.all(
-    outputFiles.map(({ path, contents }) =>
+  await Promise.all([
+    ...outputFiles.map(({ path, contents }) =>
       writeFile(path.endsWith(".map") ? join(maps, path.slice(target.length + 1)) : path, contents),
     ),
-  );
+    writeFile(join(target, noticesFile), thirdPartyNotices(metafile)),
+  ]);
   if (tunedFunctions.includes(basename(source))) {
     await Promise.all(entriesOf(source).map((entry) => addCodeCache(target, entry)));
   }

@@ -24,6 +24,7 @@ const lockfile = z
         integrity: z.optional(z.string()),
         resolved: z.optional(z.string()),
         inBundle: z.optional(z.boolean()),
+        hasInstallScript: z.optional(z.boolean()),
       }),
     ),
   })
@@ -58,6 +59,17 @@ describe("what is installed", () => {
 
   it("runs no script of its own", () => {
     expect(readFileSync(join(root, ".npmrc"), "utf8")).toMatch(/^ignore-scripts=true$/m);
+  });
+
+  it("needs none of the install scripts that packages bring", () => {
+    const withScript = Object.entries(lockfile.packages).filter(
+      ([, { hasInstallScript }]) => hasInstallScript,
+    );
+
+    expect(withScript.map(([path]) => path)).toEqual([
+      "node_modules/classic-level", // compiles itself where it has no binary for the machine; dynalite stores in it
+      "node_modules/esbuild", // fetches its binary where npm was told to leave that out
+    ]);
   });
 
   it("is what Lambda loads, and each has its reason", () => {

@@ -17,10 +17,27 @@ describe("bundles of functions", () => {
     const sources: Readonly<Record<string, string>> = {
       "fetch/index.ts": `
         import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+        export { noted } from "noted";
+        import "unused";
         const client = new DynamoDBClient({});
         export const handler = () => client.config.credentials();
         export const refreshed = async () => (await import("./refresh.ts")).refresh();`,
       "fetch/refresh.ts": `export const refresh = (): string => "refreshed by its own bundle";`,
+      "fetch/node_modules/noted/package.json": JSON.stringify({
+        name: "noted",
+        version: "1.2.3",
+        license: "Apache-2.0",
+      }),
+      "fetch/node_modules/noted/index.js": "export const noted = 1;",
+      "fetch/node_modules/noted/NOTICE.txt": "Made by others\r\nas well.\r\n",
+      "fetch/node_modules/noted/LICENSE": "Do as you like.\n",
+      "fetch/node_modules/noted/licenses.js": "export const none = 1;",
+      "fetch/node_modules/unused/package.json": JSON.stringify({
+        name: "unused",
+        version: "1.0.0",
+        license: "MIT",
+      }),
+      "fetch/node_modules/unused/index.js": "export const unused = 1;",
       "unfinished/handler.ts": `export const handler = 1;`,
     };
     for (const [path, source] of Object.entries(sources)) {
@@ -52,13 +69,23 @@ describe("bundles of functions", () => {
       },
     ).toString();
 
-  it("are made of each folder with an index, and hold nothing but code", () => {
+  it("are made of each folder with an index, and hold code and its notices, nothing else", () => {
     expect(readdirSync(join(work, "once", "functions"))).toEqual(["fetch"]);
     expect(readdirSync(join(work, "once", "functions", "fetch")).toSorted()).toEqual([
+      "THIRD-PARTY-NOTICES.txt",
       "index.cjs",
       "refresh.cjs",
     ]);
     expect(bundle("once", "index.cjs")).not.toContain("sourceMappingURL");
+  });
+
+  it("have beside them the licence and the notice of each package that is in them", () => {
+    const notices = bundle("once", "THIRD-PARTY-NOTICES.txt");
+
+    expect(notices).toMatch(
+      /\nnoted 1\.2\.3 \(Apache-2\.0\)\n\nDo as you like\.\n\nMade by others\nas well\.\n\n-{80}\n/,
+    );
+    expect(notices).not.toContain("unused 1.0.0");
   });
 
   it("leave the second entry to be loaded when it is needed", () => {
@@ -93,7 +120,8 @@ describe("bundles of functions", () => {
   it("are the same bytes for the same sources", async () => {
     await build("again");
 
-    expect(bundle("again", "index.cjs")).toBe(bundle("once", "index.cjs"));
-    expect(bundle("again", "refresh.cjs")).toBe(bundle("once", "refresh.cjs"));
+    for (const file of readdirSync(join(work, "once", "functions", "fetch"))) {
+      expect(bundle("again", file)).toBe(bundle("once", file));
+    }
   });
 });

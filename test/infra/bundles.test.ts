@@ -1,29 +1,31 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
-import type { Metafile } from "esbuild";
+import { basename, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import { type BuildResult, buildFunctions } from "../../infra/build.ts";
+import { sbom } from "../../infra/sbom.ts";
+import { noticesFile, packageFoldersIn } from "../../infra/third-party-notices.ts";
 
 const packageFile = z.object({
+  name: z.string(),
+  version: z.string(),
   license: z.string(),
   scripts: z.optional(z.record(z.string(), z.string())),
 });
 
 const projectFolder = join(import.meta.dirname, "..", "..");
 
+const bill = z.object({
+  components: z.array(z.object({ name: z.string(), version: z.string() })),
+});
+
 /** Licences that ask for no more than a notice. */
 const licences = ["0BSD", "Apache-2.0", "BSD-3-Clause", "ISC", "MIT", "MIT-0"];
 
-/** Where the packages of a file lie, nested copies included, such as `node_modules/a/node_modules/b`. */
-const foldersIn = (inputs: Metafile["outputs"][string]["inputs"]): readonly string[] => {
-  const folders = Object.entries(inputs)
-    .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
-    .map(([path]) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(path)?.[0]);
-  return [...new Set(folders.filter((folder) => folder !== undefined))].toSorted();
-};
+const described = (folder: string) =>
+  packageFile.parse(JSON.parse(readFileSync(join(projectFolder, folder, "package.json"), "utf8")));
 
 const nameOf = (folder: string) => folder.split("node_modules/").at(-1) ?? "";
 
@@ -122,7 +124,10 @@ describe("what the bundles hold", () => {
       Object.entries(built).flatMap(([name, { outputs }]) =>
         Object.entries(outputs)
           .filter(([path]) => path.endsWith(".cjs"))
-          .map(([path, { inputs }]) => [`${name}/${basename(path)}`, foldersIn(inputs)] as const),
+          .map(
+            ([path, { inputs }]) =>
+              [`${name}/${basename(path)}`, packageFoldersIn(inputs)] as const,
+          ),
       ),
     );
 
@@ -184,9 +189,7 @@ describe("what the bundles hold", () => {
   it("every package in a bundle has a licence that we may ship, and no install script", () => {
     const all = [...new Set(Object.values(files()).flat())];
     const doubtful = all.flatMap((folder) => {
-      const file = packageFile.parse(
-        JSON.parse(readFileSync(join(projectFolder, folder, "package.json"), "utf8")),
-      );
+      const file = described(folder);
       const scripts = ["preinstall", "install", "postinstall"].filter(
         (step) => file.scripts?.[step],
       );
@@ -197,6 +200,86 @@ describe("what the bundles hold", () => {
 
     expect(all.length).toBeGreaterThan(0);
     expect(doubtful).toEqual([]);
+  });
+
+  it("every package in a bundle is in the SBOM, in its version", async () => {
+    const named = bill
+      .parse(JSON.parse(await sbom()))
+      .components.map(({ name, version }) => `${name}@${version}`);
+    const held = [...new Set(Object.values(files()).flat())].map((folder) => {
+      const { name, version } = described(folder);
+      return `${name}@${version}`;
+    });
+
+    expect(held.filter((one) => !named.includes(one))).toEqual([]);
+  });
+
+  describe("the notices beside a function's code", () => {
+    const noticesOf = (name: string) =>
+      readFileSync(join(folder, "functions", name, noticesFile), "utf8");
+    const foldersOf = (name: string) =>
+      Object.entries(files())
+        .filter(([file]) => dirname(file) === name)
+        .flatMap(([, folders]) => folders);
+    /** What stands under the line that names a package, down to the next rule. */
+    const textUnder = (notices: string, heading: string) => {
+      const section = notices.split(/^-{80}$/m).find((part) => part.includes(`\n${heading}\n`));
+      return section?.split("\n\n").slice(1).join("\n\n").trim();
+    };
+    const headingOf = (of: string) => {
+      const { name, version, license } = described(of);
+      return `${name} ${version} (${license})`;
+    };
+
+    it("name all packages in it and no other, in their versions, nested copies included", () => {
+      const named = Object.keys(built).map((name) => [
+        name,
+        (noticesOf(name).match(/^\S+ \d+\.\d+\.\d+\S* \([^)]+\)$/gm) ?? []).toSorted(),
+      ]);
+
+      const wanted = Object.keys(built).map((name) => [
+        name,
+        [...new Set(foldersOf(name).map(headingOf))].toSorted(),
+      ]);
+      expect(Object.fromEntries(named)).toEqual(Object.fromEntries(wanted));
+      // npm nests a second version of it.
+      expect(noticesOf("complete")).toMatch(/^@smithy\/signature-v4 5.*\n@smithy\/signature-v4 5/m);
+    });
+
+    it("hold the licence of each to the letter, and the author where the package brings no text", () => {
+      const without = new Map<string, string | undefined>();
+      for (const name of Object.keys(built)) {
+        for (const of of foldersOf(name)) {
+          const [file] = readdirSync(join(projectFolder, of)).filter((found) =>
+            /^licen[cs]e/i.test(found),
+          );
+          const text = textUnder(noticesOf(name), headingOf(of));
+          if (file === undefined) without.set(nameOf(of), text);
+          else expect(text).toBe(readFileSync(join(projectFolder, of, file), "utf8").trim());
+        }
+      }
+
+      const aws = "Author: Amazon Web Services (https://aws.amazon.com)";
+      expect(Object.fromEntries(without)).toEqual({
+        "@aws-lambda-powertools/commons": aws,
+        "@aws-lambda-powertools/logger": aws,
+        "@middy/core":
+          "Author: Middy contributors (https://github.com/middyjs/middy/graphs/contributors)",
+      });
+    });
+
+    it("are loaded by nothing", () => {
+      const loading = Object.keys(built).flatMap((name) => {
+        const all = readdirSync(join(folder, "functions", name)).filter((file) =>
+          /\.c?js$/.test(file),
+        );
+        return all.filter((file) =>
+          readFileSync(join(folder, "functions", name, file), "utf8").includes(noticesFile),
+        );
+      });
+
+      expect(loading).toEqual([]);
+    });
   });
 
   // https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html: of files of one name Lambda takes .js, .mjs, .cjs.
