@@ -14,14 +14,18 @@ const inbox = z.object({
 });
 export type ReceivedMail = z.infer<typeof inbox>["emails"][number];
 
-/** All mails to an address that SES has in this process, oldest first. */
+/** All mails that SES has in this process, oldest first. */
+export const allMails = async ({
+  origins,
+}: Pick<LocalStack, "origins">): Promise<readonly ReceivedMail[]> =>
+  inbox.parse(await (await fetch(`${origins.mail}/store`)).json()).emails;
+
+/** Those to an address. */
 export const mailsTo = async (
-  { origins }: Pick<LocalStack, "origins">,
+  stack: Pick<LocalStack, "origins">,
   address: string,
-): Promise<readonly ReceivedMail[]> => {
-  const { emails } = inbox.parse(await (await fetch(`${origins.mail}/store`)).json());
-  return emails.filter(({ destination }) => destination.to.includes(address));
-};
+): Promise<readonly ReceivedMail[]> =>
+  (await allMails(stack)).filter(({ destination }) => destination.to.includes(address));
 
 /** The one address in a mail's text; anything else that could be followed is an error. */
 export const linkIn = ({ body }: ReceivedMail): URL => {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import * as z from "zod/mini";
 import {
   administratorsBrowser,
+  allMails,
   buttonOn,
   linkIn,
   mailsTo,
@@ -23,6 +24,7 @@ let needles: readonly Needle[];
 const seen = {
   apiAnswers: [] as string[],
   tokenAnswers: [] as string[],
+  operatorAnswers: [] as string[],
   jwts: new Set<string>(),
   oneTimeValues: new Set<string>(),
 };
@@ -75,6 +77,18 @@ const fetchToken = async (
     }),
   );
   seen.tokenAnswers.push(JSON.stringify(answer));
+  return answer;
+};
+
+const erase = async (payload: object) => {
+  const answer = await scene.erase(payload);
+  seen.operatorAnswers.push(JSON.stringify(answer));
+  return answer;
+};
+
+const requireSignIn = async (payload: object) => {
+  const answer = await scene.requireSignIn(payload);
+  seen.operatorAnswers.push(JSON.stringify(answer));
   return answer;
 };
 
@@ -264,8 +278,8 @@ const fetchInEveryWay = async () => {
   await fetchToken(priya, strict);
   const { workspaceId, personId: userId } = priya;
   const connectedBefore = scene.stack.clock.now().toISOString();
-  expect(await scene.requireSignIn({ workspaceId, connectedBefore })).toMatchObject({ ok: true });
-  expect(await scene.erase({ workspaceId, userId })).toMatchObject({ ok: true });
+  expect(await requireSignIn({ workspaceId, connectedBefore })).toMatchObject({ ok: true });
+  expect(await erase({ workspaceId, userId })).toMatchObject({ ok: true });
 };
 
 /** Requests with secrets where none belong. */
@@ -292,8 +306,8 @@ const sendSecretsToWrongPlaces = async () => {
     await postCallback({ action: form.action, fields: new URLSearchParams(fields) });
   }
   await leo.complete(returned);
-  await scene.erase({ workspaceId: leo.workspaceId, startAt: code, [canary]: canary });
-  await scene.requireSignIn({ connectedBefore: code, startAt: canary, [canary]: canary });
+  await erase({ workspaceId: leo.workspaceId, startAt: code, [canary]: canary });
+  await requireSignIn({ connectedBefore: code, startAt: canary, [canary]: canary });
 };
 
 /** What breaks on our side breaks with secrets in its hands. */
@@ -594,6 +608,28 @@ describe("after all that can happen has happened", () => {
       seen.tokenAnswers.filter((answer) => answer.includes('"ok":true')).length,
     ).toBeGreaterThan(5);
     expect(leaksIn(seen.tokenAnswers, forbidden)).toEqual([]);
+  });
+
+  it("those who end many connections were answered without any of it, and without a name", () => {
+    expect(seen.operatorAnswers.length).toBeGreaterThan(3);
+    expect(leaksIn(seen.operatorAnswers, [...needles, ...personal])).toEqual([]);
+  });
+
+  it("no mail held one but the link it was sent for, nor what somebody wrote where no address belongs", async () => {
+    const mails = (await allMails(scene.stack)).map((mail) => JSON.stringify(mail));
+    const links = mails.flatMap((mail) => /\/admin-consent\/([\w-]{43})/.exec(mail)?.[1] ?? []);
+    const forbidden = needles.filter(({ value }) => !links.includes(value));
+
+    expect(mails.length).toBeGreaterThan(1);
+    expect(links).not.toEqual([]);
+    expect(leaksIn(mails, forbidden)).toEqual([]);
+  });
+
+  it("secrets are named and described without what they hold, and without a person", async () => {
+    const listed = (await scene.vault.list()).map((entry) => JSON.stringify(entry));
+
+    expect(listed.length).toBeGreaterThan(4);
+    expect(leaksIn(listed, [...needles, ...personal])).toEqual([]);
   });
 
   it("and what failed can still be connected", async () => {

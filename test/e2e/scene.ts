@@ -10,6 +10,7 @@ import {
   GetSecretValueCommand,
   ListSecretsCommand,
   PutSecretValueCommand,
+  type SecretListEntry,
   SecretsManagerClient,
 } from "@aws-sdk/client-secrets-manager";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
@@ -151,6 +152,8 @@ export interface Scene {
   readonly vault: {
     /** Names of all refresh-token secrets, those of one connection if it is named. */
     names(connectionId?: string): Promise<readonly string[]>;
+    /** What is told of all secrets to whoever may read none. */
+    list(): Promise<readonly SecretListEntry[]>;
     read(name: string): Promise<string>;
     write(name: string, value: string): Promise<void>;
     create(name: string, value: string): Promise<void>;
@@ -215,6 +218,21 @@ export const openScene = async (
   const secretString = async (id: string) => {
     const { SecretString } = await secrets.send(new GetSecretValueCommand({ SecretId: id }));
     return z.string().parse(SecretString);
+  };
+  const listSecrets = async () => {
+    const listed: SecretListEntry[] = [];
+    let NextToken: string | undefined;
+    do {
+      const page = await secrets.send(
+        new ListSecretsCommand({
+          IncludePlannedDeletion: true,
+          ...(NextToken !== undefined && { NextToken }),
+        }),
+      );
+      listed.push(...(page.SecretList ?? []));
+      NextToken = page.NextToken;
+    } while (NextToken !== undefined);
+    return listed;
   };
   const putSecretString = async (SecretId: string, SecretString: string) => {
     await secrets.send(new PutSecretValueCommand({ SecretId, SecretString }));
@@ -317,20 +335,10 @@ export const openScene = async (
     vault: {
       names: async (connectionId) => {
         const prefix = `${setting("TOKEN_VAULT_PREFIX")}/${connectionId ?? ""}`;
-        const names: string[] = [];
-        let NextToken: string | undefined;
-        do {
-          const page = await secrets.send(
-            new ListSecretsCommand({
-              IncludePlannedDeletion: true,
-              ...(NextToken !== undefined && { NextToken }),
-            }),
-          );
-          names.push(...(page.SecretList ?? []).flatMap(({ Name }) => Name ?? []));
-          NextToken = page.NextToken;
-        } while (NextToken !== undefined);
+        const names = (await listSecrets()).flatMap(({ Name }) => Name ?? []);
         return names.filter((name) => name.startsWith(prefix));
       },
+      list: listSecrets,
       read: secretString,
       write: putSecretString,
       create: async (Name, SecretString) => {
