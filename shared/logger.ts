@@ -1,4 +1,5 @@
 import { Logger } from "@aws-lambda-powertools/logger";
+import type { Context } from "aws-lambda";
 import type { Actor } from "./domain/actor.ts";
 import type { AppCredentialKind } from "./domain/app-credential.ts";
 import type { NoteDisconnected } from "./domain/disconnect-mailbox.ts";
@@ -147,6 +148,11 @@ const powertools = globalThis.outlookConnectLogger;
 /** A log line is a constant sentence and fields. */
 export const logger = {
   powertools,
+  /** Of each invocation that is no HTTP request, before anything is logged: the lines name it, and none before it. */
+  begin: (context: Context) => {
+    powertools.resetKeys();
+    powertools.addContext(context);
+  },
   info: (sentence: string, fields: LogFields = {}) => powertools.info(sentence, { ...fields }),
   warn: (sentence: string, fields: LogFields = {}) => powertools.warn(sentence, { ...fields }),
   error: (sentence: string, fields: LogFields = {}) => powertools.error(sentence, { ...fields }),

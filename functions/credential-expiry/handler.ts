@@ -67,8 +67,7 @@ const measured = async (
 export const credentialExpiryHandler =
   (ports: CredentialExpiryPorts) =>
   async (_event: unknown, context: Context): Promise<void> => {
-    logger.powertools.resetKeys();
-    logger.powertools.addContext(context);
+    logger.begin(context);
     await measured("the app's credential", async () => tell(await measureCredential(ports)));
     for (const vaultKeys of ["sign_in", "token"] as const) {
       const tellAge = async () => {

@@ -77,8 +77,7 @@ export const eraseConnectionsHandler =
       ok: false,
       error: { ...failure, traceId: context.awsRequestId },
     });
-    logger.powertools.resetKeys();
-    logger.powertools.addContext(context);
+    logger.begin(context);
     const request = erasureRequest.safeParse(event);
     if (!request.success) {
       logger.warn("nothing erased", { failure: invalidRequest.code });

@@ -27,8 +27,7 @@ const named = (ages: KeepAliveRun["ages"]) =>
 export const keepAliveHandler =
   ({ refresh, ...ports }: KeepAliveHandlerPorts) =>
   async (_event: unknown, context: Context): Promise<void> => {
-    logger.powertools.resetKeys();
-    logger.powertools.addContext(context);
+    logger.begin(context);
     const report = (error: unknown) => {
       logger.error("connections not kept alive", {
         failure: "internal_error",

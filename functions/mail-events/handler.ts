@@ -75,8 +75,7 @@ const mailEventOf = (event: unknown): MailEvent | undefined => {
 export const mailEventsHandler =
   (ports: NoteMailEventPorts) =>
   async (event: unknown, context: Context): Promise<void> => {
-    logger.powertools.resetKeys();
-    logger.powertools.addContext(context);
+    logger.begin(context);
     const mailEvent = mailEventOf(event);
     if (!mailEvent) {
       // To be invoked again would not help; an alarm counts it.

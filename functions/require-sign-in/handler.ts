@@ -73,8 +73,7 @@ export const requireSignInHandler =
       ok: false,
       error: { ...failure, traceId: context.awsRequestId },
     });
-    logger.powertools.resetKeys();
-    logger.powertools.addContext(context);
+    logger.begin(context);
     const request = requireSignInRequest.safeParse(event);
     const connectedBefore = new Date(request.data?.connectedBefore ?? Number.NaN);
     // Of a time to come, each call would end what was connected since the one before.

@@ -6,8 +6,7 @@ import { type ResumeWaitingPorts, resumeWaiting } from "./resume-waiting.ts";
 export const resumeWaitingHandler =
   (ports: Omit<ResumeWaitingPorts, "onResumed" | "report">) =>
   async (_event: unknown, context: Context): Promise<void> => {
-    logger.powertools.resetKeys();
-    logger.powertools.addContext(context);
+    logger.begin(context);
     const report = (error: unknown) => {
       logger.error("people not told of an approval", {
         failure: "internal_error",

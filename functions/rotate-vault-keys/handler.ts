@@ -38,8 +38,7 @@ export const rotateVaultKeysHandler = (
     [settings.TOKEN_KEYS_SECRET_ARN, "token"],
   ]);
   return async (event: unknown, context: Context): Promise<void> => {
-    logger.powertools.resetKeys();
-    logger.powertools.addContext(context);
+    logger.begin(context);
     let vaultKeys: VaultKeysFor | undefined;
     try {
       const { success, data } = rotationEvent.safeParse(event);

@@ -6,8 +6,7 @@ import { type SweepVaultPorts, sweepVault } from "./sweep-vault.ts";
 export const sweepVaultHandler =
   (ports: Omit<SweepVaultPorts, "report">) =>
   async (_event: unknown, context: Context): Promise<void> => {
-    logger.powertools.resetKeys();
-    logger.powertools.addContext(context);
+    logger.begin(context);
     const report = (error: unknown) => {
       logger.error("vault entries not swept", {
         failure: "internal_error",

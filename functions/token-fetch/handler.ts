@@ -65,8 +65,7 @@ export const tokenFetchHandler =
       ok: false,
       error: { ...failure, traceId: context.awsRequestId },
     });
-    logger.powertools.resetKeys();
-    logger.powertools.addContext(context);
+    logger.begin(context);
     const request = tokenRequest.safeParse(event);
     if (!request.success) {
       logger.warn("token not served", { failure: invalidRequest.code });
