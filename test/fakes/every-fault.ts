@@ -3,6 +3,10 @@ import { type Intercept, neverSettles } from "./intercepted.ts";
 interface Fault {
   readonly what: string;
   readonly dies: boolean;
+  /** Whether the call does what it is for. */
+  readonly isDone: boolean;
+  /** What becomes of one call becomes of all after it. */
+  readonly lasts: boolean;
   readonly act: Intercept;
 }
 
@@ -11,6 +15,8 @@ const faults: readonly Fault[] = [
   {
     what: "fails before it is done",
     dies: false,
+    isDone: false,
+    lasts: false,
     act: async () => {
       throw new Error("throttled");
     },
@@ -18,21 +24,41 @@ const faults: readonly Fault[] = [
   {
     what: "is done, and its answer is lost",
     dies: false,
+    isDone: true,
+    lasts: false,
     act: async (_, call) => {
       await call();
       throw new Error("no answer");
     },
   },
-  { what: "is where the process dies, before", dies: true, act: neverSettles },
+  {
+    what: "is where the process dies, before",
+    dies: true,
+    isDone: false,
+    lasts: false,
+    act: neverSettles,
+  },
   {
     what: "is where the process dies, after",
     dies: true,
+    isDone: true,
+    lasts: false,
     act: async (_, call) => {
       await call();
       return neverSettles();
     },
   },
 ];
+
+const outage: Fault = {
+  what: "fails, and so does all that follows",
+  dies: false,
+  isDone: false,
+  lasts: true,
+  act: async () => {
+    throw new Error("no connection");
+  },
+};
 
 export interface FaultyCall extends Fault {
   readonly name: string;
@@ -44,6 +70,10 @@ export interface FaultyCall extends Fault {
 export const everyFault = (calls: readonly string[]): readonly FaultyCall[] =>
   calls.flatMap((name, index) => faults.map((fault) => ({ name, index, ...fault })));
 
+/** An outage that begins with each call of a flow, and ends with the flow. */
+export const everyOutage = (calls: readonly string[]): readonly FaultyCall[] =>
+  calls.map((name, index) => ({ name, index, ...outage }));
+
 export interface WatchedCalls {
   /** For whatever makes the calls. */
   readonly intercept: Intercept;
@@ -54,7 +84,9 @@ export interface WatchedCalls {
 }
 
 /** The calls of a flow, one of which breaks if that is said. */
-export const watchedCalls = (fault?: Pick<FaultyCall, "index" | "dies" | "act">): WatchedCalls => {
+export const watchedCalls = (
+  fault?: Pick<FaultyCall, "index" | "dies" | "lasts" | "act">,
+): WatchedCalls => {
   const made: string[] = [];
   let isWatched = false;
   let die = () => {};
@@ -66,7 +98,9 @@ export const watchedCalls = (fault?: Pick<FaultyCall, "index" | "dies" | "act">)
     intercept: async (name, call) => {
       if (!isWatched) return call();
       made.push(name);
-      if (made.length - 1 !== fault?.index) return call();
+      const index = made.length - 1;
+      const isBroken = fault && (fault.lasts ? index >= fault.index : index === fault.index);
+      if (!isBroken) return call();
       // What the call does at all, it does before anybody looks at what it left.
       if (fault.dies) setImmediate(die);
       return fault.act(name, call);

@@ -110,6 +110,12 @@ export const serviceInMemory = ({
   const identity = fakeIdentity(microsoft);
   const mailboxes = fakeMailboxes(probe);
   const reported: (LeftUndone | "approval_not_read")[] = [];
+  const mailer = {
+    sendMail: async (mail: ApprovalMail) => {
+      mails.push(mail);
+      return sendMail(mail);
+    },
+  };
   const proof = {
     loginEndpoint: settings.MICROSOFT_AUTHORITY,
     clientId: "c1e27000-0000-4000-8000-00000000a001",
@@ -130,12 +136,13 @@ export const serviceInMemory = ({
     requests: intercepted("requests", requests, intercept),
     ledger: intercepted("ledger", ledger, intercept),
     proofs: intercepted("proofs", proofs, intercept),
-    tenants: { ofDomain: async (domain: string) => tenantsByDomain[domain] },
+    tenants: intercepted(
+      "tenants",
+      { ofDomain: async (domain: string) => tenantsByDomain[domain] },
+      intercept,
+    ),
     isFreeMailDomain: (domain: string) => domain === "freemail.example",
-    sendMail: async (mail: ApprovalMail) => {
-      mails.push(mail);
-      return sendMail(mail);
-    },
+    sendMail: intercepted("mailer", mailer, intercept).sendMail,
     silentProofUrl: authorizationUrl({ ...proof, scopes: approvedScopes }),
     proofUrl: authorizationUrl({ ...proof, scopes: identityScopes }),
     approvalUrl: (token: Secret) => new URL(`https://api.example/admin-consent/${token.reveal()}`),
