@@ -112,18 +112,23 @@ export const dynamoDbMailLedger = (client: DynamoDBClient, tableName: string): M
     return fail(refusalAfter(last, now) ?? "held");
   };
 
-  const isSuppressed = async (address: MailAddress, now: Date) => {
-    const found = await Promise.all([suppressionKey(address), bounceKey(address)].map(find));
+  const isSuppressedBy = (items: readonly (Item | undefined)[], now: Date) => {
     // TTL deletes late.
-    const lasts = (deleteAt?: AttributeValue) =>
+    const lasts = ({ deleteAt }: Item) =>
       deleteAt === undefined || Number(deleteAt.N) > secondsOf(now);
-    return found.some((item) => item !== undefined && lasts(item.deleteAt));
+    return items.some((item) => item !== undefined && lasts(item));
   };
+
+  const isSuppressed = async (address: MailAddress, now: Date) =>
+    isSuppressedBy(await Promise.all([suppressionKey(address), bounceKey(address)].map(find)), now);
 
   return {
     async claim({ to, requester, organisation, recipientTenant }, now) {
-      if (await isSuppressed(to, now)) return fail("suppressed");
-      const refusal = refusalAfter(await find(lastMailKey(to, organisation)), now);
+      const [last, ...suppressions] = await Promise.all(
+        [lastMailKey(to, organisation), suppressionKey(to), bounceKey(to)].map(find),
+      );
+      if (isSuppressedBy(suppressions, now)) return fail("suppressed");
+      const refusal = refusalAfter(last, now);
       if (refusal) return fail(refusal);
       const counters = [
         [`user/${ownerKeyOf(requester)}`, mailLimits.user],
