@@ -7,6 +7,7 @@ import {
   asksInSpite,
   type ConsentRequest,
   type ConsentRequests,
+  digestSeconds,
   isAnsweredBy,
   type Mailer,
   type MailLedger,
@@ -105,7 +106,7 @@ export interface RequestApprovalPorts extends Omit<RecordPorts, "consents">, Org
     ConsentRequests,
     "find" | "open" | "waiting" | "claimNotice" | "noteMail"
   >;
-  readonly ledger: Pick<MailLedger, "claim" | "release">;
+  readonly ledger: Pick<MailLedger, "claim" | "begin" | "release">;
   readonly sendMail: (mail: ApprovalMail) => ReturnType<Mailer["send"]>;
   readonly sealer: SignInSealer;
   readonly approvalUrl: (token: Secret) => URL;
@@ -219,8 +220,14 @@ const recipientOf = async (
   return succeed({ to, tenantId });
 };
 
-/** A mail that may have arrived is never sent again; one that did not may be. */
-const mayHaveArrived: ReadonlySet<RequestMail["status"]> = new Set(["sending", "sent", "unknown"]);
+/**
+ * A mail that may have arrived is never sent again; one that did not may be. Of one that was being sent the ledger knows
+ * for a day whether it was begun.
+ */
+const mayHaveArrived = ({ status, at }: RequestMail, now: Date): boolean => {
+  if (status !== "sending") return status === "sent" || status === "unknown";
+  return at === undefined || now.getTime() - at.getTime() >= digestSeconds * 1000;
+};
 
 /** @returns the mail's fate, which is noted before and after it is handed over */
 const mailAdministrator = async (
@@ -230,8 +237,8 @@ const mailAdministrator = async (
   { requests, ledger, sendMail, noteStep, now }: RequestApprovalPorts,
 ): Promise<Result<RequestMail, NotAsked>> => {
   const { organisation, requester, expiresAt, tokenHash } = request;
-  const wasMailed = request.mail.to === to && mayHaveArrived.has(request.mail.status);
-  if (wasMailed) return succeed(request.mail);
+  const before = request.mail.to === to ? request.mail : undefined;
+  if (before && mayHaveArrived(before, now())) return succeed(before);
   const note = async (status: RequestMail["status"]) => {
     const mail = { status, to, at: now() };
     await requests.noteMail(request, mail);
@@ -245,28 +252,42 @@ const mailAdministrator = async (
     // Nobody outside their own mail domain and workspace learns who else waits: a domain may be a university's.
     .filter((each) => domainOf(each.email) === domainOf(to))
     .filter((each) => each.user.workspaceId === requester.user.workspaceId);
-  const refusal = await ledger.claim(
+  const claimed = await ledger.claim(
     { to, requester: requester.user, organisation, recipientTenant },
     now(),
   );
-  switch (refusal) {
-    case "limited":
-      return fail({ kind: "too_many_mails" });
-    case "exhausted":
-      return fail({ kind: "mail_limit_of_all" });
-    case "joined":
-      return succeed(await note("joined"));
-    case "suppressed":
-      return succeed(await note("not_delivered"));
-    default:
-      refusal satisfies undefined;
+  if (!claimed.ok) {
+    switch (claimed.failure) {
+      case "limited":
+        return fail({ kind: "too_many_mails" });
+      case "exhausted":
+        return fail({ kind: "mail_limit_of_all" });
+      case "held":
+        // Not noted: if whoever is about to send it dies, nobody takes that back.
+        return succeed({ status: "sending", to, at: now() });
+      case "joined":
+        // Their own that died on the way stays one of which nobody knows.
+        return succeed(before?.status === "sending" ? before : await note("joined"));
+      case "suppressed":
+        return succeed(await note("not_delivered"));
+      default:
+        return claimed.failure satisfies never;
+    }
   }
+  const claim = claimed.value;
   // Nobody joins a mail that is not there.
-  const release = () => ledger.release(to, organisation);
-  await note("sending").catch(async (error: unknown) => {
+  const release = () => ledger.release(to, organisation, claim);
+  const begin = async () => {
+    const sending = await note("sending");
+    // The very last: what dies before it was certainly not sent.
+    const isBegun = await ledger.begin(to, organisation, claim, now());
+    return { sending, isBegun };
+  };
+  const { sending, isBegun } = await begin().catch(async (error: unknown) => {
     await release();
     throw error;
   });
+  if (!isBegun) return succeed(sending);
   const sent = await sendMail({
     to,
     requester,
@@ -276,8 +297,9 @@ const mailAdministrator = async (
     reference: tokenHash,
   });
   if (sent === "refused" || sent === "undeliverable") {
-    const [mail] = await Promise.all([note("not_delivered"), release()]);
-    return succeed(mail);
+    // First of all, and once more: nobody else knows that it was not sent.
+    await release().catch(release);
+    return succeed(await note("not_delivered"));
   }
   noteStep({ step: "mailed", organisation: organisationKey(organisation) });
   return succeed(await note(sent));

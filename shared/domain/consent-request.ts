@@ -1,5 +1,6 @@
 import type { ProductUser, TenantId } from "./ids.ts";
 import type { MailAddress } from "./mail-address.ts";
+import type { Result } from "./result.ts";
 import { isSpreading, type Organisation, type TenantConsent } from "./tenant-consent.ts";
 
 /** How long an approval link leads anywhere. OWASP ASVS 6.5.5 allows less for codes; it carries no power. */
@@ -132,8 +133,10 @@ export interface ConsentRequests {
 
 /** Why no mail may go out. */
 export type MailRefusal =
-  /** This administrator has the mail of this organisation since less than a day. */
+  /** A mail to this administrator for this organisation was begun less than a day ago, and did not come back. */
   | "joined"
+  /** Somebody else is about to begin that mail. Whether they do is known within {@link heldSeconds}. */
+  | "held"
   /** A limit is reached: of the person, the workspace, the recipient, or the recipient's tenant. */
   | "limited"
   /** The limit of all together is reached, which the operator has to know of. */
@@ -157,14 +160,18 @@ export const mailLimits = {
 /** Several requests to one administrator within this become one mail. */
 export const digestSeconds = 24 * 3600;
 
+/** How long a claim waits for its mail to be begun: longer than any request lasts. After it, its process has died. */
+export const heldSeconds = 60;
+
 /** An address from which mail came back may come to exist. */
 export const bounceKeptSeconds = 90 * 24 * 3600;
 
 export interface MailLedger {
   /**
-   * Takes the right to mail an administrator once, and counts it, before anything is sent.
+   * Takes the right to mail an administrator once, and counts it, before anything is sent. A right that is not used for
+   * {@link heldSeconds} is the next one's.
    *
-   * @returns why not, or `undefined` for the right to send one mail
+   * @returns the claim, to begin the mail with, or why there is none
    */
   claim(
     mail: {
@@ -175,13 +182,22 @@ export interface MailLedger {
       readonly recipientTenant: TenantId;
     },
     now: Date,
-  ): Promise<MailRefusal | undefined>;
+  ): Promise<Result<string, MailRefusal>>;
+
+  /**
+   * The last step before a mail is sent: from now on it may have arrived, and others join it for {@link digestSeconds}.
+   *
+   * @returns `false` if somebody else has the right meanwhile, and nothing may be sent
+   */
+  begin(to: MailAddress, organisation: Organisation, claim: string, now: Date): Promise<boolean>;
 
   /**
    * Lets another mail go to an administrator for an organisation today, because the last one did not arrive. What was
    * counted stays counted. Repeating it is fine.
+   *
+   * @param claim of the mail that did not arrive, if it is known: another one since is left alone
    */
-  release(to: MailAddress, organisation: Organisation): Promise<void>;
+  release(to: MailAddress, organisation: Organisation, claim?: string): Promise<void>;
 
   /**
    * Mail to this address came back: nothing is sent to it, to the letter, for {@link bounceKeptSeconds}. Or its owner

@@ -21,12 +21,21 @@ import type { StartAuthorizationPorts } from "../../functions/start/start-author
 import { adminConsentUrl } from "../../shared/adapters/microsoft/admin-consent-url.ts";
 import { authorizationUrl } from "../../shared/adapters/microsoft/authorization-url.ts";
 import { classifyRedirect } from "../../shared/adapters/microsoft/failure-table.ts";
-import type { ConsentRequest } from "../../shared/domain/consent-request.ts";
+import type { AuthorizationAttempts } from "../../shared/domain/attempt.ts";
+import type { Connections } from "../../shared/domain/connection.ts";
+import type { ConsentProofs } from "../../shared/domain/consent-proof.ts";
+import type {
+  ConsentRequest,
+  ConsentRequests,
+  MailLedger,
+} from "../../shared/domain/consent-request.ts";
 import type { ProductUser, TenantId } from "../../shared/domain/ids.ts";
 import type { Mailboxes, MicrosoftIdentity } from "../../shared/domain/microsoft.ts";
 import { approvedScopes, identityScopes } from "../../shared/domain/permissions.ts";
 import type { Secret } from "../../shared/domain/secret.ts";
-import type { ApprovalStep } from "../../shared/domain/tenant-consent.ts";
+import type { SignInFrequencies } from "../../shared/domain/sign-in-frequency.ts";
+import type { ApprovalStep, TenantConsents } from "../../shared/domain/tenant-consent.ts";
+import type { TokenVault } from "../../shared/domain/token-vault.ts";
 import type { HttpResponse } from "../../shared/http/response.ts";
 import { logDisconnected } from "../../shared/logger.ts";
 import { fakeClock } from "./fake-clock.ts";
@@ -56,6 +65,17 @@ export const settings = {
   },
 };
 
+export interface Stores {
+  readonly attempts: AuthorizationAttempts;
+  readonly connections: Connections;
+  readonly vault: TokenVault;
+  readonly consents: TenantConsents;
+  readonly frequencies: SignInFrequencies;
+  readonly requests: ConsentRequests;
+  readonly ledger: MailLedger;
+  readonly proofs: ConsentProofs;
+}
+
 export interface ServiceScript extends Partial<MicrosoftIdentity> {
   readonly probe?: Mailboxes["probe"];
   readonly meaningOf?: CompleteAuthorizationPorts["meaningOf"];
@@ -64,6 +84,8 @@ export interface ServiceScript extends Partial<MicrosoftIdentity> {
   /** Which tenants Microsoft knows by a domain; the workspaces of Alice by default. */
   readonly tenantsByDomain?: Readonly<Record<string, TenantId | "unavailable">>;
   readonly sendMail?: RequestApprovalPorts["sendMail"];
+  /** In place of those in memory. */
+  readonly stores?: Partial<Stores>;
   /** Every port call of every request goes through it. */
   readonly intercept?: Intercept;
 }
@@ -93,6 +115,7 @@ export const serviceInMemory = ({
   intercept = (_, call) => call(),
   tenantsByDomain = { "north.example": account.tenantId },
   sendMail = async () => "sent",
+  stores = {},
   ...microsoft
 }: ServiceScript = {}) => {
   const clock = fakeClock();
@@ -110,32 +133,50 @@ export const serviceInMemory = ({
   const identity = fakeIdentity(microsoft);
   const mailboxes = fakeMailboxes(probe);
   const reported: (LeftUndone | "approval_not_read")[] = [];
+  const mailer = {
+    sendMail: async (mail: ApprovalMail) => {
+      mails.push(mail);
+      return sendMail(mail);
+    },
+  };
   const proof = {
     loginEndpoint: settings.MICROSOFT_AUTHORITY,
     clientId: "c1e27000-0000-4000-8000-00000000a001",
     redirectUri: new URL("https://api.example/admin-consent-callback"),
     isSignedIn: true,
   };
+  const inMemory = {
+    attempts,
+    connections,
+    vault,
+    consents,
+    frequencies,
+    requests,
+    ledger,
+    proofs,
+  };
+  const stored: Stores = { ...inMemory, ...stores };
   const ports = {
-    attempts: intercepted("attempts", attempts, intercept),
-    connections: intercepted("connections", connections, intercept),
-    vault: intercepted("vault", vault, intercept),
+    attempts: intercepted("attempts", stored.attempts, intercept),
+    connections: intercepted("connections", stored.connections, intercept),
+    vault: intercepted("vault", stored.vault, intercept),
     identity: intercepted("identity", identity, intercept),
     mailboxes: intercepted("mailboxes", mailboxes, intercept),
     sealer: intercepted("sealer", sampleSealer, intercept),
     signInSealer: intercepted("signInSealer", sampleSealer, intercept),
     tokenSealer: intercepted("tokenSealer", sampleSealer, intercept),
-    consents: intercepted("consents", consents, intercept),
-    frequencies: intercepted("frequencies", frequencies, intercept),
-    requests: intercepted("requests", requests, intercept),
-    ledger: intercepted("ledger", ledger, intercept),
-    proofs: intercepted("proofs", proofs, intercept),
-    tenants: { ofDomain: async (domain: string) => tenantsByDomain[domain] },
+    consents: intercepted("consents", stored.consents, intercept),
+    frequencies: intercepted("frequencies", stored.frequencies, intercept),
+    requests: intercepted("requests", stored.requests, intercept),
+    ledger: intercepted("ledger", stored.ledger, intercept),
+    proofs: intercepted("proofs", stored.proofs, intercept),
+    tenants: intercepted(
+      "tenants",
+      { ofDomain: async (domain: string) => tenantsByDomain[domain] },
+      intercept,
+    ),
     isFreeMailDomain: (domain: string) => domain === "freemail.example",
-    sendMail: async (mail: ApprovalMail) => {
-      mails.push(mail);
-      return sendMail(mail);
-    },
+    sendMail: intercepted("mailer", mailer, intercept).sendMail,
     silentProofUrl: authorizationUrl({ ...proof, scopes: approvedScopes }),
     proofUrl: authorizationUrl({ ...proof, scopes: identityScopes }),
     approvalUrl: (token: Secret) => new URL(`https://api.example/admin-consent/${token.reveal()}`),

@@ -146,9 +146,22 @@ export const dynamoDbConsentRequests = (
     );
   };
 
-  /** @returns whether it stands, also when the answer was lost */
-  const replace = async (request: NewConsentRequest, before: string | undefined) => {
+  /** @returns the request if it stands, also when the answer was lost */
+  const replace = async (
+    request: NewConsentRequest,
+    before: string | undefined,
+  ): Promise<ConsentRequest | undefined> => {
     const { organisation, requester } = request;
+    const item = {
+      organisation,
+      requester: requesterFields(requester),
+      returnTo: request.returnTo,
+      tokenHash: request.tokenHash,
+      sealedToken: request.sealedToken,
+      createdAt: secondsOf(request.createdAt),
+      expiresAt: secondsOf(request.expiresAt),
+      mail: { status: "none" },
+    };
     const written = await unlessRefused(
       client.send(
         new PutItemCommand({
@@ -156,15 +169,8 @@ export const dynamoDbConsentRequests = (
           Item: marshall(
             {
               ...keys.request(organisation, requester.user),
-              organisation,
-              requester: requesterFields(requester),
-              returnTo: request.returnTo,
-              tokenHash: request.tokenHash,
-              sealedToken: request.sealedToken,
-              createdAt: secondsOf(request.createdAt),
-              expiresAt: secondsOf(request.expiresAt),
-              mail: { status: "none" },
-              deleteAt: secondsOf(request.expiresAt) + keptAfterExpirySeconds,
+              ...item,
+              deleteAt: item.expiresAt + keptAfterExpirySeconds,
             },
             { removeUndefinedValues: true },
           ),
@@ -176,10 +182,9 @@ export const dynamoDbConsentRequests = (
         }),
       ),
     );
-    return (
-      written !== undefined ||
-      (await read(organisation, requester.user))?.tokenHash === request.tokenHash
-    );
+    if (written) return requestOf(requestItem.parse(item));
+    const stands = await read(organisation, requester.user);
+    return stands?.tokenHash === request.tokenHash ? requestOf(stands) : undefined;
   };
 
   /** @returns the open request, of its requester as they are now; `undefined` if it is not open any more */
@@ -223,10 +228,8 @@ export const dynamoDbConsentRequests = (
           continue;
         }
         await putLink(request);
-        if (await replace(request, before?.tokenHash)) {
-          const opened = await read(organisation, requester.user);
-          if (opened) return requestOf(opened);
-        }
+        const opened = await replace(request, before?.tokenHash);
+        if (opened) return opened;
       }
       throw new Error("other requests of the same person kept coming first");
     },

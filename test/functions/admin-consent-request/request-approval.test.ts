@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { digestSeconds, mailLimits } from "../../../shared/domain/consent-request.ts";
+import { digestSeconds, heldSeconds, mailLimits } from "../../../shared/domain/consent-request.ts";
 import {
   hashOf,
   type ProductUser,
@@ -477,8 +477,42 @@ describe("a mail", () => {
     await ask({ adminEmail: administrator });
 
     expect((await answerOf(ask({ adminEmail: administrator }))).mail.status).toBe("sending");
+    service.clock.pass(digestSeconds);
+    expect((await answerOf(ask({ adminEmail: administrator }))).mail.status).toBe("sending");
     expect(service.mails).toHaveLength(1);
   });
+
+  it.for([
+    ["goes on", async () => {}, "sending"],
+    ["fails", () => Promise.reject(new Error("throttled")), "none"],
+  ] as const)(
+    "that a colleague has sent meanwhile is not sent by somebody so slow, who then %s",
+    async ([, then, shown]) => {
+      let isSlow = true;
+      const { service, ask } = await blocked({
+        intercept: async (name, call) => {
+          if (!isSlow || name !== "requests.noteMail") return call();
+          isSlow = false;
+          service.clock.pass(heldSeconds);
+          expect(await colleague("mallory")).toBe("sent");
+          await then();
+          return call();
+        },
+      });
+      const colleague = async (name: string) => {
+        const user = { ...alice, userId: userId(name) };
+        const { attemptId } = await service.begin(user);
+        const body = { attemptId, adminEmail: administrator };
+        return (await answerOf(service.askAdministrator(user, body))).mail.status;
+      };
+
+      await ask({ adminEmail: administrator });
+
+      expect(JSON.parse((await service.approval(alice)).body).mail.status).toBe(shown);
+      expect(await colleague("carl")).toBe("joined");
+      expect(service.mails.map(({ requester }) => requester.user.userId)).toEqual(["mallory"]);
+    },
+  );
 
   it.for(["requests.waiting", "ledger.claim", "requests.noteMail"])(
     "is not lost for the day by a passing fault before it is sent: %s",

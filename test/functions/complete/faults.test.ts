@@ -3,47 +3,13 @@ import type { LeftUndone } from "../../../functions/complete/complete-authorizat
 import { redemptionLimitSeconds } from "../../../shared/domain/attempt.ts";
 import type { HttpResponse } from "../../../shared/http/response.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
-import { type Intercept, neverSettles } from "../../fakes/intercepted.ts";
+import { everyFault, type FaultyCall, watchedCalls } from "../../fakes/every-fault.ts";
 import { alice, alicesConnection } from "../../fakes/samples.ts";
 import { problemIn, type ServiceInMemory, serviceInMemory } from "../../fakes/service-in-memory.ts";
 import { stopTimers } from "../../fakes/stopped-timers.ts";
 
 const log = captureLog();
 beforeEach(stopTimers);
-
-interface Fault {
-  readonly what: string;
-  readonly dies: boolean;
-  readonly act: Intercept;
-}
-
-/** What can become of one call to the world outside. */
-const faults: readonly Fault[] = [
-  {
-    what: "fails before it is done",
-    dies: false,
-    act: async () => {
-      throw new Error("throttled");
-    },
-  },
-  {
-    what: "is done, and its answer is lost",
-    dies: false,
-    act: async (_, call) => {
-      await call();
-      throw new Error("no answer");
-    },
-  },
-  { what: "is where the process dies, before", dies: true, act: neverSettles },
-  {
-    what: "is where the process dies, after",
-    dies: true,
-    act: async (_, call) => {
-      await call();
-      return neverSettles();
-    },
-  },
-];
 
 const calls = [
   "attempts.take",
@@ -74,26 +40,20 @@ const scenes = [
   { before: "a connection", calls: callsOfReconnect },
 ];
 
-/** A sign-in that came back, and the call at which it is completed with a fault. */
-const prepared = async (before: string, intercept: Intercept) => {
-  let isArmed = false;
-  const service = serviceInMemory({
-    intercept: (name, call) => (isArmed ? intercept(name, call) : call()),
-  });
+/** A sign-in that came back, and is completed with a fault, if one is given. */
+const prepared = async (before: string, fault?: FaultyCall) => {
+  const { intercept, made, watch } = watchedCalls(fault);
+  const service = serviceInMemory({ intercept });
   if (before === "a connection") await service.connect(alice);
   const brought = await service.comeBack((await service.begin(alice)).state);
   const sentBefore = service.identity.redeemed.length;
   return {
     service,
     brought,
+    made,
     timesSent: () => service.identity.redeemed.length - sentBefore,
-    complete: () => {
-      isArmed = true;
-      return service.complete(alice, brought);
-    },
-    disarm: () => {
-      isArmed = false;
-    },
+    complete: (): Promise<HttpResponse | undefined> =>
+      watch(() => service.complete(alice, brought)),
   };
 };
 
@@ -101,11 +61,7 @@ const storedIn = ({ connections }: ServiceInMemory) =>
   connections.findForWorkspace(alicesConnection, alice.workspaceId, { consistent: true });
 
 it.for(scenes)("completing over $before makes these calls and no others", async (scene) => {
-  const made: string[] = [];
-  const { complete } = await prepared(scene.before, (name, call) => {
-    made.push(name);
-    return call();
-  });
+  const { complete, made } = await prepared(scene.before);
 
   await complete();
 
@@ -113,29 +69,13 @@ it.for(scenes)("completing over $before makes these calls and no others", async 
 });
 
 describe.for(
-  scenes.flatMap(({ before, calls }) =>
-    calls.flatMap((name, index) =>
-      faults.map(({ what, ...fault }) => ({ before, name, index, what, ...fault })),
-    ),
-  ),
-)("over $before, call $index ($name) $what", ({ before, name, index, dies, act }) => {
+  scenes.flatMap(({ before, calls }) => everyFault(calls).map((fault) => ({ before, ...fault }))),
+)("over $before, call $index ($name) $what", ({ before, ...fault }) => {
+  const { name, dies } = fault;
   const broken = async () => {
-    let made = 0;
-    let die = () => {};
-    const death = new Promise<undefined>((resolve) => {
-      die = () => resolve(undefined);
-    });
-    const { complete, disarm, ...rest } = await prepared(before, async (name, call) => {
-      made += 1;
-      if (made !== index + 1) return call();
-      if (!dies) return act(name, call);
-      // What the call does at all, it does before anybody looks at what it left.
-      setImmediate(die);
-      return act(name, call);
-    });
+    const { complete, ...rest } = await prepared(before, fault);
     const entryBefore = (await storedIn(rest.service))?.vaultEntry;
-    const answer: HttpResponse | undefined = await Promise.race([complete(), death]);
-    disarm();
+    const answer = await complete();
     const isConnected = (await storedIn(rest.service))?.vaultEntry !== entryBefore;
     return { answer, isConnected, ...rest };
   };

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { PutItemCommand, ScanCommand } from "@aws-sdk/client-dynamodb";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
+import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { counterKey, recipientKey } from "../../../../shared/adapters/dynamodb/approval-keys.ts";
 import { dynamoDbConsentProofs } from "../../../../shared/adapters/dynamodb/consent-proofs.ts";
@@ -13,6 +14,7 @@ import {
   type ConsentRequest,
   type ConsentRequests,
   digestSeconds,
+  heldSeconds,
   type MailLedger,
   mailLimits,
   type NewConsentRequest,
@@ -29,6 +31,7 @@ import {
   mailAddress,
   mailboxOf,
 } from "../../../../shared/domain/mail-address.ts";
+import { fail } from "../../../../shared/domain/result.ts";
 import {
   type Organisation,
   organisationKey,
@@ -518,17 +521,32 @@ const contract = (open: () => Stores) => {
       ...changes,
     });
 
+    type ClaimedMail = ReturnType<typeof claimed>;
+    const refusal = async (ledger: MailLedger, mail: ClaimedMail, now: Date) => {
+      const answer = await ledger.claim(mail, now);
+      return answer.ok ? undefined : answer.failure;
+    };
+    const claim = async (ledger: MailLedger, mail: ClaimedMail, now: Date) => {
+      const answer = await ledger.claim(mail, now);
+      return answer.ok ? answer.value : expect.fail(answer.failure);
+    };
+    const mailed = async (ledger: MailLedger, mail: ClaimedMail, now: Date) => {
+      const own = await claim(ledger, mail, now);
+      expect(await ledger.begin(mail.to, mail.organisation, own, now)).toBe(true);
+      return own;
+    };
+
     const withPlus = (to: MailAddress) => address(to.replace("@", "+outlook@"));
 
     it("gives the right to one mail, of many who ask at once", async () => {
       const { ledger } = open();
       const mail = claimed();
 
-      const answers = await twenty(() => ledger.claim({ ...mail, requester: newUser() }, at(0)));
+      const answers = await twenty(() => refusal(ledger, { ...mail, requester: newUser() }, at(0)));
 
       expect(answers.filter((answer) => answer === undefined).length).toBeLessThanOrEqual(1);
       expect(
-        answers.filter((answer) => answer === undefined || answer === "joined").length,
+        answers.filter((answer) => answer === undefined || answer === "held").length,
       ).toBeGreaterThan(0);
     });
 
@@ -536,32 +554,33 @@ const contract = (open: () => Stores) => {
       const { ledger } = open();
       const mail = claimed();
 
-      expect(await ledger.claim(mail, at(0))).toBeUndefined();
-      expect(await ledger.claim({ ...mail, requester: newUser() }, at(60))).toBe("joined");
-      expect(await ledger.claim(mail, at(digestSeconds - 1))).toBe("joined");
-      expect(await ledger.claim(mail, at(digestSeconds))).toBeUndefined();
+      await mailed(ledger, mail, at(0));
+
+      expect(await refusal(ledger, { ...mail, requester: newUser() }, at(60))).toBe("joined");
+      expect(await refusal(ledger, mail, at(digestSeconds - 1))).toBe("joined");
+      expect(await refusal(ledger, mail, at(digestSeconds))).toBeUndefined();
     });
 
     it("takes a plus part and other letters for the same administrator", async () => {
       const { ledger } = open();
       const name = randomUUID();
       const mail = claimed({ to: address(`it-${name}@north.example`) });
-      await ledger.claim(mail, at(0));
+      await mailed(ledger, mail, at(0));
 
       const other = address(`IT-${name.toUpperCase()}+appse@north.example`);
 
-      expect(await ledger.claim({ ...mail, to: other }, at(1))).toBe("joined");
+      expect(await refusal(ledger, { ...mail, to: other }, at(1))).toBe("joined");
     });
 
     it("limits a person's mails in a day, and lets them again the next day", async () => {
       const { ledger } = open();
       const requester = newUser();
       for (let count = 0; count < mailLimits.user; count += 1) {
-        expect(await ledger.claim(claimed({ requester }), at(count))).toBeUndefined();
+        expect(await refusal(ledger, claimed({ requester }), at(count))).toBeUndefined();
       }
 
-      expect(await ledger.claim(claimed({ requester }), at(99))).toBe("limited");
-      expect(await ledger.claim(claimed({ requester }), at(24 * 3600))).toBeUndefined();
+      expect(await refusal(ledger, claimed({ requester }), at(99))).toBe("limited");
+      expect(await refusal(ledger, claimed({ requester }), at(24 * 3600))).toBeUndefined();
     });
 
     it("limits a person's mails in a day, in whatever workspaces they are", async () => {
@@ -570,22 +589,22 @@ const contract = (open: () => Stores) => {
       const elsewhere = () => ({ ...newUser(), userId });
       for (let count = 0; count < mailLimits.person; count += 1) {
         const mail = claimed({ requester: elsewhere() });
-        expect(await ledger.claim(mail, at(count))).toBeUndefined();
+        expect(await refusal(ledger, mail, at(count))).toBeUndefined();
       }
 
-      expect(await ledger.claim(claimed({ requester: elsewhere() }), at(99))).toBe("limited");
+      expect(await refusal(ledger, claimed({ requester: elsewhere() }), at(99))).toBe("limited");
     });
 
     it("limits the mails to a tenant in a day, for whatever organisations they ask", async () => {
       const { ledger } = open();
       const recipientTenant = tenantId(randomUUID());
       for (let count = 0; count < mailLimits.tenant; count += 1) {
-        expect(await ledger.claim(claimed({ recipientTenant }), at(count))).toBeUndefined();
+        expect(await refusal(ledger, claimed({ recipientTenant }), at(count))).toBeUndefined();
       }
 
-      expect(await ledger.claim(claimed({ recipientTenant }), at(99))).toBe("limited");
-      expect(await ledger.claim(claimed(), at(100))).toBeUndefined();
-      expect(await ledger.claim(claimed({ recipientTenant }), at(24 * 3600))).toBeUndefined();
+      expect(await refusal(ledger, claimed({ recipientTenant }), at(99))).toBe("limited");
+      expect(await refusal(ledger, claimed(), at(100))).toBeUndefined();
+      expect(await refusal(ledger, claimed({ recipientTenant }), at(24 * 3600))).toBeUndefined();
     });
 
     it("limits a workspace's mails in a day, whoever asks", async () => {
@@ -593,10 +612,10 @@ const contract = (open: () => Stores) => {
       const workspace = `ws_${randomUUID()}`;
       for (let count = 0; count < mailLimits.workspace; count += 1) {
         const requester = newUser(workspace);
-        expect(await ledger.claim(claimed({ requester }), at(count))).toBeUndefined();
+        expect(await refusal(ledger, claimed({ requester }), at(count))).toBeUndefined();
       }
 
-      expect(await ledger.claim(claimed({ requester: newUser(workspace) }), at(99))).toBe(
+      expect(await refusal(ledger, claimed({ requester: newUser(workspace) }), at(99))).toBe(
         "limited",
       );
     });
@@ -605,22 +624,22 @@ const contract = (open: () => Stores) => {
       const { ledger } = open();
       const to = newAddress();
       for (let count = 0; count < mailLimits.recipient; count += 1) {
-        expect(await ledger.claim(claimed({ to }), at(count))).toBeUndefined();
+        expect(await refusal(ledger, claimed({ to }), at(count))).toBeUndefined();
       }
 
-      expect(await ledger.claim(claimed({ to }), at(99))).toBe("limited");
+      expect(await refusal(ledger, claimed({ to }), at(99))).toBe("limited");
     });
 
     it("does not take a refused mail for the one of the day", async () => {
       const { ledger } = open();
       const requester = newUser();
       for (let count = 0; count < mailLimits.user; count += 1) {
-        await ledger.claim(claimed({ requester }), at(count));
+        await refusal(ledger, claimed({ requester }), at(count));
       }
       const mail = claimed();
-      expect(await ledger.claim({ ...mail, requester }, at(99))).toBe("limited");
+      expect(await refusal(ledger, { ...mail, requester }, at(99))).toBe("limited");
 
-      expect(await ledger.claim(mail, at(100))).toBeUndefined();
+      expect(await refusal(ledger, mail, at(100))).toBeUndefined();
     });
 
     it.for(["bounce", "complaint"] as const)(
@@ -634,7 +653,7 @@ const contract = (open: () => Stores) => {
 
         expect(await ledger.isSuppressed(mail.to, at(1))).toBe(true);
         expect(await ledger.isSuppressed(address(mail.to.toUpperCase()), at(1))).toBe(true);
-        expect(await ledger.claim(mail, at(1))).toBe("suppressed");
+        expect(await refusal(ledger, mail, at(1))).toBe("suppressed");
       },
     );
 
@@ -647,8 +666,8 @@ const contract = (open: () => Stores) => {
 
       expect(await ledger.isSuppressed(plus, at(1))).toBe(true);
       expect(await ledger.isSuppressed(mail.to, at(1))).toBe(false);
-      expect(await ledger.claim({ ...mail, to: plus }, at(1))).toBe("suppressed");
-      expect(await ledger.claim(mail, at(1))).toBeUndefined();
+      expect(await refusal(ledger, { ...mail, to: plus }, at(1))).toBe("suppressed");
+      expect(await refusal(ledger, mail, at(1))).toBeUndefined();
     });
 
     it("after a bounce sends again in 90 days, and not if that bounces as well", async () => {
@@ -657,9 +676,9 @@ const contract = (open: () => Stores) => {
       await ledger.suppress(mail.to, "bounce", at(0));
 
       expect(await ledger.isSuppressed(mail.to, at(bounceKeptSeconds - 1))).toBe(true);
-      expect(await ledger.claim(mail, at(bounceKeptSeconds - 1))).toBe("suppressed");
+      expect(await refusal(ledger, mail, at(bounceKeptSeconds - 1))).toBe("suppressed");
       expect(await ledger.isSuppressed(mail.to, at(bounceKeptSeconds))).toBe(false);
-      expect(await ledger.claim(mail, at(bounceKeptSeconds))).toBeUndefined();
+      expect(await refusal(ledger, mail, at(bounceKeptSeconds))).toBeUndefined();
 
       await ledger.suppress(mail.to, "bounce", at(bounceKeptSeconds));
       expect(await ledger.isSuppressed(mail.to, at(bounceKeptSeconds + 1))).toBe(true);
@@ -676,7 +695,9 @@ const contract = (open: () => Stores) => {
 
       for (const to of [mail.to, plus]) {
         expect(await ledger.isSuppressed(to, at(2 * bounceKeptSeconds))).toBe(true);
-        expect(await ledger.claim({ ...mail, to }, at(2 * bounceKeptSeconds))).toBe("suppressed");
+        expect(await refusal(ledger, { ...mail, to }, at(2 * bounceKeptSeconds))).toBe(
+          "suppressed",
+        );
       }
     });
 
@@ -684,17 +705,143 @@ const contract = (open: () => Stores) => {
       const { ledger } = open();
       const mail = claimed();
       await ledger.release(mail.to, mail.organisation);
-      await ledger.claim(mail, at(0));
+      await mailed(ledger, mail, at(0));
       const other = claimed({ to: mail.to });
-      await ledger.claim(other, at(0));
+      await mailed(ledger, other, at(0));
 
       await ledger.release(mail.to, mail.organisation);
 
-      const answers = await twenty(() => ledger.claim({ ...mail, requester: newUser() }, at(60)));
+      const answers = await twenty(() =>
+        refusal(ledger, { ...mail, requester: newUser() }, at(60)),
+      );
       expect(answers.filter((answer) => answer === undefined)).toHaveLength(1);
-      expect(await ledger.claim(other, at(60))).toBe("joined");
+      expect(await refusal(ledger, other, at(60))).toBe("joined");
       await ledger.release(mail.to, mail.organisation);
-      expect(await ledger.claim(mail, at(120))).toBe("limited");
+      expect(await refusal(ledger, mail, at(120))).toBe("limited");
+    });
+
+    it("gives a right that nobody used for a minute to one of many who ask at once", async () => {
+      const { ledger } = open();
+      const mail = claimed();
+      const first = await claim(ledger, mail, at(0));
+      const colleague = () => ({ ...mail, requester: newUser() });
+      expect(await refusal(ledger, colleague(), at(heldSeconds - 1))).toBe("held");
+
+      const answers = await twenty(() => ledger.claim(colleague(), at(heldSeconds)));
+
+      const taken = answers.flatMap((answer) => (answer.ok ? [answer.value] : []));
+      expect(taken).toHaveLength(1);
+      const begin = (own: string) =>
+        ledger.begin(mail.to, mail.organisation, own, at(heldSeconds + 1));
+      expect(await begin(first)).toBe(false);
+      expect(await refusal(ledger, colleague(), at(heldSeconds + 1))).toBe("held");
+      for (const own of taken) expect(await begin(own)).toBe(true);
+      expect(await refusal(ledger, colleague(), at(2 * heldSeconds + 1))).toBe("joined");
+    });
+
+    it("lets others join a mail for a day from when it was begun, also late", async () => {
+      const { ledger } = open();
+      const mail = claimed();
+      const own = await claim(ledger, mail, at(0));
+
+      for (let times = 0; times < 2; times += 1) {
+        expect(await ledger.begin(mail.to, mail.organisation, own, at(300))).toBe(true);
+      }
+
+      expect(await refusal(ledger, mail, at(300 + digestSeconds - 1))).toBe("joined");
+      expect(await refusal(ledger, mail, at(300 + digestSeconds))).toBeUndefined();
+    });
+
+    it("begins no mail for a right that nobody has", async () => {
+      const { ledger } = open();
+      const mail = claimed();
+
+      expect(await ledger.begin(mail.to, mail.organisation, randomUUID(), at(0))).toBe(false);
+      expect(await refusal(ledger, mail, at(0))).toBeUndefined();
+    });
+
+    it("does not release a mail since for one that did not arrive", async () => {
+      const { ledger } = open();
+      const mail = claimed();
+      const first = await claim(ledger, mail, at(0));
+      await mailed(ledger, mail, at(heldSeconds));
+
+      await ledger.release(mail.to, mail.organisation, first);
+
+      expect(await refusal(ledger, mail, at(heldSeconds + 1))).toBe("joined");
+    });
+
+    it("releases a right that was not used, and begins a mail that was released before", async () => {
+      const { ledger } = open();
+      const mail = claimed();
+      const own = await claim(ledger, mail, at(0));
+
+      await ledger.release(mail.to, mail.organisation, own);
+      expect(await ledger.begin(mail.to, mail.organisation, own, at(1))).toBe(true);
+      expect(await refusal(ledger, mail, at(2))).toBe("joined");
+
+      await ledger.release(mail.to, mail.organisation, own);
+      expect(await refusal(ledger, mail, at(2))).toBeUndefined();
+    });
+
+    it("counts a right that nobody used", async () => {
+      const { ledger } = open();
+      const mail = claimed();
+      for (let count = 0; count < mailLimits.recipient; count += 1) {
+        await claim(ledger, mail, at(count * heldSeconds));
+      }
+
+      expect(await refusal(ledger, mail, at(mailLimits.recipient * heldSeconds))).toBe("limited");
+    });
+
+    it("begins one mail in a day at most, in whatever order many claim, begin and die", async () => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(
+            fc.record({
+              who: fc.nat(2),
+              does: fc.constantFrom("claims", "begins", "releases", "nothing"),
+              seconds: fc.constantFrom(0, 0, 1, heldSeconds - 1, heldSeconds, digestSeconds / 2),
+            }),
+            { minLength: 4, maxLength: 16 },
+          ),
+          async (steps) => {
+            const { ledger } = open();
+            const mail = claimed();
+            const { to, organisation } = mail;
+            const claims: (string | undefined)[] = [];
+            const begun = new Set<string>();
+            let now = 0;
+            let last: { readonly claim: string; readonly at: number } | undefined;
+            for (const { who, does, seconds } of steps) {
+              now += seconds;
+              const own = claims[who];
+              if (does === "claims") {
+                const answer = await ledger.claim({ ...mail, requester: newUser() }, at(now));
+                claims[who] = answer.ok ? answer.value : undefined;
+                const isJoined = !answer.ok && answer.failure === "joined";
+                const isToBeJoined = last !== undefined && now - last.at < digestSeconds;
+                if (isToBeJoined) expect(answer.ok, "no second mail").toBe(false);
+                expect(isJoined, "nobody joins a mail that is not there").toBe(isToBeJoined);
+              }
+              if (own === undefined) continue;
+              // Whoever sends does so once.
+              if (does === "begins" && !begun.has(own)) {
+                if (await ledger.begin(to, organisation, own, at(now))) {
+                  expect(last && now - last.at < digestSeconds, "no second mail").toBeFalsy();
+                  begun.add(own);
+                  last = { claim: own, at: now };
+                }
+              }
+              if (does === "releases" && begun.has(own)) {
+                await ledger.release(to, organisation, own);
+                if (last?.claim === own) last = undefined;
+              }
+            }
+          },
+        ),
+        { numRuns: 25 },
+      );
     });
   });
 
@@ -828,7 +975,7 @@ describe.for(Object.entries(engines))("on %s", ([, start]) => {
       expect(await requests.claimNotice(opened, at(1))).toBeDefined();
     });
 
-    it("the ledger gives the right once", async () => {
+    it("the ledger gives the right once, and begins the mail", async () => {
       const { ledger, loseAnswer } = openLossy();
       const mail = {
         to: newAddress(),
@@ -838,8 +985,13 @@ describe.for(Object.entries(engines))("on %s", ([, start]) => {
       };
       loseAnswer("PutItemCommand");
 
-      expect(await ledger.claim(mail, at(0))).toBeUndefined();
-      expect(await ledger.claim(mail, at(1))).toBe("joined");
+      const claimed = await ledger.claim(mail, at(0));
+
+      const claim = claimed.ok ? claimed.value : expect.fail(claimed.failure);
+      expect(await ledger.claim(mail, at(1))).toEqual(fail("held"));
+      loseAnswer("UpdateItemCommand");
+      expect(await ledger.begin(mail.to, mail.organisation, claim, at(1))).toBe(true);
+      expect(await ledger.claim(mail, at(heldSeconds))).toEqual(fail("joined"));
     });
 
     it("take knows its own proof", async () => {
@@ -877,8 +1029,22 @@ describe.for(Object.entries(engines))("on %s", ([, start]) => {
           now,
         );
 
-      expect(await claim()).toBeUndefined();
-      expect(await claim()).toBe("exhausted");
+      expect((await claim()).ok).toBe(true);
+      expect(await claim()).toEqual(fail("exhausted"));
+    });
+
+    it("lets others join a mail that an earlier version sent", async () => {
+      const { ledger } = openLossy();
+      const mail = {
+        to: newAddress(),
+        requester: newUser(),
+        organisation: newTenant(),
+        recipientTenant: tenantId(randomUUID()),
+      };
+      const last = recipientKey(mailboxOf(mail.to), `last/${organisationKey(mail.organisation)}`);
+      await put({ ...last, mailedAt: began.getTime() / 1000, claim: randomUUID() });
+
+      expect(await ledger.claim(mail, at(2 * heldSeconds))).toEqual(fail("joined"));
     });
 
     it("keeps to a bounce that an earlier version noted of a mailbox, for ever", async () => {
