@@ -65,11 +65,12 @@ export const approvalExpiredPage = constantPage({
   ],
 });
 
+/** Also for a link that has served its purpose, of which there is no newer one. */
 export const approvalReplacedPage = constantPage({
-  title: "There is a newer link",
+  title: "This link is no longer in use",
   paragraphs: [
-    "This link was replaced by a newer one, or was used before. Nothing was changed.",
-    "Please use the newest mail from Appse AI, or ask the person who sent you this link for the newest one.",
+    "It was replaced by a newer one, or has served its purpose. Nothing was changed.",
+    "Please use the newest mail from Appse AI. If there is none, ask the person who sent you this link for a new one.",
   ],
 });
 
