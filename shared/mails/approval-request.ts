@@ -7,6 +7,7 @@ import {
   heading,
   link,
   mailPage,
+  mailto,
   paragraph,
   points,
   smallPrint,
@@ -39,11 +40,6 @@ const called = ({ name, email }: Requester): Words => {
     return [shown === undefined ? "Somebody" : { name: shown }, ` at ${domainOf(email)}`];
   }
   return shown === undefined ? [email] : [{ name: shown }, ` (${email})`];
-};
-
-const mailto = (address: string) => {
-  const at = address.lastIndexOf("@");
-  return `mailto:${encodeURIComponent(address.slice(0, at))}${address.slice(at)}`;
 };
 
 /** As `a, b and c`. */

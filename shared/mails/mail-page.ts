@@ -102,6 +102,11 @@ export const strong = (text: Html | string): Html =>
 export const link = (url: string, text: string): Html =>
   html`<a class="link" href="${url}" style="color:#3043b8;">${text}</a>`;
 
+export const mailto = (address: string): string => {
+  const at = address.lastIndexOf("@");
+  return `mailto:${encodeURIComponent(address.slice(0, at))}${address.slice(at)}`;
+};
+
 /** Each a sentence that begins in bold, and a note below it. */
 export const points = (
   items: readonly { readonly title: string; readonly rest: string; readonly note: string }[],
