@@ -212,7 +212,7 @@ stories("a sign-in that does not go straight through", (scene) => {
     // Only its looks: what leads to it is told where the callback is tested.
     await page.setContent(signInWaitingPage.html);
 
-    await sees(page.getByRole("heading", { name: "We could not take this just now" }));
+    await sees(page.getByRole("heading", { name: "We could not finish your sign-in just now" }));
     await sees(page.getByText("Please reload this page to try again"));
     await scene.inspect(page, "callback-outage");
   });
