@@ -102,7 +102,7 @@ export const approvalNeedsAdministratorPage = constantPage({
 export const approvalSignInRefusedPage = constantPage({
   title: "Microsoft did not let this account sign in",
   paragraphs: [
-    "Nothing was changed. A policy of your organisation may be the reason, or the account itself. If Microsoft’s page did not say which, the sign-in logs in the Microsoft Entra admin center do.",
+    "Nothing was changed. A policy of your organisation may be the reason, or the account itself. If Microsoft’s page did not say which, look into the sign-in logs in the Microsoft Entra admin center.",
     "The link stays good: open it again when that is settled, or with another administrator account, or pass it on to another administrator.",
   ],
 });
