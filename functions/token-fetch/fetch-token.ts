@@ -55,6 +55,8 @@ export interface ServedToken {
   /** Why it is degraded; for the log, since the caller is served. */
   readonly notRenewed?: TokenFailure;
   readonly source: "memory" | "table" | "refresh";
+  /** Of one that was renewed for this: how long after the time before. */
+  readonly renewedAfterSeconds?: number;
 }
 
 export interface FetchTokenPorts {
@@ -130,7 +132,7 @@ export const fetchToken = async (
   /** @returns `undefined` if the stored token does not open. */
   const serve = async (
     connection: StoredConnection,
-    how: Pick<ServedToken, "degraded" | "notRenewed" | "source">,
+    how: Omit<ServedToken, "accessToken" | "expiresAt" | "scopes">,
   ): Promise<ServedToken | undefined> => {
     let accessToken: Secret;
     try {
@@ -198,7 +200,11 @@ export const fetchToken = async (
     switch (outcome.kind) {
       case "refreshed": {
         if (!satisfies(outcome.connection, minTtlSeconds, now())) return fail(livesTooShort);
-        const served = await serve(outcome.connection, { degraded: false, source: "refresh" });
+        const served = await serve(outcome.connection, {
+          degraded: false,
+          source: "refresh",
+          renewedAfterSeconds: Math.round(-secondsUntil(stored.lastRefreshedAt, now())),
+        });
         return served ? succeed(served) : fail(tokenUnreadable);
       }
       case "refused": {
