@@ -3,7 +3,13 @@ import { createConnectOutlook } from "./connect-outlook.js";
 import { connectionCard } from "./connection-card.js";
 import { byId, element } from "./element.js";
 import { icon } from "./icons.js";
-import { busyMessage, goodMessage, plainMessage, problemMessage } from "./messages.js";
+import {
+  busyMessage,
+  goodMessage,
+  plainMessage,
+  problemMessage,
+  youConnected,
+} from "./messages.js";
 import {
   apiUrl,
   getAccessToken,
@@ -210,12 +216,12 @@ const connect = async (how) => {
 const showOutcome = (outcome, how) => {
   switch (outcome.status) {
     case "connected": {
-      const { displayName, username } = outcome.connection.account;
+      const { account } = outcome.connection;
       showConnection(outcome.connection);
       return tell(
         how.connectionId === undefined
-          ? goodMessage("Mailbox connected", `You connected ${displayName} (${username}).`)
-          : goodMessage("Mailbox reconnected", `Your workflows can use ${username} again.`),
+          ? goodMessage("Mailbox connected", youConnected(account))
+          : goodMessage("Mailbox reconnected", `Your workflows can use ${account.username} again.`),
       );
     }
     case "approval_needed":
