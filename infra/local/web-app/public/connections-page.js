@@ -1,5 +1,5 @@
 import { approvalPanel } from "./approval-panel.js";
-import { createConnectOutlook } from "./connect-outlook.js";
+import { createConnectOutlook, describeProblem } from "./connect-outlook.js";
 import { connectionCard } from "./connection-card.js";
 import { byId, element } from "./element.js";
 import { icon } from "./icons.js";
@@ -422,7 +422,9 @@ byId("sign-out", HTMLButtonElement).addEventListener("click", async () => {
 
 // Somebody else may have signed in in another tab; this one must not go on showing their neighbour's list.
 window.addEventListener("focus", async () => {
-  if (person && (await signedInPerson())?.id !== person.id) window.location.reload();
+  if (!person) return;
+  const now = await signedInPerson().catch(() => person);
+  if (now?.id !== person.id) window.location.reload();
 });
 
 // Back from Microsoft with the browser's button: the page is as it was left, waiting.
@@ -455,10 +457,29 @@ hourButton.addEventListener("click", () =>
   }),
 );
 
+const showLocalControls = async () => {
+  const { local } = await readConfig();
+  showLocalTime(local.now);
+  showLink("Simulated Microsoft", local.simulatorUrl);
+  showLink("Mail inbox", local.mailUrl);
+};
+
 // Everything is in place; now fill it.
 
-person = await signedInPerson();
-if (person) {
+const notReached = describeProblem({
+  code: "no_answer",
+  actor: "nobody",
+  message: "We could not reach Appse AI. Check your connection, then try again.",
+});
+
+const fillPage = async () => {
+  try {
+    person = await signedInPerson();
+  } catch {
+    byId("loading", HTMLElement).hidden = true;
+    return tellProblem(notReached, fillPage);
+  }
+  if (!person) return window.location.replace("/sign-in");
   byId("person-name", HTMLElement).textContent = person.name;
   byId("workspace-name", HTMLElement).textContent = person.workspace.name;
   await showList();
@@ -468,11 +489,7 @@ if (person) {
     history.replaceState(null, "", "/");
     askAdministrator({ attemptId }, {});
   }
-} else {
-  window.location.replace("/sign-in");
-}
+  await showLocalControls();
+};
 
-const { local } = await readConfig();
-showLocalTime(local.now);
-showLink("Simulated Microsoft", local.simulatorUrl);
-showLink("Mail inbox", local.mailUrl);
+await fillPage();
