@@ -247,17 +247,15 @@ const showOutcome = (outcome, how) => {
     }
     case "closed": {
       const { attemptId } = outcome;
+      const title = "The Microsoft window is closed";
+      const text =
+        "Nothing was changed. If you are still signing in somewhere, carry on: the mailbox appears here.";
+      if (attemptId === undefined) return tell(plainMessage(title, text));
       return tell(
         plainMessage(
-          "The Microsoft window is closed",
-          "Nothing was changed. If you are still signing in somewhere, carry on: the mailbox appears here.",
-          ...(attemptId === undefined
-            ? []
-            : [
-                button("Microsoft asked for an administrator", "", () =>
-                  askAdministrator({ attemptId }, how),
-                ),
-              ]),
+          title,
+          `${text} If Microsoft asked for an administrator's approval, ask for it here.`,
+          button("Ask an administrator", "", () => askAdministrator({ attemptId }, how)),
         ),
       );
     }
