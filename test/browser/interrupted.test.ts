@@ -133,7 +133,8 @@ stories("a sign-in that does not go straight through", (scene) => {
 
     scene.stack.clock.advance(601);
 
-    await sees(page.getByRole("region", { name: "Admin approval is required" }));
+    const name = "Your administrator must probably approve this first";
+    await sees(page.getByRole("region", { name }));
   });
 
   it("asks who is signed out meanwhile to sign in, at its beginning and at its end", async () => {
