@@ -68,7 +68,7 @@ export const page = (
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
-<title>${title} – Appse AI</title>
+<title>${title} · Appse AI</title>
 <style>`.text
     .concat(style)
     .concat(

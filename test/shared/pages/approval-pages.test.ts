@@ -170,7 +170,7 @@ it("the page about an account that was not let in says nothing of what it may ap
 });
 
 it("every page is called by its heading and the product, as the product's own are", () => {
-  expect(approvalUnknownPage.html).toContain("<title>This link is not known – Appse AI</title>");
+  expect(approvalUnknownPage.html).toContain("<title>This link is not known · Appse AI</title>");
 });
 
 describe.for([
