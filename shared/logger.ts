@@ -39,8 +39,6 @@ export interface LogFields {
   readonly degraded?: boolean;
   /** Where a token came from. */
   readonly source?: "memory" | "table" | "refresh";
-  /** Of a token that was renewed: how long after the time before; an alarm watches it. */
-  readonly renewedAfterSeconds?: number;
   /** Which check an ID token failed. */
   readonly check?: string;
   readonly missing?: readonly string[];

@@ -55,8 +55,6 @@ export interface ServedToken {
   /** Why it is degraded; for the log, since the caller is served. */
   readonly notRenewed?: TokenFailure;
   readonly source: "memory" | "table" | "refresh";
-  /** Of one that was renewed for this: how long after the time before. */
-  readonly renewedAfterSeconds?: number;
 }
 
 export interface FetchTokenPorts {
@@ -132,7 +130,7 @@ export const fetchToken = async (
   /** @returns `undefined` if the stored token does not open. */
   const serve = async (
     connection: StoredConnection,
-    how: Omit<ServedToken, "accessToken" | "expiresAt" | "scopes">,
+    how: Pick<ServedToken, "degraded" | "notRenewed" | "source">,
   ): Promise<ServedToken | undefined> => {
     let accessToken: Secret;
     try {
@@ -200,11 +198,7 @@ export const fetchToken = async (
     switch (outcome.kind) {
       case "refreshed": {
         if (!satisfies(outcome.connection, minTtlSeconds, now())) return fail(livesTooShort);
-        const served = await serve(outcome.connection, {
-          degraded: false,
-          source: "refresh",
-          renewedAfterSeconds: Math.round(-secondsUntil(stored.lastRefreshedAt, now())),
-        });
+        const served = await serve(outcome.connection, { degraded: false, source: "refresh" });
         return served ? succeed(served) : fail(tokenUnreadable);
       }
       case "refused": {

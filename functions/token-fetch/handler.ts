@@ -95,9 +95,9 @@ export const tokenFetchHandler =
         return refuse(fetched.failure);
       }
 
-      const { accessToken, expiresAt, scopes, notRenewed, ...how } = fetched.value;
+      const { accessToken, expiresAt, scopes, degraded, notRenewed, source } = fetched.value;
       if (notRenewed) logger.warn("token not renewed", { ...who, ...failureFields(notRenewed) });
-      logger.info("token served", { ...who, ...how });
+      logger.info("token served", { ...who, source, degraded });
       return {
         ok: true,
         accessToken: accessToken.reveal(),
@@ -105,7 +105,7 @@ export const tokenFetchHandler =
         expiresAt: expiresAt.toISOString(),
         scopes,
         graphBaseUrl: `${graphEndpoint.href.replace(/\/$/, "")}/v1.0`,
-        degraded: how.degraded,
+        degraded,
       };
     } catch (error) {
       logger.error("token not served", {

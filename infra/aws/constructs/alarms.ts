@@ -440,18 +440,6 @@ export class Alarms extends Construct {
       evaluationPeriods: 1,
       treatMissingData: TreatMissingData.NOT_BREACHING,
     });
-    // No token lives so shortly, and no worker can ask for so long: the shortest that a policy can set is ten minutes.
-    const again = count(
-      "renewed_again",
-      FilterPattern.exists("$.renewedAfterSeconds"),
-      FilterPattern.numberValue("$.renewedAfterSeconds", "<", 200),
-    );
-    this.#alarm(
-      "tokens-renewed-again",
-      "Within an hour thirty tokens were renewed that had been renewed minutes before: they are not kept, or Microsoft gives out tokens that are nearly over.",
-      again.metric({ statistic: "Sum", period: hour }),
-      30,
-    );
     // Without any line of the log there is no number at all, for which an alarm would wait for hours.
     this.#watchSilence(mathOf("FILL(served, 0)", { served }, hour));
   }

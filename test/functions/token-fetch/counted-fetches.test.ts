@@ -102,36 +102,6 @@ describe("of what workers ask for", () => {
   });
 });
 
-describe("of tokens that are renewed", () => {
-  const renewedAgain = () =>
-    countedAs(stage, log.lines(), (metric) => metric === "renewed_again").renewed_again;
-
-  it("one counts that was renewed minutes before, and none that lives as long as a policy lets it", async () => {
-    let lifeSeconds = 600;
-    const { ask, clock } = await connected({
-      refresh: async () =>
-        succeed({
-          ...refreshedTokens,
-          accessTokenExpiresAt: new Date(clock.now().getTime() + lifeSeconds * 1000),
-        }),
-    });
-    await ask();
-    clock.pass(301);
-    await ask();
-    expect(renewedAgain()).toBe(0);
-
-    lifeSeconds = 100;
-    clock.pass(301);
-    await ask({ minTtlSeconds: 60 });
-    clock.pass(90);
-    await ask({ minTtlSeconds: 60 });
-
-    const renewed = log.lines().map((line) => JSON.parse(line).renewedAfterSeconds);
-    expect(renewed).toEqual([3_601, 301, 301, 90]);
-    expect(renewedAgain()).toBe(1);
-  });
-});
-
 it("what is asked for to keep a connection alive hides no silence of workers", async () => {
   const { ask } = await connected();
 

@@ -2,7 +2,6 @@ import * as z from "zod/mini";
 import type { SynthesizedStage } from "./synthesized.ts";
 
 const comparison = /\$\.(\w+) (=|!=) "([^"]*)"/g;
-const numberBelow = /\$\.(\w+) < (\d+)/g;
 const innermost = /\(([^()]*)\)/;
 
 const decided = (text: string): string => {
@@ -22,9 +21,6 @@ const isCounted = (pattern: string, line: Readonly<Record<string, unknown>>): bo
     const isEqual = isThere && (value === "*" || String(line[field]) === value);
     return String(operator === "=" ? isEqual : isThere && !isEqual);
   });
-  text = text.replaceAll(numberBelow, (_, field, limit) =>
-    String(Number(line[field] ?? Number.NaN) < Number(limit)),
-  );
   while (innermost.test(text)) text = text.replace(innermost, (_, inner) => decided(inner));
   return decided(text) === "true";
 };

@@ -551,25 +551,6 @@ describe("the service", () => {
       ]);
     });
 
-    it("go off when thirty tokens within an hour were renewed minutes before", () => {
-      expect(alarm("tokens-renewed-again")).toMatchObject({
-        MetricName: "renewed_again",
-        Statistic: "Sum",
-        Period: 3600,
-        Threshold: 30,
-        ComparisonOperator: "GreaterThanOrEqualToThreshold",
-        EvaluationPeriods: 1,
-        TreatMissingData: "notBreaching",
-      });
-      expect(counted("renewed_again")).toEqual([
-        [
-          "TokenFetchLogs",
-          '{ ($.renewedAfterSeconds = "*") && ($.renewedAfterSeconds < 200) }',
-          withNought("renewed_again"),
-        ],
-      ]);
-    });
-
     it("go off when no worker was served for an hour, on a stage where somebody was in nearly every hour of the day", () => {
       const [missing, ...others] = prod.resources("AWS::CloudWatch::CompositeAlarm");
       const served = {
