@@ -19,6 +19,7 @@ import {
   approvalDeclinedPage,
   approvalDone,
   approvalExpiredPage,
+  approvalMissingPage,
   approvalNeedsAdministratorPage,
   approvalNotAssignedPage,
   approvalOtherOrganisationPage,
@@ -59,10 +60,13 @@ type Ending =
   | "unfinished"
   /** The account was not let in, whatever it may approve. */
   | "not_let_in"
+  /** No account would be: something is switched off or missing in their organisation. */
+  | "missing"
   /** Nothing: Microsoft or our service could not answer. */
   | "unavailable";
 
-const endingOf = ({ kind, accountAlone }: MicrosoftFailure): Ending => {
+const endingOf = ({ kind, accountAlone, missingInTenant }: MicrosoftFailure): Ending => {
+  if (missingInTenant) return "missing";
   // An account that is locked for a while is no outage.
   if (accountAlone) return "not_let_in";
   switch (kind) {
@@ -92,6 +96,7 @@ const pageOfNotApproved: Readonly<Record<Ending, HttpResponse>> = {
   no_right: page(403, approvalNeedsAdministratorPage),
   unfinished: page(403, approvalSignInRefusedPage),
   not_let_in: page(403, approvalSignInRefusedPage),
+  missing: page(403, approvalMissingPage),
   unavailable: page(503, approvalUnavailablePage),
 };
 
@@ -101,6 +106,7 @@ const pageOfNotSignedIn: Readonly<Record<Ending, HttpResponse>> = {
   no_right: page(200, approvalUnfinishedPage),
   unfinished: page(200, approvalUnfinishedPage),
   not_let_in: page(200, approvalProofRefusedPage),
+  missing: page(403, approvalMissingPage),
   unavailable: page(503, approvalUnavailablePage),
 };
 

@@ -71,8 +71,7 @@ export const mailAdministrator = async (
       case "exhausted":
         return fail({ kind: "mail_limit_of_all" });
       case "held":
-        // Not noted: if whoever is about to send it dies, nobody takes that back.
-        return succeed({ status: "sending", to, at: now() });
+        return fail({ kind: "mail_under_way" });
       case "joined":
         // Their own that died on the way stays one of which nobody knows.
         return succeed(before?.status === "sending" ? before : await note("joined"));

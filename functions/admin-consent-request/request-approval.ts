@@ -11,19 +11,27 @@ import {
   type Requester,
   type RequestMail,
 } from "../../shared/domain/consent-request.ts";
-import { type AttemptId, type ConnectionId, hashOf, ownerKeyOf } from "../../shared/domain/ids.ts";
-import type { MailAddress } from "../../shared/domain/mail-address.ts";
-import { type Result, succeed } from "../../shared/domain/result.ts";
+import {
+  type AttemptId,
+  type ConnectionId,
+  hashOf,
+  ownerKeyOf,
+  type TenantId,
+} from "../../shared/domain/ids.ts";
+import { domainOf, type MailAddress, type MailDomain } from "../../shared/domain/mail-address.ts";
+import { fail, type Result, succeed } from "../../shared/domain/result.ts";
 import type { SignInSealer } from "../../shared/domain/sealer.ts";
 import { Secret } from "../../shared/domain/secret.ts";
 import {
   type ConsentStatus,
   isSpreading,
+  type Organisation,
   type OrganisationPorts,
   type RecordPorts,
   recordEvent,
   type TenantConsent,
   type TenantConsents,
+  tenantOfAddress,
 } from "../../shared/domain/tenant-consent.ts";
 import { recordTurnedAway } from "../../shared/domain/turned-away.ts";
 import { mailAdministrator, recipientOf } from "./mail-administrator.ts";
@@ -53,6 +61,8 @@ export type ApprovalAnswer =
       readonly mail: RequestMail;
       /** Set if it is the tenant of this connection that is asked, and not the organisation of the person's address. */
       readonly connectionId: ConnectionId | undefined;
+      /** At which an administrator can be mailed: the person's own, if it is of the organisation that is asked. */
+      readonly mailDomain: MailDomain | undefined;
     };
 
 export type NotAsked =
@@ -62,12 +72,16 @@ export type NotAsked =
   | { readonly kind: "personal_account" }
   /** Only administrators at the person's own mail domain are mailed. */
   | { readonly kind: "mail_not_allowed" }
+  /** It is another organisation whose approval they need. */
+  | { readonly kind: "mail_other_organisation" }
   /** And only where Microsoft names a tenant that owns it: nobody is mailed at a provider for everybody. */
   | { readonly kind: "mail_domain_unknown" }
   /** That cannot be found out just now. */
   | { readonly kind: "mail_domain_unavailable" }
   /** The same, where it is to tell whose approval they need. */
   | { readonly kind: "organisation_unavailable" }
+  /** That administrator is about to be mailed of the same: whether they were is known in a minute. */
+  | { readonly kind: "mail_under_way" }
   | { readonly kind: "too_many_mails" }
   /** The service has sent what it may in a day, to whomever. */
   | { readonly kind: "mail_limit_of_all" };
@@ -102,6 +116,21 @@ export interface RequestApprovalPorts extends Omit<RecordPorts, "consents">, Org
 const isApproved = (consent: TenantConsent, wasTurnedAway: boolean, now: Date) =>
   consent.status === "verified" && (!wasTurnedAway || isSpreading(consent, now));
 
+const isOf = (organisation: Organisation, tenantId: TenantId) =>
+  organisation.kind === "tenant" && organisation.tenantId === tenantId;
+
+/** While Microsoft cannot be asked whose it is, it may be theirs. */
+const mailDomainOf = async (
+  organisation: Organisation,
+  { email }: Requester,
+  ports: RequestApprovalPorts,
+): Promise<MailDomain | undefined> => {
+  const tenantId = await tenantOfAddress(email, ports);
+  const canBeMailed =
+    tenantId === "unavailable" || (tenantId !== undefined && isOf(organisation, tenantId));
+  return canBeMailed ? domainOf(email) : undefined;
+};
+
 /**
  * Asks an administrator for approval: opens the person's request, or finds the one that is open, and mails
  * the administrator if the person names one.
@@ -117,6 +146,12 @@ export const requestApproval = async (
   const origin = await originOf(asked, ports);
   if (!origin.ok) return origin;
   const { organisation, objectId, connectionId, returnTo, wasTurnedAway } = origin.value;
+  if (recipient && !isOf(organisation, recipient.value.tenantId)) {
+    return fail({ kind: "mail_other_organisation" });
+  }
+  const mailDomain = recipient
+    ? domainOf(recipient.value.to)
+    : await mailDomainOf(organisation, requester, ports);
   const consent = await consents.find(organisation);
   const before =
     consent.status === "verified" ? await requests.find(organisation, requester.user) : undefined;
@@ -163,5 +198,6 @@ export const requestApproval = async (
     expiresAt: request.expiresAt,
     mail: mailed.value,
     connectionId,
+    mailDomain,
   });
 };

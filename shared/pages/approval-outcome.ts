@@ -107,6 +107,15 @@ export const approvalSignInRefusedPage = constantPage({
   ],
 });
 
+/** For an organisation in which Microsoft lets nobody use the app, whoever approves it. */
+export const approvalMissingPage = constantPage({
+  title: "Something is switched off in your organisation",
+  paragraphs: [
+    "Microsoft lets nobody there use Appse AI: it is switched off itself, or a service of Microsoft that it needs is missing, such as Exchange Online. You find Appse AI in the Microsoft Entra admin center under Enterprise applications, and the services under Billing in the Microsoft 365 admin center.",
+    "The link stays good: open it again when that is settled.",
+  ],
+});
+
 export const approvalOtherOrganisationPage = constantPage({
   title: "That was another organisation",
   paragraphs: [

@@ -35,6 +35,7 @@ const approval = {
   status: "requested",
   approvalUrl: `${apiUrl}/admin-consent/${"x".repeat(43)}`,
   expiresAt: "2030-01-08T10:00:00Z",
+  mailDomain: "larkfield.example",
   mail: { status: "none" },
 };
 
@@ -440,14 +441,16 @@ describeInChromium("the product's pages", (browser) => {
     });
 
     it.each([
-      ["whose address is of another domain than the person's", ben.account.username],
+      ["that is of another organisation than the person's address", ben.account.username],
       ["that cannot be read just now", undefined],
     ])("name the organisation of a mailbox %s, and mail nobody there", async (_, username) => {
       const waiting = { ...ben, status: "admin_approval_required" };
       const page = await signIn({
         "GET /connections": listed(waiting),
         ...(username && { [`GET /connections/${ben.id}`]: { json: waiting } }),
-        "POST /admin-consent-requests": { json: { ...approval, connectionId: ben.id } },
+        "POST /admin-consent-requests": {
+          json: { ...approval, connectionId: ben.id, mailDomain: undefined },
+        },
       });
       await page.goto(app.origin);
       await page.getByRole("button", { name: "Ask an administrator" }).click();

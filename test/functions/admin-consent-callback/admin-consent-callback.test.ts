@@ -16,6 +16,7 @@ import {
 import type { HttpResponse } from "../../../shared/http/response.ts";
 import {
   approvalDeclinedPage,
+  approvalMissingPage,
   approvalNeedsAdministratorPage,
   approvalProofOverPage,
   approvalProofRefusedPage,
@@ -259,6 +260,7 @@ type ProofFailure = MicrosoftFailure | IdTokenRejected | GrantIncomplete;
 
 const unfinished = { statusCode: 200, body: approvalUnfinishedPage.html };
 const notLetIn = { statusCode: 200, body: approvalProofRefusedPage.html };
+const missing = { statusCode: 403, body: approvalMissingPage.html };
 const unavailable = { statusCode: 503, body: approvalUnavailablePage.html };
 const lockedAccount = microsoftFailure("temporarily_unavailable", { accountAlone: true });
 
@@ -638,7 +640,8 @@ describe("a proof for which Microsoft has to show its pages", () => {
     [{ error: "invalid_grant", error_description: "AADSTS50057: Disabled." }, notLetIn],
     [{ error: "access_denied", error_description: "AADSTS50020: Not in it." }, notLetIn],
     [{ error: "invalid_grant", error_description: "AADSTS50053: Locked." }, notLetIn],
-    [{ error: "unauthorized_client", error_description: "AADSTS7000112: Off." }, notLetIn],
+    [{ error: "unauthorized_client", error_description: "AADSTS7000112: Off." }, missing],
+    [{ error: "invalid_client", error_description: "AADSTS650052: No Exchange." }, missing],
     [{ error: "temporarily_unavailable", error_description: "AADSTS90055: Slow." }, unavailable],
     [{ error: "invalid_client", error_description: "AADSTS7000222: Expired." }, unavailable],
     [{ error: "server_error" }, unavailable],

@@ -12,7 +12,6 @@ import { durationInWords, inWords } from "./words.js";
  * @property {ApprovalFor} what
  * @property {Problem} [problem] what Microsoft said, if it was asked
  * @property {boolean} wasAsked there is a link already, whether or not anybody passed it on
- * @property {string} email the person's own address: administrators are mailed at its domain only
  * @property {() => void} [tryAnyway]
  * @property {() => void} approveNow for a person who is an administrator
  * @property {() => void} goOn once it is approved; without a click, so in this window
@@ -53,9 +52,6 @@ const statusSentences = {
 const askedBefore =
   "A link was made before, but an administrator may not have seen it. Send the link below as well, or wait here: this page notices by itself when an administrator approves.";
 
-/** @param {string} address */
-const domainOf = (address) => address.slice(address.lastIndexOf("@") + 1).toLowerCase();
-
 /**
  * Tells a person that only an administrator can help, gives them what an administrator needs, and waits with them.
  *
@@ -68,7 +64,6 @@ export const approvalPanel = (options) => {
     what,
     problem,
     wasAsked,
-    email,
     tryAnyway,
     approveNow,
     goOn,
@@ -190,11 +185,10 @@ export const approvalPanel = (options) => {
 
   /**
    * @param {Approval} approval with a link
-   * @param {string} waits the address whose organisation is asked: the person's own, or that of a mailbox
+   * @param {string} [mailbox] whose organisation is asked, where it is not that of the person's own address
    */
-  const form = (approval, waits) => {
-    // Only people of the same domain as the person are mailed, and those have no say about another organisation.
-    const isOwn = domainOf(waits) === domainOf(email);
+  const form = (approval, mailbox) => {
+    const { mailDomain } = approval;
     const url = element("input", { id: "approval-url", type: "text", readonly: "" });
     url.addEventListener("focus", () => url.select());
     const until = element("span", {});
@@ -234,7 +228,7 @@ export const approvalPanel = (options) => {
       element(
         "p",
         { id: "approval-hint", class: "muted" },
-        `An address that ends in @${domainOf(email)}`,
+        `An address that ends in @${mailDomain}`,
       ),
       error,
       mailed,
@@ -270,9 +264,9 @@ export const approvalPanel = (options) => {
         element(
           "label",
           { for: "approval-url" },
-          isOwn
+          mailbox === undefined || mailDomain !== undefined
             ? "Send this link to your administrator"
-            : `Send this link to an administrator of the organisation of ${waits}`,
+            : `Send this link to an administrator of the organisation of ${mailbox}`,
         ),
         element("div", { class: "field-row" }, url, copy),
         element(
@@ -284,7 +278,7 @@ export const approvalPanel = (options) => {
           copied,
         ),
       ),
-      ...(isOwn ? [mailForm] : []),
+      ...(mailDomain === undefined ? [] : [mailForm]),
       others(),
     ];
   };
@@ -313,14 +307,15 @@ export const approvalPanel = (options) => {
     }
     const { status, approvalUrl, expiresAt, connectionId } = asked.value;
     if (status === "verified" || !approvalUrl || !expiresAt) return showApproved();
-    let waits = email;
+    /** @type {string | undefined} */
+    let mailbox;
     if (connectionId !== undefined) {
       asksFor = { connectionId };
       const got = await outlook.get(connectionId);
       if (signal.aborted) return;
-      waits = got.ok ? got.value.account.username : "this mailbox";
+      mailbox = got.ok ? got.value.account.username : "this mailbox";
     }
-    replaceBody(...form(asked.value, waits));
+    replaceBody(...form(asked.value, mailbox));
     showStatus(asked.value);
     watch(asked.value);
   };

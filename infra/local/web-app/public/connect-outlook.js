@@ -105,6 +105,7 @@
  * @property {string} [expiresAt] ISO 8601
  * @property {string} [connectionId] it is about the organisation of this connection, and not about that of the person's
  *   address
+ * @property {string} [mailDomain] an administrator can be mailed, at an address that ends in `@` and this
  * @property {{status: "none" | "sending" | "sent" | "unknown" | "not_delivered" | "joined", to?: string, at?: string}} [mail]
  */
 

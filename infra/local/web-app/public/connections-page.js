@@ -104,7 +104,6 @@ const askAdministrator = (what, how, { problem, approval: status } = {}) => {
     what,
     ...(problem && { problem }),
     wasAsked: status === "requested",
-    email: person?.email ?? "",
     tryAnyway: () => connect({ ...how, mode: "popup", anyway: true }),
     approveNow: () => connect({ ...how, mode: "popup", forOrganization: true }),
     goOn: () => connect({ ...how, mode: "redirect", anyway: true }),
