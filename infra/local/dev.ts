@@ -13,12 +13,12 @@ import {
 
 const help = `Runs Outlook Connect on this machine, with stand-ins for AWS, Microsoft and the product.
 
-  --folder <path>     keep tables, secrets and what Microsoft granted there; .local by default
-  --fresh             empty that folder first
-  --speed <n>         let n seconds pass per second
+  --folder <path>          keep tables, secrets and what Microsoft granted there; .local by default
+  --fresh                  empty that folder first
+  --speed <n>              let n seconds pass per second
   --app-credential <kind>  how the app proves itself to the simulator: secret (the default), certificate or federated
-  --microsoft real    use the real Microsoft instead of the simulator
-  --client-id <id>    and this app registration; its secret is read from OUTLOOK_CLIENT_SECRET or asked for
+  --microsoft real         use the real Microsoft instead of the simulator
+  --client-id <id>         and this app registration; its secret is read from OUTLOOK_CLIENT_SECRET or asked for
 `;
 
 /** Always the same, so that bookmarks and redirect URIs keep working. */

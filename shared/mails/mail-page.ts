@@ -99,8 +99,9 @@ export const heading = (
 export const strong = (text: Html | string): Html =>
   html`<strong class="ink" style="font-weight:600;${ink}">${text}</strong>`;
 
+/** In a window of its own: a page of ours is not shown inside that of somebody who shows mails. */
 export const link = (url: string, text: string): Html =>
-  html`<a class="link" href="${url}" style="color:#3043b8;">${text}</a>`;
+  html`<a class="link" href="${url}" target="_blank" style="color:#3043b8;">${text}</a>`;
 
 export const mailto = (address: string): string => {
   const at = address.lastIndexOf("@");
@@ -129,7 +130,7 @@ export const button = (
 ): Html => html`<table role="presentation" cellpadding="0" cellspacing="0" border="0">
 <tr><td style="padding:8px 0 20px;">
 <table role="presentation" cellpadding="0" cellspacing="0" border="0">
-<tr><td class="button" align="center" bgcolor="#3043b8" style="border-radius:8px;background:#3043b8;mso-padding-alt:12px 24px;"><a href="${url}" style="display:inline-block;padding:12px 24px;${body}font-weight:600;color:#ffffff;text-decoration:none;">${text}</a></td></tr>
+<tr><td class="button" align="center" bgcolor="#3043b8" style="border-radius:8px;background:#3043b8;mso-padding-alt:12px 24px;"><a href="${url}" target="_blank" style="display:inline-block;padding:12px 24px;${body}font-weight:600;color:#ffffff;text-decoration:none;">${text}</a></td></tr>
 </table>
 </td></tr>
 </table>

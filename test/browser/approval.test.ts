@@ -28,15 +28,16 @@ const turnedAway = async (page: Page, username: string) => {
  * somebody else of one can have come after it.
  */
 const openedMail = async (scene: Scene): Promise<Page> => {
-  const page = await (await scene.newBrowser()).newPage();
-  await page.goto(scene.stack.origins.mail);
-  const mail = page
+  const mails = await (await scene.newBrowser()).newPage();
+  await mails.goto(scene.stack.origins.mail);
+  const mail = mails
     .locator(".email")
     .filter({ hasText: "Approve Appse AI for your organisation" })
     .first();
   await mail.getByRole("button", { name: "Toggle HTML view" }).click();
-  const link = mail.frameLocator("iframe").getByRole("link", { name: "Review and approve" });
-  await page.goto((await link.getAttribute("href")) ?? "about:blank");
+  const opened = mails.context().waitForEvent("page");
+  await mail.frameLocator("iframe").getByRole("link", { name: "Review and approve" }).click();
+  const page = await opened;
   await sees(page.getByRole("heading", { name: "Approve Appse AI for your organisation" }));
   return page;
 };
