@@ -24,22 +24,28 @@ export const approvalLink = async (
 };
 
 /** What a browser brings from Microsoft's approval page. */
-export const approved = (state: string) => ({
+export const approved = (state: string, changes: Readonly<Record<string, string>> = {}) => ({
   admin_consent: "True",
   tenant: account.tenantId,
   state,
+  ...changes,
 });
 
 /** What a browser carries to Microsoft and back. */
 export interface Carried {
+  readonly url: URL;
   readonly state: string;
   readonly cookies: readonly string[];
 }
 
-export const carried = ({ headers, cookies = [] }: HttpResponse): Carried => ({
-  state: new URL(headers.location ?? "about:blank").searchParams.get("state") ?? "",
-  cookies: cookies.map((cookie) => cookie.split(";")[0] ?? ""),
-});
+export const carried = ({ headers, cookies = [] }: HttpResponse): Carried => {
+  const url = new URL(headers.location ?? "about:blank");
+  return {
+    url,
+    state: url.searchParams.get("state") ?? "",
+    cookies: cookies.map((cookie) => cookie.split(";")[0] ?? ""),
+  };
+};
 
 /** The administrator approved, and is sent to prove who they are. */
 export const proving = async (service: ServiceInMemory, link: string): Promise<Carried> =>
