@@ -63,7 +63,7 @@ export const adminConsentRedirectEnv = { ADMIN_CONSENT_REDIRECT_URI: endpoint };
 /** Amazon SES: the verified sender, and the configuration set that reports bounces and complaints. */
 export const mailEnv = { MAIL_FROM: name, MAIL_CONFIGURATION_SET: name };
 
-/** Whom an administrator asks about the product: a mail address. */
+/** Whom somebody who is mailed asks about the product: a mail address. */
 export const supportEnv = { SUPPORT_EMAIL: name };
 
 /** The keys that seal what sign-ins and approvals leave in the tables; the secret is named here, never held. */

@@ -43,6 +43,8 @@ export interface LogFields {
   readonly check?: string;
   readonly missing?: readonly string[];
   readonly microsoft?: MicrosoftEvidence;
+  /** A browser brought it, in an address that anybody can write. */
+  readonly byRedirect?: boolean;
   /** Of an unexpected error only its class and where it was thrown: messages can quote input. */
   readonly error?: { readonly name: string; readonly frames: readonly string[] };
   readonly durationMs?: number;

@@ -8,9 +8,12 @@ import { microsoftFailure, microsoftFailureKinds, refreshedTokens } from "./fake
 import { tokenFetchInMemory } from "./fakes/token-fetch-in-memory.ts";
 
 /** The cells of each row below this head, up to the table's end. */
-const tableOf = async (head: string): Promise<readonly (readonly string[])[]> => {
-  const readme = await readFile(new URL("../README.md", import.meta.url), "utf8");
-  const [, after, ...more] = readme.split(`\n${head}\n`);
+const tableOf = async (
+  head: string,
+  page = "README.md",
+): Promise<readonly (readonly string[])[]> => {
+  const text = await readFile(new URL(`../${page}`, import.meta.url), "utf8");
+  const [, after, ...more] = text.split(`\n${head}\n`);
   if (after === undefined || more.length > 0) throw new Error(`there is not one table ${head}`);
   const [table = ""] = after.split("\n\n");
   return table
@@ -81,7 +84,7 @@ it("lists every status of a connection, with the codes that can stand beside it"
 const schema = z.looseObject({ shape: z.record(z.string(), z.unknown()) });
 
 it("lists every setting that a function reads, and no other", async () => {
-  const rows = await tableOf("| variable | who reads it | what it is |");
+  const rows = await tableOf("| variable | who reads it | what it is |", "docs/deploy.md");
 
   const read = new Set<string>();
   for (const name of await readdir(new URL("../functions/", import.meta.url))) {

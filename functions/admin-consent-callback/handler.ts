@@ -1,5 +1,9 @@
 import type { TenantId } from "../../shared/domain/ids.ts";
-import { failureCodeOf, idTokenFailureCodeOf } from "../../shared/domain/microsoft.ts";
+import {
+  failureCodeOf,
+  idTokenFailureCodeOf,
+  type MicrosoftFailure,
+} from "../../shared/domain/microsoft.ts";
 import { Secret } from "../../shared/domain/secret.ts";
 import { readAdminConsentQuery } from "../../shared/http/admin-consent-query.ts";
 import { oneTimeValue } from "../../shared/http/api-ids.ts";
@@ -15,14 +19,18 @@ import {
   approvalDeclinedPage,
   approvalDone,
   approvalExpiredPage,
+  approvalMissingPage,
   approvalNeedsAdministratorPage,
   approvalNotAssignedPage,
   approvalOtherOrganisationPage,
   approvalProofOverPage,
+  approvalProofRefusedPage,
   approvalReplacedPage,
+  approvalSignInRefusedPage,
   approvalSpreadingPage,
   approvalUnavailablePage,
   approvalUnconfirmedPage,
+  approvalUnfinishedPage,
   approvalUnknownPage,
   approvalVerifiedPage,
 } from "../../shared/pages/approval-outcome.ts";
@@ -42,6 +50,66 @@ export interface AdminConsentCallbackSettings {
 
 const cookieSeconds = 600;
 
+/** What a refusal of Microsoft's says of whoever was to approve, or to prove that they did. */
+type Ending =
+  /** They said no, or turned back. */
+  | "declined"
+  /** The account is none that may approve. */
+  | "no_right"
+  /** Microsoft wanted more of them than they gave. */
+  | "unfinished"
+  /** The account was not let in, whatever it may approve. */
+  | "not_let_in"
+  /** No account would be: something is switched off or missing in their organisation. */
+  | "missing"
+  /** Nothing: Microsoft or our service could not answer. */
+  | "unavailable";
+
+const endingOf = ({ kind, accountAlone, missingInTenant }: MicrosoftFailure): Ending => {
+  if (missingInTenant) return "missing";
+  // An account that is locked for a while is no outage.
+  if (accountAlone) return "not_let_in";
+  switch (kind) {
+    case "access_declined":
+      return "declined";
+    case "admin_approval_required":
+      return "no_right";
+    case "sign_in_required":
+      return "unfinished";
+    case "account_disabled":
+    case "account_type_not_supported":
+    case "tenant_blocked":
+      return "not_let_in";
+    case "throttled":
+    case "temporarily_unavailable":
+    case "misconfigured":
+    case "app_credential_rejected":
+    case "app_refused":
+      return "unavailable";
+    default:
+      return kind satisfies never;
+  }
+};
+
+const pageOfNotApproved: Readonly<Record<Ending, HttpResponse>> = {
+  declined: page(200, approvalDeclinedPage),
+  no_right: page(403, approvalNeedsAdministratorPage),
+  unfinished: page(403, approvalSignInRefusedPage),
+  not_let_in: page(403, approvalSignInRefusedPage),
+  missing: page(403, approvalMissingPage),
+  unavailable: page(503, approvalUnavailablePage),
+};
+
+/** What was approved is not undone by it, so that all but an outage leaves it approved and not confirmed. */
+const pageOfNotSignedIn: Readonly<Record<Ending, HttpResponse>> = {
+  declined: page(200, approvalUnfinishedPage),
+  no_right: page(200, approvalUnfinishedPage),
+  unfinished: page(200, approvalUnfinishedPage),
+  not_let_in: page(200, approvalProofRefusedPage),
+  missing: page(403, approvalMissingPage),
+  unavailable: page(503, approvalUnavailablePage),
+};
+
 /** What the administrator is told when nothing was recorded. */
 const pageOfNotRecorded = (failure: NotRecorded): HttpResponse => {
   switch (failure.kind) {
@@ -56,18 +124,7 @@ const pageOfNotRecorded = (failure: NotRecorded): HttpResponse => {
     case "other_organisation":
       return page(403, approvalOtherOrganisationPage);
     case "refused":
-      switch (failure.refusal.kind) {
-        case "access_declined":
-          return page(200, approvalDeclinedPage);
-        case "throttled":
-        case "temporarily_unavailable":
-        case "misconfigured":
-        case "app_credential_rejected":
-        case "app_refused":
-          return page(503, approvalUnavailablePage);
-        default:
-          return page(403, approvalNeedsAdministratorPage);
-      }
+      return pageOfNotApproved[endingOf(failure.refusal)];
     default:
       return failure satisfies never;
   }
@@ -91,7 +148,7 @@ const pageOfNotProved = (failure: NotProved): HttpResponse => {
     case "unknown":
       return page(400, approvalProofOverPage);
     case "not_signed_in":
-      return page(503, approvalUnavailablePage);
+      return pageOfNotSignedIn["actor" in failure.why ? endingOf(failure.why) : "unavailable"];
     case "other_account":
       return page(403, approvalOtherOrganisationPage);
     case "no_role":

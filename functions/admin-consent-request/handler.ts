@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { heldSeconds } from "../../shared/domain/consent-request.ts";
 import { attemptId, connectionId } from "../../shared/domain/ids.ts";
 import { mailAddress } from "../../shared/domain/mail-address.ts";
 import { isFromProduct } from "../../shared/http/allowed-origin.ts";
@@ -45,6 +46,11 @@ const problemOf = ({ kind }: NotAsked) => {
         "mail_not_allowed",
         "We only write to administrators at your own organisation's mail domain. Copy the link and send it yourself instead.",
       );
+    case "mail_other_organisation":
+      return problem(
+        "mail_not_allowed",
+        "This mailbox is of another organisation than your address at Appse AI, and we only write to administrators of your own. Copy the link and send it yourself instead.",
+      );
     case "mail_domain_unknown":
       return problem(
         "mail_not_allowed",
@@ -57,6 +63,14 @@ const problemOf = ({ kind }: NotAsked) => {
         message:
           "We could not ask Microsoft just now whose mail domain this is, so no mail was sent. Try again in a moment, or copy the link and send it yourself.",
         retryAfterSeconds: 10,
+      });
+    case "mail_under_way":
+      return problemResponse({
+        code: "temporarily_unavailable",
+        actor: "nobody",
+        message:
+          "A mail about this is being sent to this administrator just now. Try again in a minute, or copy the link and send it yourself.",
+        retryAfterSeconds: heldSeconds,
       });
     case "organisation_unavailable":
       return problemResponse({
@@ -135,12 +149,13 @@ export const adminConsentRequestHandler = (
     const answer = asked.value;
     logger.info("approval requested", { workspaceId: user.workspaceId });
     if (answer.status === "verified") return json(200, { status: answer.status });
-    const { status, approvalUrl, expiresAt, mail, connectionId: askedFor } = answer;
+    const { status, approvalUrl, expiresAt, mail, connectionId: askedFor, mailDomain } = answer;
     return json(200, {
       status,
       approvalUrl: approvalUrl.href,
       expiresAt: expiresAt.toISOString(),
       mail: { status: mail.status, to: mail.to, at: mail.at?.toISOString() },
       connectionId: askedFor,
+      mailDomain,
     });
   });

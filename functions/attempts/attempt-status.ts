@@ -1,7 +1,7 @@
 import type { AttemptView, AuthorizationAttempts } from "../../shared/domain/attempt.ts";
 import { type AttemptState, attemptStateOf } from "../../shared/domain/attempt-state.ts";
 import { guidingSoon } from "../../shared/domain/guiding.ts";
-import type { AttemptId, ProductUser } from "../../shared/domain/ids.ts";
+import { type AttemptId, isSameUser, type ProductUser } from "../../shared/domain/ids.ts";
 import type { MailAddress } from "../../shared/domain/mail-address.ts";
 import type { Problem } from "../../shared/domain/problem.ts";
 import { fail, type Result, succeed } from "../../shared/domain/result.ts";
@@ -47,9 +47,7 @@ export const attemptStatus = async (
   ports: AttemptStatusPorts,
 ): Promise<Result<AttemptNow, { readonly kind: "attempt_unknown" }>> => {
   const attempt = await ports.attempts.find(id);
-  const isTheirs =
-    attempt?.user.userId === user.userId && attempt.user.workspaceId === user.workspaceId;
-  if (!attempt || !isTheirs) return fail({ kind: "attempt_unknown" });
+  if (!attempt || !isSameUser(attempt.user, user)) return fail({ kind: "attempt_unknown" });
 
   const state = attemptStateOf(attempt, ports.now());
   const { reconnect, forOrganization, completionHash, answeredLate } = attempt;

@@ -13,6 +13,7 @@ import {
   type AttemptId,
   connectionIdOf,
   hashOf,
+  isSameUser,
   type ProductUser,
 } from "../../shared/domain/ids.ts";
 import { inTime, secondsBefore, TookTooLong } from "../../shared/domain/in-time.ts";
@@ -113,9 +114,6 @@ export interface CompleteAuthorizationPorts extends ApprovalPorts {
 export type LeftUndone = "vault_entry_left" | "attempt_end_not_recorded" | "approval_not_recorded";
 
 const attemptSecrets = z.object({ codeVerifier: z.string(), nonce: z.string() });
-
-const isSameUser = (left: ProductUser, right: ProductUser) =>
-  left.userId === right.userId && left.workspaceId === right.workspaceId;
 
 /**
  * Why an attempt could not be taken. Whoever brings back an attempt that is not theirs, or their own attempt

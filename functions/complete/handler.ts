@@ -29,8 +29,12 @@ export interface CompleteSettings extends PersonClaimNames {
 const fieldsOf = (failure: NotTaken | NotConnected): LogFields => {
   switch (failure.kind) {
     case "refused": {
-      const { evidence } = failure.refusal;
-      return { failure: failureCodeOf(failure.refusal), microsoft: evidence };
+      const { evidence, byRedirect } = failure.refusal;
+      return {
+        failure: failureCodeOf(failure.refusal),
+        microsoft: evidence,
+        ...(byRedirect && { byRedirect }),
+      };
     }
     case "session_mismatch":
       // An alarm counts the first one: whoever reloads the page is no second one.

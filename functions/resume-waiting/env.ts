@@ -3,6 +3,7 @@ import {
   mailEnv,
   microsoftClientEnv,
   returnPagesEnv,
+  supportEnv,
   tenantConsentsEnv,
 } from "../../shared/config.ts";
 
@@ -10,6 +11,7 @@ export const resumeWaitingEnv = z.object({
   ...mailEnv,
   ...microsoftClientEnv,
   ...returnPagesEnv,
+  ...supportEnv,
   ...tenantConsentsEnv,
 });
 export type ResumeWaitingEnv = z.input<typeof resumeWaitingEnv>;

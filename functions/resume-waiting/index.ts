@@ -41,7 +41,11 @@ export const handler = resumeWaitingHandler({
     mailer.send({
       to: requester.email,
       reference: tokenHash,
-      ...approvalGrantedMail({ productUrl: productUrl(returnTo), askedAt: createdAt }),
+      ...approvalGrantedMail({
+        productUrl: productUrl(returnTo),
+        askedAt: createdAt,
+        supportEmail: env.SUPPORT_EMAIL,
+      }),
     }),
   pause: async () => {
     await wait(pauseMilliseconds);

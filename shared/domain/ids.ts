@@ -61,6 +61,10 @@ export const connectionIdOf = (owner: ProductUser, account: AccountKey): Connect
       .toString("base64url")}`,
   );
 
+/** The same person in another workspace is somebody else. */
+export const isSameUser = (left: ProductUser, right: ProductUser): boolean =>
+  left.userId === right.userId && left.workspaceId === right.workspaceId;
+
 /** Finds what a person owns, and can stay on a tombstone because it does not name the person. */
 export const ownerKeyOf = (owner: ProductUser): string =>
   digest("owner", owner.workspaceId, owner.userId).toString("base64url");

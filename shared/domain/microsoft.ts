@@ -84,6 +84,8 @@ export interface MicrosoftFailure {
   readonly notAssigned?: boolean;
   /** It says nothing of the tenant's other accounts. */
   readonly accountAlone?: boolean;
+  /** The app, or a service that it needs, is switched off or missing there, for whichever account. */
+  readonly missingInTenant?: boolean;
   /** It came in a redirect through the browser, where anybody can write what they like. */
   readonly byRedirect?: boolean;
   /** The claims request to carry into the next interactive sign-in. OpenID Connect Core §5.5 */

@@ -1,14 +1,15 @@
 import { day } from "./day.ts";
-import { button, link, mailPage, paragraph, smallPrint } from "./mail-page.ts";
+import { button, link, mailPage, mailto, paragraph, smallPrint } from "./mail-page.ts";
 
 export interface ApprovalGrantedMail {
   /** The page of the product where a mailbox is connected. */
   readonly productUrl: URL;
   readonly askedAt: Date;
+  readonly supportEmail: string;
 }
 
 /** Tells somebody who waited that they can connect their mailbox now. */
-export const approvalGrantedMail = ({ productUrl, askedAt }: ApprovalGrantedMail) => {
+export const approvalGrantedMail = ({ productUrl, askedAt, supportEmail }: ApprovalGrantedMail) => {
   const url = productUrl.href;
   const title = "You can connect your mailbox now";
   const news =
@@ -27,6 +28,8 @@ ${url}
 
 ${wait}
 
+Questions? Ask Appse AI at ${supportEmail}.
+
 --
 ${why}
 `,
@@ -36,6 +39,7 @@ ${why}
         paragraph(news),
         button(url, "Connect your mailbox"),
         paragraph(wait),
+        paragraph("Questions? Ask Appse AI at ", link(mailto(supportEmail), supportEmail), "."),
         smallPrint("If the button does not work, open this address: ", link(url, url)),
       ],
       why,

@@ -7,11 +7,13 @@ import {
   heading,
   link,
   mailPage,
+  mailto,
   paragraph,
   points,
   smallPrint,
   strong,
 } from "./mail-page.ts";
+import { asHtml, asText, type Words } from "./words.ts";
 
 export interface ApprovalRequestMail {
   readonly requester: Requester;
@@ -32,26 +34,27 @@ const shownOthers = 5;
 const isEveryday = (address: MailAddress) => /^(?!www\.)[\w.+'-]+@/i.test(address);
 
 /** A name only as far as a stranger may not have chosen it to mislead, and where to ask. */
-const called = ({ name, email }: Requester): string => {
+const called = ({ name, email }: Requester): Words => {
   const shown = plainName(name);
-  if (!isEveryday(email)) return `${shown ?? "Somebody"} at ${domainOf(email)}`;
-  return shown === undefined ? email : `${shown} (${email})`;
+  if (!isEveryday(email)) {
+    return [shown === undefined ? "Somebody" : { name: shown }, ` at ${domainOf(email)}`];
+  }
+  return shown === undefined ? [email] : [{ name: shown }, ` (${email})`];
 };
 
-const mailto = (address: string) => {
-  const at = address.lastIndexOf("@");
-  return `mailto:${encodeURIComponent(address.slice(0, at))}${address.slice(at)}`;
-};
+/** As `a, b and c`. */
+const listed = (items: readonly Words[]): Words =>
+  new Intl.ListFormat("en-GB")
+    .formatToParts(items.map((_, index) => String(index)))
+    .flatMap(({ type, value }) => (type === "element" ? (items[Number(value)] ?? []) : value));
 
-const othersSentence = (others: readonly Requester[]): string | undefined => {
+const othersSentence = (others: readonly Requester[]): Words | undefined => {
   if (others.length === 0) return undefined;
   const named = others.slice(0, shownOthers).map(called);
   const unnamed = others.length - named.length;
-  const who = [...named, ...(unnamed > 0 ? [`${unnamed} more`] : [])];
-  const list = new Intl.ListFormat("en-GB").format(who);
-  return others.length === 1
-    ? `One more person is waiting for the same: ${list}.`
-    : `${others.length} more people are waiting for the same: ${list}.`;
+  const who = [...named, ...(unnamed > 0 ? [[`${unnamed} more`]] : [])];
+  const howMany = others.length === 1 ? "One more person is" : `${others.length} more people are`;
+  return [`${howMany} waiting for the same: `, ...listed(who), "."];
 };
 
 /** Asks an administrator to approve for the whole organisation. */
@@ -64,7 +67,9 @@ export const approvalRequestMail = ({
 }: ApprovalRequestMail) => {
   const url = approvalUrl.href;
   const workspace = plainWorkspaceName(requester.workspaceName);
-  const where = workspace === undefined ? "" : `, in the workspace “${workspace}”`;
+  const where: Words =
+    workspace === undefined ? [] : [", in the workspace “", { name: workspace }, "”"];
+  const who = called(requester);
   const waiting = othersSentence(others);
   const permissions = graphScopes.map((scope) => ({
     title: permissionReasons[scope].title,
@@ -75,7 +80,11 @@ export const approvalRequestMail = ({
 
   // Its last two words stay on one line.
   const title = "A colleague asks you to approve Appse\u00a0AI";
-  const asks = ` would like to connect their Outlook mailbox to Appse AI, a product for automating recurring work${where}. In your organisation only an administrator can approve that.`;
+  const asks: Words = [
+    " would like to connect their Outlook mailbox to Appse AI, a product for automating recurring work",
+    ...where,
+    ". In your organisation only an administrator can approve that.",
+  ];
   const lives = `This link works until ${day(expiresAt)}. Opening it changes nothing: it shows the details and leads to Microsoft, where you sign in and decide.`;
   const whatPermissions = "What people could let Appse AI do, each with their own mailbox";
   const beside =
@@ -87,14 +96,18 @@ export const approvalRequestMail = ({
     "You can withdraw the approval at any time in the Microsoft Entra admin center, under Enterprise applications, Appse AI.";
   const ignore =
     "If you did not expect this mail, you can ignore it, and nothing changes. If you are not an administrator, please forward it to the person who is.";
-  const why = `You get this mail because ${asked ?? called(requester)} named you as an administrator at Appse AI.`;
+  const why: Words = [
+    "You get this mail because ",
+    ...(asked === undefined ? who : [asked]),
+    " told Appse AI that you are an administrator of your organisation.",
+  ];
 
   return {
     subject: "Approve Appse AI for your organisation",
     text: `${title}
 
-${called(requester)}${asks}
-${waiting === undefined ? "" : `\n${waiting}\n`}
+${asText([...who, ...asks])}
+${waiting === undefined ? "" : `\n${asText(waiting)}\n`}
 Review and approve:
 ${url}
 
@@ -122,13 +135,13 @@ Ask ${asked === undefined ? "" : `${asked}, or `}Appse AI at ${supportEmail}.
 ${ignore}
 
 --
-${why}
+${asText(why)}
 `,
     html: mailPage(
       title,
       [
-        paragraph(strong(called(requester)), asks),
-        ...(waiting === undefined ? [] : [paragraph(waiting)]),
+        paragraph(strong(asHtml(who)), asHtml(asks)),
+        ...(waiting === undefined ? [] : [paragraph(asHtml(waiting))]),
         button(url, "Review and approve"),
         smallPrint(lives),
         heading(whatPermissions),
@@ -148,7 +161,7 @@ ${why}
         paragraph(ignore),
         smallPrint("If the button does not work, open this address: ", link(url, url)),
       ],
-      why,
+      asHtml(why),
     ),
   };
 };

@@ -37,7 +37,7 @@ const outlookOnly = (markup: string) => `<!--[if mso]>${markup}<![endif]-->`;
  * @param why the small print: why somebody gets this mail
  * @see https://learn.microsoft.com/previous-versions/office/developer/office-2007/aa338201(v=office.12)
  */
-export const mailPage = (title: string, content: readonly Html[], why: string): string =>
+export const mailPage = (title: string, content: readonly Html[], why: Html | string): string =>
   [
     html`<!doctype html>
 <html lang="en">
@@ -96,11 +96,16 @@ export const heading = (
 ): Html => html`<h2 class="ink" style="margin:28px 0 8px;${font}font-size:17px;line-height:24px;font-weight:600;${ink}">${text}</h2>
 `;
 
-export const strong = (text: string): Html =>
+export const strong = (text: Html | string): Html =>
   html`<strong class="ink" style="font-weight:600;${ink}">${text}</strong>`;
 
 export const link = (url: string, text: string): Html =>
   html`<a class="link" href="${url}" style="color:#3043b8;">${text}</a>`;
+
+export const mailto = (address: string): string => {
+  const at = address.lastIndexOf("@");
+  return `mailto:${encodeURIComponent(address.slice(0, at))}${address.slice(at)}`;
+};
 
 /** Each a sentence that begins in bold, and a note below it. */
 export const points = (

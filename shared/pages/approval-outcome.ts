@@ -53,8 +53,8 @@ export const approvalNotAssignedPage = (again: string): Page =>
 export const approvalDone = (signInAgainEvery?: string): Page =>
   page("Already approved", [
     html`<p>Your organisation has approved Appse AI. There is nothing left to do here.</p>
-<p>If somebody still sees “Need admin approval”, Microsoft is applying it; that takes a few minutes. ${closing}</p>
-${signInAgainEvery !== undefined && signInFrequency(signInAgainEvery)}`,
+<p>If somebody still sees “Need admin approval”, Microsoft is applying it; that takes a few minutes.</p>
+${signInAgainEvery !== undefined && signInFrequency(signInAgainEvery)}<p>${closing}</p>`,
   ]);
 
 export const approvalExpiredPage = constantPage({
@@ -65,11 +65,12 @@ export const approvalExpiredPage = constantPage({
   ],
 });
 
+/** Also for a link that has served its purpose, of which there is no newer one. */
 export const approvalReplacedPage = constantPage({
-  title: "There is a newer link",
+  title: "This link is no longer in use",
   paragraphs: [
-    "This link was replaced by a newer one, or was used before. Nothing was changed.",
-    "Please use the newest mail from Appse AI, or ask the person who sent you this link for the newest one.",
+    "It was replaced by a newer one, or has served its purpose. Nothing was changed.",
+    "Please use the newest mail from Appse AI. If there is none, ask the person who sent you this link for a new one.",
   ],
 });
 
@@ -97,6 +98,24 @@ export const approvalNeedsAdministratorPage = constantPage({
   ],
 });
 
+/** For an account that Microsoft kept from its approval page: who it is says nothing of what they may approve. */
+export const approvalSignInRefusedPage = constantPage({
+  title: "Microsoft did not let this account sign in",
+  paragraphs: [
+    "Nothing was changed. A policy of your organisation may be the reason, or the account itself. If Microsoft’s page did not say which, look into the sign-in logs in the Microsoft Entra admin center.",
+    "The link stays good: open it again when that is settled, or with another administrator account, or pass it on to another administrator.",
+  ],
+});
+
+/** For an organisation in which Microsoft lets nobody use the app, whoever approves it. */
+export const approvalMissingPage = constantPage({
+  title: "Something is switched off in your organisation",
+  paragraphs: [
+    "Microsoft lets nobody there use Appse AI: it is switched off itself, or a service of Microsoft that it needs is missing, such as Exchange Online. You find Appse AI in the Microsoft Entra admin center under Enterprise applications, and the services under Billing in the Microsoft 365 admin center.",
+    "The link stays good: open it again when that is settled.",
+  ],
+});
+
 export const approvalOtherOrganisationPage = constantPage({
   title: "That was another organisation",
   paragraphs: [
@@ -105,11 +124,33 @@ export const approvalOtherOrganisationPage = constantPage({
   ],
 });
 
+const unconfirmed = "Approved, but not confirmed yet";
+
 export const approvalUnconfirmedPage = constantPage({
-  title: "Approved, but not confirmed yet",
+  title: unconfirmed,
   paragraphs: [
-    "Microsoft reported that you approved Appse AI, and this account did not prove that it may do so for the organisation. Roles that are custom or not activated are not visible to us.",
+    "Microsoft reported that you approved Appse AI, and this account did not prove that it may do so for the organisation. Roles that are custom or not activated are not visible to us. If your role has to be activated first, activate it and open the link again.",
     `If you approved it, nothing more is needed: it is confirmed as soon as people of your organisation connect. ${closing}`,
+  ],
+});
+
+const stands = `What you approved at Microsoft stands, and it is also confirmed as soon as people of your organisation connect. ${closing}`;
+
+/** For a sign-in that was to prove who approved, and was left or came to nothing. */
+export const approvalUnfinishedPage = constantPage({
+  title: unconfirmed,
+  paragraphs: [
+    "Microsoft reported that you approved Appse AI, but the sign-in that confirms it was not finished. Open the approval link again to confirm it.",
+    stands,
+  ],
+});
+
+/** For an account that Microsoft did not let in when it was to prove who approved. */
+export const approvalProofRefusedPage = constantPage({
+  title: unconfirmed,
+  paragraphs: [
+    "Microsoft reported that you approved Appse AI, but did not let this account sign in to confirm it. Open the approval link again when the account may sign in, or with another administrator account.",
+    stands,
   ],
 });
 

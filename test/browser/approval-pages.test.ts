@@ -18,6 +18,9 @@ const {
   approvalNeedsAdministratorPage,
   approvalOtherOrganisationPage,
   approvalUnconfirmedPage,
+  approvalUnfinishedPage,
+  approvalProofRefusedPage,
+  approvalSignInRefusedPage,
   approvalProofOverPage,
   approvalUnavailablePage,
 } = outcomes;
@@ -38,6 +41,9 @@ const pages: Readonly<Record<string, Page>> = {
   "outcome-needs-administrator": approvalNeedsAdministratorPage,
   "outcome-other-organisation": approvalOtherOrganisationPage,
   "outcome-unconfirmed": approvalUnconfirmedPage,
+  "outcome-unfinished": approvalUnfinishedPage,
+  "outcome-proof-refused": approvalProofRefusedPage,
+  "outcome-sign-in-refused": approvalSignInRefusedPage,
   "outcome-proof-over": approvalProofOverPage,
   "outcome-unavailable": approvalUnavailablePage,
 };

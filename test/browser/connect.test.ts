@@ -141,6 +141,8 @@ stories("connecting a mailbox", (scene) => {
 
     await sees(page.getByRole("heading", { name: "Nothing was connected" }));
     await scene.inspect(page, "return-declined");
+    await page.getByRole("link", { name: "Ask an administrator" }).click();
+    await sees(page.getByRole("region", { name: "Admin approval is required" }));
     expect(scene.microsoft.report().approvalRequests).toMatchObject([
       { username: "quentin.marsh@brightwater.example", justification: "For my workflows" },
     ]);

@@ -133,7 +133,8 @@ stories("a sign-in that does not go straight through", (scene) => {
 
     scene.stack.clock.advance(601);
 
-    await sees(page.getByRole("region", { name: "Admin approval is required" }));
+    const name = "Your administrator must probably approve this first";
+    await sees(page.getByRole("region", { name }));
   });
 
   it("asks who is signed out meanwhile to sign in, at its beginning and at its end", async () => {
@@ -212,7 +213,7 @@ stories("a sign-in that does not go straight through", (scene) => {
     // Only its looks: what leads to it is told where the callback is tested.
     await page.setContent(signInWaitingPage.html);
 
-    await sees(page.getByRole("heading", { name: "We could not take this just now" }));
+    await sees(page.getByRole("heading", { name: "We could not finish your sign-in just now" }));
     await sees(page.getByText("Please reload this page to try again"));
     await scene.inspect(page, "callback-outage");
   });

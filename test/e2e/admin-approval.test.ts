@@ -90,6 +90,7 @@ describe("the ordinary user of a locked organisation", () => {
     await scene.stack.runSchedules();
     const told = await mailsTo(scene.stack, niall);
     expect(told).toHaveLength(1);
+    expect(told[0]?.body.text).toContain("Ask Appse AI at support@appse.example.");
 
     const connection = await scene.connect(product, { username: niall });
     expect(served(await scene.fetchToken({ product, connection })).text).toBeDefined();

@@ -47,4 +47,8 @@ export const crowdedRequest = approvalRequestMail({ ...requestMail, others: wait
 
 export const productUrl = new URL("https://app.appse.example/settings/connections");
 
-export const grantedMail = approvalGrantedMail({ productUrl, askedAt: noon });
+export const grantedMail = approvalGrantedMail({
+  productUrl,
+  askedAt: noon,
+  supportEmail: requestMail.supportEmail,
+});

@@ -498,6 +498,8 @@ export class Alarms extends Construct {
       FilterPattern.all(
         is("$.message", "=", "mailbox not connected"),
         FilterPattern.any(is("$.actor", "=", "operator"), is("$.actor", "=", "nobody")),
+        // Of those that end so, one person can bring back as many as they like.
+        FilterPattern.notExists("$.byRedirect"),
         // Told again of one that is over or under way, or told to wait.
         isNot("failed_before"),
         isNot("in_progress"),

@@ -139,6 +139,7 @@ const defineResumeWaiting = (context: ServiceContext) => {
       ...settings.microsoftClient,
       ...settings.mail,
       ...settings.returnPages,
+      ...settings.support,
       ...settings.tenantConsents,
     } satisfies ResumeWaitingEnv,
   });

@@ -80,7 +80,7 @@ const failureOf = ({ status, headers }: Response): ReadMailFailure => {
     code: status === 429 ? "mailbox_throttled" : "mailbox_unavailable",
     actor: "nobody",
     retryable: true,
-    message: "The mailbox does not answer right now. The workflow will read it later.",
+    message: "The mailbox does not answer right now. Run the workflow again in a while.",
     ...(Number.isFinite(retryAfterSeconds) && { retryAfterSeconds }),
   };
 };

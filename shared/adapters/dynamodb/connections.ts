@@ -21,6 +21,7 @@ import {
 import {
   type ConnectionId,
   connectionId,
+  isSameUser,
   objectId,
   ownerKeyOf,
   tenantId,
@@ -354,8 +355,7 @@ export const dynamoDbConnections = (
       const item = await readLive(id, true);
       if (!item) return undefined;
       const connection = connectionOf(item);
-      const { userId, workspaceId } = connection.owner;
-      return userId === owner.userId && workspaceId === owner.workspaceId ? connection : undefined;
+      return isSameUser(connection.owner, owner) ? connection : undefined;
     },
 
     async listOwned(owner, { evenForgotten } = { evenForgotten: false }) {

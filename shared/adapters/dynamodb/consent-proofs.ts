@@ -18,8 +18,9 @@ const proofItem = z.object({
   tenantId: z.string(),
   tokenHash: z.string(),
   browserHash: z.string(),
-  step: z.enum(["silent", "shown", "confirming"]),
-  provenRoles: z.array(z.string()),
+  /** A deployment before this one wrote neither. */
+  step: z._default(z.enum(["silent", "shown", "confirming"]), "shown"),
+  provenRoles: z._default(z.array(z.string()), []),
   sealedSecrets: z.string(),
   expiresAt: fromSeconds,
   takenBy: z.optional(z.string()),

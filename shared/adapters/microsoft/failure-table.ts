@@ -29,6 +29,7 @@ interface FailureClass {
   readonly signInFrequency?: boolean;
   readonly notAssigned?: boolean;
   readonly accountAlone?: boolean;
+  readonly missingInTenant?: boolean;
   /** It is never said of a grant that was looked at: beside a refused one, its number is of that grant. */
   readonly ofRequest?: boolean;
 }
@@ -133,6 +134,7 @@ const notAssigned: FailureClass = {
 };
 const appDisabled: FailureClass = {
   kind: "tenant_blocked",
+  missingInTenant: true,
   losesApproval: true,
   message:
     "Appse AI is switched off in your organisation. Your administrator must enable it in Microsoft Entra.",
@@ -154,11 +156,13 @@ const unknownResource: FailureClass = {
 };
 const resourceMissing: FailureClass = {
   kind: "tenant_blocked",
+  missingInTenant: true,
   message:
     "A service of Microsoft that Appse AI needs is missing or switched off in your organisation. Your administrator can enable it in Microsoft Entra.",
 };
 const noSubscription: FailureClass = {
   kind: "tenant_blocked",
+  missingInTenant: true,
   message:
     "Your organisation has no subscription for Exchange Online, or has switched it off. Your administrator can enable it.",
 };
@@ -338,6 +342,7 @@ export const classifyRefusal = (refusal: MicrosoftRefusal): MicrosoftFailure => 
     ...(rest.signInFrequency && { signInFrequency: true }),
     ...(rest.notAssigned && { notAssigned: true }),
     ...(rest.accountAlone && { accountAlone: true }),
+    ...(rest.missingInTenant && { missingInTenant: true }),
     ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
     ...(refusal.claims !== undefined && { claims: refusal.claims }),
     evidence: refusal.evidence,

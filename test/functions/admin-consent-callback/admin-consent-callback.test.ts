@@ -1,7 +1,12 @@
 import { createHash } from "node:crypto";
 import { beforeEach, describe, expect, it } from "vitest";
 import { personalAccountsTenant, type TenantId, tenantId } from "../../../shared/domain/ids.ts";
-import type { ProvenIdentity } from "../../../shared/domain/microsoft.ts";
+import type {
+  GrantIncomplete,
+  IdTokenRejected,
+  MicrosoftFailure,
+  ProvenIdentity,
+} from "../../../shared/domain/microsoft.ts";
 import { fail, succeed } from "../../../shared/domain/result.ts";
 import {
   type Organisation,
@@ -9,7 +14,16 @@ import {
   recordEvent,
 } from "../../../shared/domain/tenant-consent.ts";
 import type { HttpResponse } from "../../../shared/http/response.ts";
-import { approvalProofOverPage } from "../../../shared/pages/approval-outcome.ts";
+import {
+  approvalDeclinedPage,
+  approvalMissingPage,
+  approvalNeedsAdministratorPage,
+  approvalProofOverPage,
+  approvalProofRefusedPage,
+  approvalSignInRefusedPage,
+  approvalUnavailablePage,
+  approvalUnfinishedPage,
+} from "../../../shared/pages/approval-outcome.ts";
 import {
   administrator as ada,
   administratorRole as administrator,
@@ -222,6 +236,18 @@ describe("an administrator who approved", () => {
   });
 });
 
+interface Page {
+  readonly statusCode: number;
+  readonly body: string;
+}
+type ProofFailure = MicrosoftFailure | IdTokenRejected | GrantIncomplete;
+
+const unfinished = { statusCode: 200, body: approvalUnfinishedPage.html };
+const notLetIn = { statusCode: 200, body: approvalProofRefusedPage.html };
+const missing = { statusCode: 403, body: approvalMissingPage.html };
+const unavailable = { statusCode: 503, body: approvalUnavailablePage.html };
+const lockedAccount = microsoftFailure("temporarily_unavailable", { accountAlone: true });
+
 describe("nothing moves beyond reported without proof:", () => {
   let service: ServiceInMemory;
   let token: string;
@@ -255,19 +281,25 @@ describe("nothing moves beyond reported without proof:", () => {
     expect(await status()).toBe("reported");
   });
 
-  it("Microsoft refuses the code, cannot be asked, or the ID token is forged", async () => {
-    for (const failure of [
-      microsoftFailure("sign_in_required"),
-      microsoftFailure("temporarily_unavailable"),
-      { kind: "id_token_rejected", check: "signature" } as const,
-    ]) {
-      await reported({ proveIdentity: async () => fail(failure) });
+  it.for<readonly [string, ProofFailure, Page]>([
+    ["refuses the code", microsoftFailure("sign_in_required"), unfinished],
+    ["has disabled the account", microsoftFailure("account_disabled"), notLetIn],
+    ["has a policy against it", microsoftFailure("tenant_blocked"), notLetIn],
+    ["has locked the account for a while", lockedAccount, notLetIn],
+    ["is unwell", microsoftFailure("temporarily_unavailable"), unavailable],
+    ["asks to slow down", microsoftFailure("throttled"), unavailable],
+    ["finds our request wrong", microsoftFailure("misconfigured"), unavailable],
+    ["refuses our credential", microsoftFailure("app_credential_rejected"), unavailable],
+    ["refuses the app", microsoftFailure("app_refused"), unavailable],
+    ["sends a forged ID token", { kind: "id_token_rejected", check: "signature" }, unavailable],
+    ["leaves something out", { kind: "grant_incomplete", missing: "expiry" }, unavailable],
+  ])("Microsoft %s", async ([, failure, page]) => {
+    await reported({ proveIdentity: async () => fail(failure) });
 
-      const answer = await service.approvalProved({ state, code: "the-code" }, cookies);
+    const answer = await service.approvalProved({ state, code: "the-code" }, cookies);
 
-      expect(answer.statusCode).toBe(503);
-      expect(await status()).toBe("reported");
-    }
+    expect(answer).toMatchObject(page);
+    expect(await status()).toBe("reported");
   });
 
   it("Microsoft has not applied the approval yet, however long ago one was reported first: there is a way on", async () => {
@@ -349,7 +381,7 @@ describe("nothing moves beyond reported without proof:", () => {
       async (error) => {
         const answer = await service.approvalProved({ state, error }, cookies);
 
-        expect(answer.statusCode).toBe(503);
+        expect(answer).toMatchObject(unavailable);
         expect(answer.headers).not.toHaveProperty("location");
         expect(await status()).toBe("reported");
       },
@@ -582,17 +614,37 @@ describe("a proof for which Microsoft has to show its pages", () => {
     ).toBe(second.url.searchParams.get("code_challenge"));
   });
 
-  it("goes on with them once: whatever they end with, no third follows", async () => {
-    for (const error of ["login_required", "interaction_required", "access_denied"]) {
-      first = carried(await service.approvalAnswered(approved(token)));
-      const second = carried(await refused());
+  it.for<readonly [Readonly<Record<string, string>>, Page]>([
+    [{ error: "login_required" }, unfinished],
+    [{ error: "interaction_required" }, unfinished],
+    [{ error: "access_denied" }, unfinished],
+    [{ error: "access_denied", error_description: "AADSTS65004: Declined." }, unfinished],
+    [{ error: "access_denied", error_subcode: "cancel" }, unfinished],
+    [{ error: "access_denied", error_description: "AADSTS53003: Blocked." }, notLetIn],
+    [{ error: "invalid_grant", error_description: "AADSTS50057: Disabled." }, notLetIn],
+    [{ error: "access_denied", error_description: "AADSTS50020: Not in it." }, notLetIn],
+    [{ error: "invalid_grant", error_description: "AADSTS50053: Locked." }, notLetIn],
+    [{ error: "unauthorized_client", error_description: "AADSTS7000112: Off." }, missing],
+    [{ error: "invalid_client", error_description: "AADSTS650052: No Exchange." }, missing],
+    [{ error: "temporarily_unavailable", error_description: "AADSTS90055: Slow." }, unavailable],
+    [{ error: "invalid_client", error_description: "AADSTS7000222: Expired." }, unavailable],
+    [{ error: "server_error" }, unavailable],
+  ])("goes on with them once: no third follows their end with %o", async ([ended, page]) => {
+    const second = carried(await refused());
 
-      const answer = await service.approvalProved({ state: second.state, error }, second.cookies);
+    const answer = await come(second, ended);
 
-      expect(answer.statusCode).toBe(503);
-      expect(answer.headers).not.toHaveProperty("location");
-    }
+    expect(answer).toMatchObject(page);
+    expect(answer.headers).not.toHaveProperty("location");
     expect(await status()).toBe("reported");
+  });
+
+  it("can be begun anew after the person left them, by the same link", async () => {
+    await come(carried(await refused()), { error: "access_denied", error_subcode: "cancel" });
+
+    expect((await service.openLink(token)).body).toContain("Review and approve at Microsoft");
+    await come(carried(await service.approvalAnswered(approved(token))));
+    expect(await status()).toBe("verified");
   });
 
   it("begins one other, however often the refusal is brought", async () => {
@@ -754,6 +806,7 @@ describe("nothing is recorded of", () => {
     ],
     ["a person who declined", (state) => declined(state), 200],
     ["a person who is no administrator", (state) => cancelled(state), 403],
+    ["a person whom Microsoft did not let in", (state) => refusedAt(state), 403],
   ])("%s", async ([, query, statusCode]) => {
     const { service, token, status } = await asked();
 
@@ -778,6 +831,36 @@ describe("nothing is recorded of", () => {
     error: "access_denied",
     error_subcode: "cancel",
   });
+  const refusedAt = (
+    state: string,
+    error = "access_denied",
+    error_description = "AADSTS53003: Access has been blocked.",
+  ) => ({ state, admin_consent: "True", error, error_description });
+
+  it.for<readonly [error: string, description: string, status: number, { readonly html: string }]>([
+    ["access_denied", "AADSTS65004: Declined.", 200, approvalDeclinedPage],
+    ["consent_required", "AADSTS90094: Approval is needed.", 403, approvalNeedsAdministratorPage],
+    ["access_denied", "AADSTS53003: Blocked.", 403, approvalSignInRefusedPage],
+    ["invalid_grant", "AADSTS50057: Disabled.", 403, approvalSignInRefusedPage],
+    ["invalid_grant", "AADSTS50053: Locked.", 403, approvalSignInRefusedPage],
+    ["interaction_required", "AADSTS50076: Second factor.", 403, approvalSignInRefusedPage],
+    ["interaction_required", "AADSTS53000: Managed device.", 403, approvalSignInRefusedPage],
+    ["login_required", "Nobody is signed in.", 403, approvalSignInRefusedPage],
+    ["access_denied", "AADSTS50020: Not in this tenant.", 403, approvalSignInRefusedPage],
+    ["server_error", "Something broke.", 503, approvalUnavailablePage],
+    ["invalid_scope", "AADSTS70011: Wrong.", 503, approvalUnavailablePage],
+  ])(
+    "a refusal, %s with “%s”, after which the link is as good as before",
+    async ([error, description, statusCode, page]) => {
+      const { service, token, status } = await asked();
+
+      const answer = await service.approvalAnswered(refusedAt(token, error, description));
+
+      expect(answer).toMatchObject({ statusCode, body: page.html });
+      expect(await status()).toBe("requested");
+      expect((await service.openLink(token)).body).toContain("Review and approve at Microsoft");
+    },
+  );
 
   it("an answer to a link that has expired, or was replaced", async () => {
     const { service, token, status } = await asked();

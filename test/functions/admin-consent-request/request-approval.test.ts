@@ -70,6 +70,54 @@ describe("asking", () => {
     });
   });
 
+  it("says at which domain an administrator can be mailed", async () => {
+    const { ask } = await blocked();
+
+    expect(await answerOf(ask())).toMatchObject({ mailDomain: "north.example" });
+    expect(await answerOf(ask({ adminEmail: administrator }))).toMatchObject({
+      mailDomain: "north.example",
+    });
+  });
+
+  it("says of no domain where the address of the person is of none that a tenant owns", async () => {
+    const { ask } = await blocked({ tenantsByDomain: {} });
+
+    expect(await answerOf(ask())).not.toHaveProperty("mailDomain");
+  });
+
+  it("says of the domain while Microsoft cannot be asked whose it is, and the mailbox tells the organisation", async () => {
+    const tenantsByDomain: Record<string, TenantId | "unavailable"> = {
+      "north.example": account.tenantId,
+    };
+    const service = serviceInMemory({ tenantsByDomain });
+    await service.connect(alice);
+    await service.consents.record(tenant, { kind: "lost" }, service.clock.now());
+    tenantsByDomain["north.example"] = "unavailable";
+
+    const asked = service.askAdministrator(alice, { connectionId: alicesConnection });
+
+    expect(await answerOf(asked)).toMatchObject({ mailDomain: "north.example" });
+  });
+
+  it("mails no administrator of the person's own organisation for a mailbox of another one, and offers none", async () => {
+    const service = serviceInMemory({
+      tenantsByDomain: {
+        "north.example": tenantId("99999999-9999-4999-8999-999999999999"),
+      },
+    });
+    await service.connect(alice);
+    await service.consents.record(tenant, { kind: "lost" }, service.clock.now());
+    const ask = (more: object = {}) =>
+      service.askAdministrator(alice, { connectionId: alicesConnection, ...more });
+
+    expect(problemIn(await ask({ adminEmail: administrator }))).toMatchObject({
+      statusCode: 403,
+      code: "mail_not_allowed",
+    });
+    expect(service.mails).toEqual([]);
+    expect(await answerOf(ask())).not.toHaveProperty("mailDomain");
+  });
+
   it("again shows the same link, and another one when it has run out", async () => {
     const { service, ask } = await blocked();
     const first = await answerOf(ask());

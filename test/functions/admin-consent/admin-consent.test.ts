@@ -188,7 +188,23 @@ describe("an administrator who opens the link", () => {
     });
   });
 
-  it("is told that there is a newer link", async () => {
+  it("is told that a link which has served its purpose is no longer in use, and of no newer one", async () => {
+    const { service, token } = await asked();
+    const verified = { kind: "verified", proof: { kind: "user_grant" } } as const;
+    await service.consents.record(tenant, verified, service.clock.now());
+    service.clock.pass(120);
+    await service.resume();
+    await service.consents.record(tenant, { kind: "lost" }, service.clock.now());
+
+    const { statusCode, body } = await service.openLink(token);
+
+    expect(statusCode).toBe(410);
+    expect(body).toContain("<h1>This link is no longer in use</h1>");
+    expect(body).toContain("If there is none, ask the person who sent you this link for a new one");
+    expect(body).not.toContain("There is a newer link");
+  });
+
+  it("is told that a link which was replaced is no longer in use", async () => {
     const { service, ask, token } = await asked();
     service.clock.pass(7 * day);
     const newer = await ask();

@@ -84,6 +84,22 @@ describe("of the sign-ins of people", () => {
     expect(counts()).toEqual([1, 0, 0, 0]);
   });
 
+  it.for(["server_error", "temporarily_unavailable", "invalid_request"])(
+    "none fails that brings a refusal back which anybody can write: %s",
+    async (error) => {
+      const service = serviceInMemory();
+      const { state } = await service.begin(alice);
+
+      const { statusCode } = await service.complete(
+        alice,
+        broughtBack(await service.callback({ state, error })),
+      );
+
+      expect(statusCode).toBeGreaterThanOrEqual(500);
+      expect(counts()).toEqual([1, 0, 0, 0]);
+    },
+  );
+
   it("none fails that comes back to somebody else, was never begun, or is not back yet", async () => {
     const service = serviceInMemory();
     const brought = await signedIn(service);

@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import type { SynthesizedStage } from "./synthesized.ts";
 
 const comparison = /\$\.(\w+) (=|!=) "([^"]*)"/g;
+const absence = /\$\.(\w+) NOT EXISTS/g;
 const innermost = /\(([^()]*)\)/;
 
 const decided = (text: string): string => {
@@ -16,11 +17,14 @@ const decided = (text: string): string => {
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
  */
 const isCounted = (pattern: string, line: Readonly<Record<string, unknown>>): boolean => {
-  let text = pattern.slice(1, -1).replaceAll(comparison, (_, field, operator, value) => {
-    const isThere = field in line;
-    const isEqual = isThere && (value === "*" || String(line[field]) === value);
-    return String(operator === "=" ? isEqual : isThere && !isEqual);
-  });
+  let text = pattern
+    .slice(1, -1)
+    .replaceAll(comparison, (_, field, operator, value) => {
+      const isThere = field in line;
+      const isEqual = isThere && (value === "*" || String(line[field]) === value);
+      return String(operator === "=" ? isEqual : isThere && !isEqual);
+    })
+    .replaceAll(absence, (_, field) => String(!(field in line)));
   while (innermost.test(text)) text = text.replace(innermost, (_, inner) => decided(inner));
   return decided(text) === "true";
 };

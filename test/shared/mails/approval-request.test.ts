@@ -71,7 +71,7 @@ describe("the mail to an administrator, as text and as HTML", () => {
       expect(shown).toContain("Ask ines.calder@larkfield.example, or Appse AI at support@appse.");
       expect(shown).toContain("you can ignore it, and nothing changes");
       expect(shown).toContain(
-        "because ines.calder@larkfield.example named you as an administrator at Appse AI.",
+        "because ines.calder@larkfield.example told Appse AI that you are an administrator of your organisation.",
       );
     }
   });
@@ -142,9 +142,38 @@ describe("text that a stranger may have chosen", () => {
 
     expect(text).toContain("Ana O'Neil (ana@larkfield.example)");
     expect(text).toContain("in the workspace “North & South”");
-    expect(html).toContain("Ana O&#39;Neil (ana@larkfield.example)");
-    expect(html).toContain("in the workspace “North &amp; South”");
+    expect(html).toContain("<bdi>Ana O&#39;Neil</bdi> (ana@larkfield.example)");
+    expect(html).toContain("in the workspace “<bdi>North &amp; South</bdi>”");
     expect(html).not.toMatch(/O'Neil|North & S/);
+  });
+
+  it("written from right to left turns nothing around that stands beside it, nor leaves marks in the text", () => {
+    const { html, text } = mailOf(
+      {
+        ...requesterCalled("שרה לוי", "sara@larkfield.example"),
+        workspaceName: "צוות המכירות 3",
+      },
+      [
+        requesterCalled("محمد علي", "m.ali@larkfield.example"),
+        requesterCalled("נועה כהן", "a=b@larkfield.example"),
+      ],
+    );
+
+    for (const named of [
+      "<bdi>שרה לוי</bdi> (sara@larkfield.example)",
+      "“<bdi>צוות המכירות 3</bdi>”",
+      "<bdi>محمد علي</bdi> (m.ali@larkfield.example) and <bdi>נועה כהן</bdi> at larkfield",
+    ]) {
+      expect(html).toContain(named);
+      expect(text).toContain(named.replaceAll(/<[^>]*>/g, ""));
+    }
+    expect(text).not.toMatch(/[\u200e\u200f\u2066-\u2069]/);
+  });
+
+  it("is set apart as well where it says why the mail came", () => {
+    const { html } = mailOf(requesterCalled("שרה לוי", "a=b@larkfield.example"));
+
+    expect(html).toContain("because <bdi>שרה לוי</bdi> at larkfield.example told Appse AI");
   });
 
   it.for([

@@ -2,8 +2,13 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  approvalDone,
   approvalNotAssignedPage,
+  approvalProofRefusedPage,
+  approvalSignInRefusedPage,
   approvalSpreadingPage,
+  approvalUnconfirmedPage,
+  approvalUnfinishedPage,
   approvalUnknownPage,
   approvalVerifiedPage,
 } from "../../../shared/pages/approval-outcome.ts";
@@ -125,6 +130,47 @@ it("the page about a missing assignment names both ways out, and leads back", ()
     expect(html).toContain(named);
   }
   expect(linksIn(html)).toEqual(["/admin-consent-callback?a=b&amp;c=d"]);
+});
+
+it("the page about an approval that is there says at its end that it can be closed", () => {
+  for (const page of [approvalDone(), approvalDone("8 days")]) {
+    expect(page.html).toMatch(/You can close this page\.<\/p>\s*<\/main>/);
+    expect(page.html.match(/You can close this page/g)).toHaveLength(1);
+  }
+});
+
+it("the page about a role that was not seen names the step that a role may need first", () => {
+  expect(approvalUnconfirmedPage.html).toContain(
+    "If your role has to be activated first, activate it and open the link again.",
+  );
+});
+
+it.for([
+  ["left", approvalUnfinishedPage],
+  ["refused", approvalProofRefusedPage],
+] as const)(
+  "the page about a confirmation that was %s blames no outage, says what stands, and what to do",
+  ([, { html }]) => {
+    expect(html).toContain("<h1>Approved, but not confirmed yet</h1>");
+    expect(html).toContain("Microsoft reported that you approved Appse AI");
+    expect(html).toContain("Open the approval link again");
+    expect(html).toContain("What you approved at Microsoft stands");
+    expect(html).toContain("as soon as people of your organisation connect");
+    expect(html).not.toMatch(/could not (?:answer|be finished)|just now|try again/i);
+  },
+);
+
+it("the page about an account that was not let in says nothing of what it may approve", () => {
+  const { html } = approvalSignInRefusedPage;
+
+  expect(html).toContain("<h1>Microsoft did not let this account sign in</h1>");
+  expect(html).toContain("The link stays good");
+  expect(html).toContain("another administrator account");
+  expect(html).not.toContain("Only an administrator");
+});
+
+it("every page is called by its heading and the product, as the product's own are", () => {
+  expect(approvalUnknownPage.html).toContain("<title>This link is not known · Appse AI</title>");
 });
 
 describe.for([

@@ -1,6 +1,6 @@
 import { element } from "./element.js";
 import { icon } from "./icons.js";
-import { inWords } from "./words.js";
+import { durationInWords, inWords } from "./words.js";
 
 /**
  * @import { Approval, ApprovalFor, Problem, createConnectOutlook } from "./connect-outlook.js"
@@ -12,7 +12,6 @@ import { inWords } from "./words.js";
  * @property {ApprovalFor} what
  * @property {Problem} [problem] what Microsoft said, if it was asked
  * @property {boolean} wasAsked there is a link already, whether or not anybody passed it on
- * @property {string} email the person's own address: administrators are mailed at its domain only
  * @property {() => void} [tryAnyway]
  * @property {() => void} approveNow for a person who is an administrator
  * @property {() => void} goOn once it is approved; without a click, so in this window
@@ -39,15 +38,19 @@ const mailWords = {
     `${to} was already mailed for your organisation today. Your request is on the page that the mail leads to.`,
 };
 
+/** As far as anybody knows: the person had better send the link themselves. */
+const undelivered = new Set(["unknown", "not_delivered"]);
+
 /** @type {Readonly<Partial<Record<Approval["status"], string>>>} */
 const statusSentences = {
   requested: "This page notices by itself when an administrator approves.",
+  // Any browser can have said so, so nobody is told that it is true.
   reported:
-    "An administrator has approved it. It is being confirmed. If that takes more than a few minutes, ask them to open the link again: it says what is left to do.",
+    "An approval was reported, and is being confirmed. You need not do anything. If it takes more than a few minutes, ask the administrator to open the link again: it says what is left to do.",
 };
 
-/** @param {Approval["mail"]} mail */
-const mailSentence = (mail) => (mail?.to ? mailWords[mail.status](mail.to) : "");
+const askedBefore =
+  "A link was made before, but an administrator may not have seen it. Send the link below as well, or wait here: this page notices by itself when an administrator approves.";
 
 /**
  * Tells a person that only an administrator can help, gives them what an administrator needs, and waits with them.
@@ -61,7 +64,6 @@ export const approvalPanel = (options) => {
     what,
     problem,
     wasAsked,
-    email,
     tryAnyway,
     approveNow,
     goOn,
@@ -72,10 +74,11 @@ export const approvalPanel = (options) => {
   } = options;
   /** The sign-in is forgotten sooner than the connection that it was to renew. */
   let asksFor = what;
+  const title = problem?.title ?? "Admin approval is required";
   let isWatching = false;
-  const domain = email.slice(email.lastIndexOf("@") + 1);
   const waiting = new AbortController();
-  const said = element("p", { class: "muted", role: "status" });
+  const said = element("p", { role: "status" });
+  const mailed = element("p", { id: "approval-mailed", role: "status" });
   const unheard = element("div", { hidden: "" });
   const body = element("div", { class: "stack" });
   const panel = element(
@@ -85,23 +88,16 @@ export const approvalPanel = (options) => {
     element(
       "div",
       { class: "stack" },
-      element("h2", { id: "approval-title", tabindex: "-1" }, "Admin approval is required"),
+      element("h2", { id: "approval-title", tabindex: "-1" }, title),
       problem ? element("p", {}, problem.message) : undefined,
+      said,
+      unheard,
       element(
         "p",
         { class: "muted" },
         "Where only an administrator may approve apps that work with mail, one approval is enough for everybody; each person still connects only their own mailbox.",
       ),
-      wasAsked
-        ? element(
-            "p",
-            {},
-            "A link was made before, but an administrator may not have seen it. Send the link below as well, or wait here.",
-          )
-        : undefined,
       body,
-      said,
-      unheard,
     ),
   );
 
@@ -137,6 +133,7 @@ export const approvalPanel = (options) => {
       clearInterval(timer);
       countdown.textContent = "Your organisation has approved Appse AI. Connect whenever you like.";
       announce("This page stays here.");
+      goesOn.textContent = "Connect your mailbox";
       const hadFocus = document.activeElement === notNow;
       notNow.remove();
       if (hadFocus) goesOn.focus();
@@ -148,7 +145,7 @@ export const approvalPanel = (options) => {
     });
     const count = () => {
       if (signal.aborted) return clearInterval(timer);
-      countdown.textContent = `Your organisation has approved Appse AI. Continuing in ${left} seconds…`;
+      countdown.textContent = `Your organisation has approved Appse AI. Continuing in ${durationInWords(left)}…`;
       if (left === 0) {
         clearInterval(timer);
         goOn();
@@ -173,18 +170,25 @@ export const approvalPanel = (options) => {
     panel.replaceWith(approved);
     // Once, and not each second of the countdown.
     announce(
-      `Your organisation has approved Appse AI. This page goes on to Microsoft in ${countdownSeconds} seconds; “Not now” stops it.`,
+      `Your organisation has approved Appse AI. This page goes on to Microsoft in ${durationInWords(countdownSeconds)}; “Not now” stops it.`,
     );
     if (hadFocus) approved.querySelector("h2")?.focus();
   };
 
   /** @param {Approval} approval */
   const showStatus = ({ status, mail }) => {
-    said.textContent = [statusSentences[status], mailSentence(mail)].filter(Boolean).join(" ");
+    const isAskedBefore = wasAsked && status === "requested";
+    said.textContent = isAskedBefore ? askedBefore : (statusSentences[status] ?? "");
+    mailed.textContent = mail?.to ? mailWords[mail.status](mail.to) : "";
+    mailed.classList.toggle("field-warning", mail !== undefined && undelivered.has(mail.status));
   };
 
-  /** @param {Approval} approval with a link */
-  const form = (approval) => {
+  /**
+   * @param {Approval} approval with a link
+   * @param {string} [mailbox] whose organisation is asked, where it is not that of the person's own address
+   */
+  const form = (approval, mailbox) => {
+    const { mailDomain } = approval;
     const url = element("input", { id: "approval-url", type: "text", readonly: "" });
     url.addEventListener("focus", () => url.select());
     const until = element("span", {});
@@ -202,7 +206,7 @@ export const approvalPanel = (options) => {
         copied.textContent = "Copied.";
       } catch {
         url.select();
-        copied.textContent = "Press Ctrl+C to copy it.";
+        copied.textContent = "Copy the selected link.";
       }
     });
 
@@ -211,7 +215,7 @@ export const approvalPanel = (options) => {
       type: "email",
       name: "email",
       autocomplete: "off",
-      "aria-describedby": "approval-hint approval-error",
+      "aria-describedby": "approval-hint approval-error approval-mailed",
       required: "",
     });
     const error = element("p", { id: "approval-error", class: "field-error" });
@@ -221,8 +225,13 @@ export const approvalPanel = (options) => {
       { class: "field", novalidate: "" },
       element("label", { for: "approval-email" }, "Or e-mail it to your administrator"),
       element("div", { class: "field-row" }, mail, send),
-      element("p", { id: "approval-hint", class: "muted" }, `An address that ends in @${domain}`),
+      element(
+        "p",
+        { id: "approval-hint", class: "muted" },
+        `An address that ends in @${mailDomain}`,
+      ),
       error,
+      mailed,
     );
     /** @param {string} text */
     const complain = (text) => {
@@ -252,7 +261,13 @@ export const approvalPanel = (options) => {
       element(
         "div",
         { class: "field" },
-        element("label", { for: "approval-url" }, "Send this link to your administrator"),
+        element(
+          "label",
+          { for: "approval-url" },
+          mailbox === undefined || mailDomain !== undefined
+            ? "Send this link to your administrator"
+            : `Send this link to an administrator of the organisation of ${mailbox}`,
+        ),
         element("div", { class: "field-row" }, url, copy),
         element(
           "p",
@@ -263,7 +278,7 @@ export const approvalPanel = (options) => {
           copied,
         ),
       ),
-      mailForm,
+      ...(mailDomain === undefined ? [] : [mailForm]),
       others(),
     ];
   };
@@ -292,8 +307,15 @@ export const approvalPanel = (options) => {
     }
     const { status, approvalUrl, expiresAt, connectionId } = asked.value;
     if (status === "verified" || !approvalUrl || !expiresAt) return showApproved();
-    if (connectionId !== undefined) asksFor = { connectionId };
-    replaceBody(...form(asked.value));
+    /** @type {string | undefined} */
+    let mailbox;
+    if (connectionId !== undefined) {
+      asksFor = { connectionId };
+      const got = await outlook.get(connectionId);
+      if (signal.aborted) return;
+      mailbox = got.ok ? got.value.account.username : "this mailbox";
+    }
+    replaceBody(...form(asked.value, mailbox));
     showStatus(asked.value);
     watch(asked.value);
   };

@@ -105,6 +105,7 @@
  * @property {string} [expiresAt] ISO 8601
  * @property {string} [connectionId] it is about the organisation of this connection, and not about that of the person's
  *   address
+ * @property {string} [mailDomain] an administrator can be mailed, at an address that ends in `@` and this
  * @property {{status: "none" | "sending" | "sent" | "unknown" | "not_delivered" | "joined", to?: string, at?: string}} [mail]
  */
 
@@ -664,8 +665,8 @@ const titles = {
   account_disabled: "This account is disabled",
   account_mismatch: "That was a different account",
   account_type_not_supported: "This kind of account cannot be connected",
-  admin_approval_required: "Your administrator must approve this first",
-  admin_consent_required: "Your administrator must approve this first",
+  admin_approval_required: "Admin approval is required",
+  admin_consent_required: "Admin approval is required",
   approval_spreading: "The approval is being applied",
   already_completed: "This sign-in is finished",
   attempt_expired: "This sign-in has expired",

@@ -61,8 +61,12 @@ export const connectionCard = (connection, actions) => {
         element(
           "div",
           {},
-          element("h2", { id: headingId, tabindex: "-1" }, account.displayName),
-          element("p", { class: "muted" }, account.username),
+          element(
+            "h2",
+            { id: headingId, tabindex: "-1" },
+            element("bdi", {}, account.displayName || account.username),
+          ),
+          account.displayName ? element("p", { class: "muted" }, account.username) : undefined,
         ),
         element(
           "p",
@@ -77,7 +81,7 @@ export const connectionCard = (connection, actions) => {
         { class: "facts" },
         fact("Connected", element("time", { datetime: createdAt }, inWords(createdAt))),
         fact(
-          "Last refreshed",
+          "Access renewed",
           element("time", { datetime: lastRefreshedAt }, inWords(lastRefreshedAt)),
         ),
         fact("Appse AI may", permissionsInWords(scopes)),

@@ -1,9 +1,15 @@
 import { approvalPanel } from "./approval-panel.js";
-import { createConnectOutlook } from "./connect-outlook.js";
+import { createConnectOutlook, describeProblem } from "./connect-outlook.js";
 import { connectionCard } from "./connection-card.js";
 import { byId, element } from "./element.js";
 import { icon } from "./icons.js";
-import { busyMessage, goodMessage, plainMessage, problemMessage } from "./messages.js";
+import {
+  busyMessage,
+  goodMessage,
+  plainMessage,
+  problemMessage,
+  youConnected,
+} from "./messages.js";
 import {
   apiUrl,
   getAccessToken,
@@ -98,7 +104,6 @@ const askAdministrator = (what, how, { problem, approval: status } = {}) => {
     what,
     ...(problem && { problem }),
     wasAsked: status === "requested",
-    email: person?.email ?? "",
     tryAnyway: () => connect({ ...how, mode: "popup", anyway: true }),
     approveNow: () => connect({ ...how, mode: "popup", forOrganization: true }),
     goOn: () => connect({ ...how, mode: "redirect", anyway: true }),
@@ -210,12 +215,12 @@ const connect = async (how) => {
 const showOutcome = (outcome, how) => {
   switch (outcome.status) {
     case "connected": {
-      const { displayName, username } = outcome.connection.account;
+      const { account } = outcome.connection;
       showConnection(outcome.connection);
       return tell(
         how.connectionId === undefined
-          ? goodMessage("Mailbox connected", `You connected ${displayName} (${username}).`)
-          : goodMessage("Mailbox reconnected", `Your workflows can use ${username} again.`),
+          ? goodMessage("Mailbox connected", youConnected(account))
+          : goodMessage("Mailbox reconnected", `Your workflows can use ${account.username} again.`),
       );
     }
     case "approval_needed":
@@ -241,17 +246,15 @@ const showOutcome = (outcome, how) => {
     }
     case "closed": {
       const { attemptId } = outcome;
+      const title = "The Microsoft window is closed";
+      const text =
+        "Nothing was changed. If you are still signing in somewhere, carry on: the mailbox appears here.";
+      if (attemptId === undefined) return tell(plainMessage(title, text));
       return tell(
         plainMessage(
-          "The Microsoft window is closed",
-          "Nothing was changed. If you are still signing in somewhere, carry on: the mailbox appears here.",
-          ...(attemptId === undefined
-            ? []
-            : [
-                button("Microsoft asked for an administrator", "", () =>
-                  askAdministrator({ attemptId }, how),
-                ),
-              ]),
+          title,
+          `${text} If Microsoft asked for an administrator's approval, ask for it here.`,
+          button("Ask an administrator", "", () => askAdministrator({ attemptId }, how)),
         ),
       );
     }
@@ -416,7 +419,9 @@ byId("sign-out", HTMLButtonElement).addEventListener("click", async () => {
 
 // Somebody else may have signed in in another tab; this one must not go on showing their neighbour's list.
 window.addEventListener("focus", async () => {
-  if (person && (await signedInPerson())?.id !== person.id) window.location.reload();
+  if (!person) return;
+  const now = await signedInPerson().catch(() => person);
+  if (now?.id !== person.id) window.location.reload();
 });
 
 // Back from Microsoft with the browser's button: the page is as it was left, waiting.
@@ -449,10 +454,29 @@ hourButton.addEventListener("click", () =>
   }),
 );
 
+const showLocalControls = async () => {
+  const { local } = await readConfig();
+  showLocalTime(local.now);
+  showLink("Simulated Microsoft", local.simulatorUrl);
+  showLink("Mail inbox", local.mailUrl);
+};
+
 // Everything is in place; now fill it.
 
-person = await signedInPerson();
-if (person) {
+const notReached = describeProblem({
+  code: "no_answer",
+  actor: "nobody",
+  message: "We could not reach Appse AI. Check your connection, then try again.",
+});
+
+const fillPage = async () => {
+  try {
+    person = await signedInPerson();
+  } catch {
+    byId("loading", HTMLElement).hidden = true;
+    return tellProblem(notReached, fillPage);
+  }
+  if (!person) return window.location.replace("/sign-in");
   byId("person-name", HTMLElement).textContent = person.name;
   byId("workspace-name", HTMLElement).textContent = person.workspace.name;
   await showList();
@@ -462,11 +486,7 @@ if (person) {
     history.replaceState(null, "", "/");
     askAdministrator({ attemptId }, {});
   }
-} else {
-  window.location.replace("/sign-in");
-}
+  await showLocalControls();
+};
 
-const { local } = await readConfig();
-showLocalTime(local.now);
-showLink("Simulated Microsoft", local.simulatorUrl);
-showLink("Mail inbox", local.mailUrl);
+await fillPage();

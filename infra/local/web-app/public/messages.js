@@ -1,8 +1,8 @@
 import { element } from "./element.js";
 import { icon } from "./icons.js";
-import { whoMustAct } from "./words.js";
+import { durationInWords, whoMustAct } from "./words.js";
 
-/** @import { Problem } from "./connect-outlook.js" */
+/** @import { Connection, Problem } from "./connect-outlook.js" */
 
 /**
  * What went wrong, who must act, and what can be done from here.
@@ -23,11 +23,21 @@ export const problemMessage = ({ code, actor, title, message, retryAfterSeconds 
       element(
         "p",
         { class: "who" },
-        `${whoMustAct[actor]}${retryAfterSeconds ? ` Try again in ${waitInWords(retryAfterSeconds)}.` : ""}`,
+        `${whoMustAct[actor]}${retryAfterSeconds ? ` Try again in ${durationInWords(retryAfterSeconds)}.` : ""}`,
       ),
       actions.length > 0 ? element("div", { class: "actions" }, ...actions) : undefined,
     ),
   );
+
+/**
+ * Names may be written from right to left: they are kept apart from the sentence around them.
+ *
+ * @param {Connection["account"]} account some have no name
+ */
+export const youConnected = ({ displayName, username }) =>
+  displayName
+    ? element("span", {}, "You connected ", element("bdi", {}, displayName), ` (${username}).`)
+    : element("span", {}, `You connected ${username}.`);
 
 /**
  * @param {string} title
@@ -36,7 +46,7 @@ export const problemMessage = ({ code, actor, title, message, retryAfterSeconds 
  */
 export const plainMessage = (title, text, ...actions) => message("mail", title, text, actions);
 
-/** @param {string} title @param {string} text */
+/** @param {string} title @param {string | Node} text */
 export const goodMessage = (title, text) => {
   const made = message("check", title, text, []);
   made.classList.add("good");
@@ -57,7 +67,7 @@ export const busyMessage = (title, text, ...actions) => {
 /**
  * @param {"mail" | "check"} sign
  * @param {string} title
- * @param {string} text
+ * @param {string | Node} text
  * @param {HTMLElement[]} actions
  */
 const message = (sign, title, text, actions) =>
@@ -73,7 +83,3 @@ const message = (sign, title, text, actions) =>
       actions.length > 0 ? element("div", { class: "actions" }, ...actions) : undefined,
     ),
   );
-
-/** @param {number} seconds */
-const waitInWords = (seconds) =>
-  seconds < 90 ? `${Math.ceil(seconds)} seconds` : `${Math.ceil(seconds / 60)} minutes`;

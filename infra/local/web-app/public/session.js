@@ -6,10 +6,12 @@
  * @typedef {{apiUrl: string, local: {now: string, simulatorUrl?: string, mailUrl?: string}}} Config
  */
 
-/** @returns {Promise<Person | undefined>} */
+/** @returns {Promise<Person | undefined>} `undefined` when nobody is signed in */
 export const signedInPerson = async () => {
   const answer = await fetch("/session");
-  return answer.ok ? answer.json() : undefined;
+  if (answer.status === 401) return undefined;
+  if (!answer.ok) throw new Error(`/session answered ${answer.status}`);
+  return answer.json();
 };
 
 /** @returns {Promise<string | undefined>} a JWT for the API, or `undefined` when nobody is signed in */
@@ -30,14 +32,21 @@ export const signIn = async (personId) => {
 export const signOut = () => fetch("/session", { method: "DELETE" });
 
 /** @returns {Promise<Config>} */
-export const readConfig = async () => (await fetch("/config.json")).json();
+export const readConfig = async () => {
+  const answer = await fetch("/config.json");
+  if (!answer.ok) throw new Error(`/config.json answered ${answer.status}`);
+  return answer.json();
+};
 
 /** @type {Promise<Config> | undefined} */
 let config;
 
-/** Where the API is. A product knows it when it is built; the demo asks once. */
+/** Where the API is. A product knows it when it is built; the demo asks until it is told. */
 export const apiUrl = async () => {
-  config ??= readConfig();
+  config ??= readConfig().catch((error) => {
+    config = undefined;
+    throw error;
+  });
   return (await config).apiUrl;
 };
 

@@ -3,7 +3,11 @@ import { signIn } from "./session.js";
 
 /** @import { Person } from "./session.js" */
 
-const problem = byId("problem", HTMLElement);
+const showProblem = () => {
+  const problem = byId("problem", HTMLElement);
+  problem.textContent = "That did not work. Is the demo still running? Try again in a moment.";
+  problem.hidden = false;
+};
 
 /** @param {Person} person */
 const personButton = ({ id, name, email, emailVerified }) =>
@@ -16,9 +20,7 @@ const personButton = ({ id, name, email, emailVerified }) =>
           await signIn(id);
           window.location.assign("/");
         } catch {
-          problem.textContent =
-            "That did not work. Is the demo still running? Try again in a moment.";
-          problem.hidden = false;
+          showProblem();
         }
       },
     },
@@ -38,21 +40,30 @@ const initials = (name) =>
     .map((part) => part[0])
     .join("");
 
-/** @type {{people: Person[]}} */
-const { people } = await (await fetch("/people")).json();
-
-const workspaces = Map.groupBy(people, ({ workspace }) => workspace.id);
-for (const [id, members] of workspaces) {
-  byId("workspaces", HTMLElement).append(
+/** @param {string} id @param {Person[]} members */
+const workspaceSection = (id, members) =>
+  element(
+    "section",
+    { "aria-labelledby": id },
+    element("h2", { id }, members[0]?.workspace.name),
     element(
-      "section",
-      { "aria-labelledby": id },
-      element("h2", { id }, members[0]?.workspace.name),
-      element(
-        "ul",
-        { class: "people" },
-        ...members.map((person) => element("li", {}, personButton(person))),
-      ),
+      "ul",
+      { class: "people" },
+      ...members.map((person) => element("li", {}, personButton(person))),
     ),
   );
+
+/** @returns {Promise<Person[]>} */
+const readPeople = async () => {
+  const answer = await fetch("/people");
+  if (!answer.ok) throw new Error(`/people answered ${answer.status}`);
+  return (await answer.json()).people;
+};
+
+try {
+  const workspaces = Map.groupBy(await readPeople(), ({ workspace }) => workspace.id);
+  const sections = [...workspaces].map(([id, members]) => workspaceSection(id, members));
+  byId("workspaces", HTMLElement).append(...sections);
+} catch {
+  showProblem();
 }

@@ -3,7 +3,7 @@
 /** @type {Readonly<Record<Actor, string>>} */
 export const whoMustAct = {
   user: "You can do this yourself.",
-  tenant_admin: "Your Microsoft administrator must act; you cannot do it yourself.",
+  tenant_admin: "An administrator of your organisation must act; you cannot do it yourself.",
   operator: "This is ours to fix, and we are working on it.",
   nobody: "Nobody has to repair anything: it usually passes by itself.",
 };
@@ -46,3 +46,12 @@ export const inWords = (instant) => {
 
 /** @param {string} instant ISO 8601 */
 export const timeInWords = (instant) => timeOnly.format(new Date(instant));
+
+/** @param {"second" | "minute"} unit */
+const inUnits = (unit) => new Intl.NumberFormat("en", { style: "unit", unit, unitDisplay: "long" });
+const inSeconds = inUnits("second");
+const inMinutes = inUnits("minute");
+
+/** @param {number} seconds */
+export const durationInWords = (seconds) =>
+  seconds < 90 ? inSeconds.format(Math.ceil(seconds)) : inMinutes.format(Math.ceil(seconds / 60));

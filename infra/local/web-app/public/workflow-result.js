@@ -44,17 +44,22 @@ const mailItem = ({ subject, from, receivedAt, preview }) =>
   element(
     "li",
     {},
-    element("p", { class: "sender", title: from.address }, from.name || "Unknown sender"),
+    element(
+      "p",
+      { class: "sender", title: from.address },
+      element("bdi", {}, from.name || "Unknown sender"),
+    ),
     element("time", { datetime: receivedAt }, inWords(receivedAt)),
-    element("p", { class: "subject" }, subject || "(no subject)"),
-    element("p", { class: "preview" }, preview),
+    element("p", { class: "subject" }, element("bdi", {}, subject || "(no subject)")),
+    element("p", { class: "preview" }, element("bdi", {}, preview)),
   );
 
 /** @param {{expiresAt: string, degraded: boolean}} token */
-const tokenLine = ({ expiresAt, degraded }) =>
-  element(
+const tokenLine = ({ expiresAt, degraded }) => {
+  const until = `Appse AI has access until ${timeInWords(expiresAt)}`;
+  return element(
     "p",
     { class: "muted" },
-    `Read with a token that is valid until ${timeInWords(expiresAt)}. `,
-    degraded ? "It could not be renewed just now." : "",
+    degraded ? `${until}. It could not be renewed just now.` : `${until}, and renews it by itself.`,
   );
+};

@@ -350,7 +350,13 @@ describe("a workflow's run", () => {
     const answer = await (await run()).json();
 
     expect(answer).toMatchObject({
-      failure: { actor: "nobody", retryable: true, retryAfterSeconds: 17 },
+      failure: {
+        code: "mailbox_throttled",
+        actor: "nobody",
+        message: "The mailbox does not answer right now. Run the workflow again in a while.",
+        retryable: true,
+        retryAfterSeconds: 17,
+      },
     });
   });
 

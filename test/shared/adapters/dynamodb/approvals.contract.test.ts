@@ -3,7 +3,11 @@ import { PutItemCommand, ScanCommand } from "@aws-sdk/client-dynamodb";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { counterKey, recipientKey } from "../../../../shared/adapters/dynamodb/approval-keys.ts";
+import {
+  counterKey,
+  proofKey,
+  recipientKey,
+} from "../../../../shared/adapters/dynamodb/approval-keys.ts";
 import { dynamoDbConsentProofs } from "../../../../shared/adapters/dynamodb/consent-proofs.ts";
 import { dynamoDbConsentRequests } from "../../../../shared/adapters/dynamodb/consent-requests.ts";
 import { dynamoDbMailLedger } from "../../../../shared/adapters/dynamodb/mail-ledger.ts";
@@ -1001,6 +1005,20 @@ describe.for(Object.entries(engines))("on %s", ([, start]) => {
       loseAnswer("UpdateItemCommand");
 
       expect(await proofs.take(pending.id, "this-browser", at(1))).toEqual(pending);
+    });
+  });
+
+  it("a proof that an earlier deployment began goes on as one that may be shown pages", async () => {
+    const { proofs, client } = openLossy();
+    const { step, provenRoles, ...pending } = newProof();
+    const expiresAt = Math.floor(pending.expiresAt.getTime() / 1000);
+    const item = { ...proofKey(pending.id), ...pending, expiresAt };
+    await client.send(new PutItemCommand({ TableName: tableName, Item: marshall(item) }));
+
+    expect(await proofs.take(pending.id, "this-browser", at(1))).toEqual({
+      ...pending,
+      step: "shown",
+      provenRoles: [],
     });
   });
 
