@@ -74,6 +74,21 @@ export const everyFault = (calls: readonly string[]): readonly FaultyCall[] =>
 export const everyOutage = (calls: readonly string[]): readonly FaultyCall[] =>
   calls.map((name, index) => ({ name, index, ...outage }));
 
+/** Each call of each scene with each fault, and with an outage that begins with it. */
+export const everyBreak = <Scene extends { readonly calls: readonly string[] }>(
+  scenes: readonly Scene[],
+) =>
+  scenes.flatMap((scene) =>
+    [...everyFault(scene.calls), ...everyOutage(scene.calls)].map((fault) => ({ scene, fault })),
+  );
+
+/** Whether the call of this name, or one after it, was done in a scene that breaks. */
+export const isDoneIn = (
+  { calls }: { readonly calls: readonly string[] },
+  { index, isDone }: Pick<FaultyCall, "index" | "isDone">,
+  name: string,
+): boolean => calls.indexOf(name) < (isDone ? index + 1 : index);
+
 export interface WatchedCalls {
   /** For whatever makes the calls. */
   readonly intercept: Intercept;

@@ -1,26 +1,40 @@
 import { secondsOf } from "../../shared/adapters/dynamodb/instant.ts";
+import type { AllConnections, FoundItem } from "../../shared/domain/all-connections.ts";
 import {
   type Connection,
   type Connections,
   endedKeptSeconds,
   type StoredConnection,
 } from "../../shared/domain/connection.ts";
-import { type ConnectionId, ownerKeyOf } from "../../shared/domain/ids.ts";
+import { type ConnectionId, ownerKeyOf, type WorkspaceId } from "../../shared/domain/ids.ts";
 import { keepAliveAt } from "../../shared/domain/keep-alive.ts";
 
 interface Tombstone {
   readonly disconnectedBy: string;
+  readonly workspaceId: WorkspaceId;
   readonly version: number;
   readonly vaultEntry: string;
   readonly disconnectedAt: Date;
 }
+
+export interface MemoryConnections extends Connections {
+  /** Pages of one item each, in the order of the ids. */
+  readonly all: AllConnections;
+}
+
+const foundItem = (id: ConnectionId, item: StoredConnection | Tombstone): FoundItem => {
+  if ("disconnectedBy" in item) return { kind: "tombstone", id, vaultEntry: item.vaultEntry };
+  const { owner, account, signedInAt, sealedAccessToken } = item;
+  const hasTokens = sealedAccessToken !== "";
+  return { kind: "connection", id, owner, tenantId: account.tenantId, signedInAt, hasTokens };
+};
 
 /**
  * Connections in memory, with the promises of the port and nothing more. Every method is one step.
  *
  * @param clock tells what is forgotten by now; by default, nothing is
  */
-export const memoryConnections = (clock: () => Date = () => new Date(0)): Connections => {
+export const memoryConnections = (clock: () => Date = () => new Date(0)): MemoryConnections => {
   const items = new Map<ConnectionId, StoredConnection | Tombstone>();
 
   const live = (id: ConnectionId): StoredConnection | undefined => {
@@ -58,6 +72,22 @@ export const memoryConnections = (clock: () => Date = () => new Date(0)): Connec
     stored?.version === held.version && stored.lease?.owner === held.owner;
 
   return {
+    all: {
+      page: async (whose, after = "" as ConnectionId) => {
+        const [id] = [...items.keys()].filter((each) => each > after).toSorted();
+        const item = id && items.get(id);
+        if (!item) return { items: [], next: undefined };
+        const { workspaceId, tenantId } =
+          "disconnectedBy" in item
+            ? { ...item, tenantId: undefined }
+            : { ...item.owner, ...item.account };
+        const isMeant =
+          (whose.workspaceId ?? workspaceId) === workspaceId &&
+          (whose.tenantId ?? tenantId) === tenantId;
+        return { items: isMeant ? [foundItem(id, item)] : [], next: id };
+      },
+    },
+
     connect: async (mailbox) => {
       const { id, now, startedAt, ...rest } = mailbox;
       const before = items.get(id);
@@ -128,7 +158,13 @@ export const memoryConnections = (clock: () => Date = () => new Date(0)): Connec
       if (!("disconnectedBy" in item) && !live(id) && !evenForgotten) return undefined;
       const { version, vaultEntry } = item;
       const disconnectedAt = "disconnectedBy" in item ? item.disconnectedAt : now;
-      items.set(id, { disconnectedBy: ownedBy, version: version + 1, vaultEntry, disconnectedAt });
+      items.set(id, {
+        disconnectedBy: ownedBy,
+        workspaceId: owner.workspaceId,
+        version: version + 1,
+        vaultEntry,
+        disconnectedAt,
+      });
       return { vaultEntry, isNew: !("disconnectedBy" in item) };
     },
 

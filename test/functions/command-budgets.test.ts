@@ -10,8 +10,9 @@ import { dynamoDbTenantConsents } from "../../shared/adapters/dynamodb/tenant-co
 import { dynamoDbTokenVault } from "../../shared/adapters/dynamodb/token-vault.ts";
 import { succeed } from "../../shared/domain/result.ts";
 import type { HttpResponse } from "../../shared/http/response.ts";
+import { administrator, approvalLink, approved, proving } from "../fakes/approval-steps.ts";
 import { captureLog } from "../fakes/captured-log.ts";
-import { account, alice, mallory, sampleSealer } from "../fakes/samples.ts";
+import { alice, mallory, sampleSealer } from "../fakes/samples.ts";
 import {
   broughtBack,
   type ServiceInMemory,
@@ -24,7 +25,6 @@ import { createProductTables } from "../shared/adapters/dynamodb/product-tables.
 captureLog();
 
 const clientId = settings.MICROSOFT_CLIENT_ID;
-const administratorRole = "62e90394-69f5-4237-9190-012177145e10";
 
 /** The whole service on an engine of its own. */
 const serviceOnTables = async () => {
@@ -48,29 +48,9 @@ const serviceOnTables = async () => {
       ledger: dynamoDbMailLedger(client, tables.tenantConsents),
       proofs: dynamoDbConsentProofs(client, tables.tenantConsents),
     },
-    proveIdentity: async () =>
-      succeed({ account, accountType: "member", roles: [administratorRole] }),
+    proveIdentity: async () => succeed(administrator),
   });
   return { service, sent };
-};
-
-const asked = async (service: ServiceInMemory, user = alice) => {
-  const { attemptId } = await service.begin(user);
-  const { approvalUrl } = JSON.parse((await service.askAdministrator(user, { attemptId })).body);
-  return { attemptId, token: new URL(approvalUrl).pathname.split("/").at(-1) ?? "" };
-};
-
-/** The administrator approved, and is sent to prove who they are. */
-const proving = async (service: ServiceInMemory) => {
-  const { token } = await asked(service);
-  await service.openLink(token);
-  const { headers, cookies = [] } = await service.approvalAnswered({
-    state: token,
-    admin_consent: "True",
-    tenant: account.tenantId,
-  });
-  const state = new URL(headers.location ?? "").searchParams.get("state") ?? "";
-  return { state, cookies: cookies.map((cookie) => cookie.split(";")[0] ?? "") };
 };
 
 interface Budget {
@@ -201,7 +181,7 @@ const budgets: readonly Budget[] = [
     what: "GET /admin-consent-requests",
     commands: 2,
     prepare: async (service) => {
-      await asked(service);
+      await approvalLink(service);
       return () => service.approval(alice);
     },
   },
@@ -209,7 +189,7 @@ const budgets: readonly Budget[] = [
     what: "GET /admin-consent/{token}",
     commands: 5,
     prepare: async (service) => {
-      const { token } = await asked(service);
+      const token = await approvalLink(service);
       return () => service.openLink(token);
     },
   },
@@ -218,17 +198,15 @@ const budgets: readonly Budget[] = [
     commands: 6,
     status: 303,
     prepare: async (service) => {
-      const { token: state } = await asked(service);
-      await service.openLink(state);
-      const answer = { state, admin_consent: "True", tenant: account.tenantId };
-      return () => service.approvalAnswered(answer);
+      const link = await approvalLink(service);
+      return () => service.approvalAnswered(approved(link));
     },
   },
   {
     what: "POST /admin-consent-callback",
     commands: 5,
     prepare: async (service) => {
-      const { state, cookies } = await proving(service);
+      const { state, cookies } = await proving(service, await approvalLink(service));
       return () => service.approvalProved({ state, code: "the-code" }, cookies);
     },
   },

@@ -24,6 +24,14 @@ import {
   approvalUnavailablePage,
   approvalUnfinishedPage,
 } from "../../../shared/pages/approval-outcome.ts";
+import {
+  administrator as ada,
+  administratorRole as administrator,
+  approvalLink,
+  approved,
+  type Carried,
+  carried,
+} from "../../fakes/approval-steps.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
 import { claimNames, formRequest, type SampleRequest, send } from "../../fakes/http-event.ts";
 import {
@@ -44,16 +52,11 @@ import {
 
 const log = captureLog();
 
-const administrator = "62e90394-69f5-4237-9190-012177145e10";
 const member = "b79fbf4d-3ef9-4689-8143-76b194e85509";
 const other = tenantId("99999999-9999-4999-8999-999999999999");
 const tenant: Organisation = { kind: "tenant", tenantId: account.tenantId };
 
-const proven: ProvenIdentity = {
-  account: { ...account, displayName: "Ada Admin", username: "ada@north.example" },
-  accountType: "member",
-  roles: [member, administrator],
-};
+const proven: ProvenIdentity = { ...ada, roles: [member, administrator] };
 
 const identity = (changes: Partial<ProvenIdentity> = {}): ServiceScript => ({
   proveIdentity: async () => succeed({ ...proven, ...changes }),
@@ -62,27 +65,8 @@ const identity = (changes: Partial<ProvenIdentity> = {}): ServiceScript => ({
 /** Somebody who was turned away and asked for a link. */
 const asked = async (script: ServiceScript = identity()) => {
   const service = serviceInMemory(script);
-  const { attemptId } = await service.begin(alice);
-  const answer = await service.askAdministrator(alice, { attemptId });
-  const token = new URL(JSON.parse(answer.body).approvalUrl).pathname.split("/").at(-1) ?? "";
+  const token = await approvalLink(service);
   return { service, token, status: async () => (await service.consents.find(tenant)).status };
-};
-
-const approved = (state: string, changes: Readonly<Record<string, string>> = {}) => ({
-  admin_consent: "True",
-  tenant: account.tenantId,
-  state,
-  ...changes,
-});
-
-/** What the browser carries to Microsoft and back. */
-const taken = ({ headers, cookies = [] }: HttpResponse) => {
-  const url = new URL(headers.location ?? "about:blank");
-  return {
-    url,
-    state: url.searchParams.get("state") ?? "",
-    cookies: cookies.map((cookie) => cookie.split(";")[0] ?? ""),
-  };
 };
 
 describe("an administrator who approved", () => {
@@ -92,7 +76,7 @@ describe("an administrator who approved", () => {
     const answer = await service.approvalAnswered(approved(token));
 
     expect(answer.statusCode).toBe(303);
-    const { url } = taken(answer);
+    const { url } = carried(answer);
     expect(url.pathname).toBe(`/${account.tenantId}/oauth2/v2.0/authorize`);
     expect(Object.fromEntries(url.searchParams)).toMatchObject({
       redirect_uri: "https://api.example/admin-consent-callback",
@@ -112,7 +96,7 @@ describe("an administrator who approved", () => {
 
   it("is proved by that sign-in: everybody can connect, and the page says so", async () => {
     const { service, token, status } = await asked();
-    const { state, cookies } = taken(await service.approvalAnswered(approved(token)));
+    const { state, cookies } = carried(await service.approvalAnswered(approved(token)));
     service.clock.pass(30);
 
     const answer = await service.approvalProved({ state, code: "the-code" }, cookies);
@@ -144,7 +128,7 @@ describe("an administrator who approved", () => {
         service.ports,
       );
     service.clock.pass(30);
-    const { state, cookies } = taken(await service.approvalAnswered(approved(token)));
+    const { state, cookies } = carried(await service.approvalAnswered(approved(token)));
     await service.approvalProved({ state, code: "the-code" }, cookies);
     service.clock.pass(24 * 3600);
     await record("administrator");
@@ -180,7 +164,7 @@ describe("an administrator who approved", () => {
       const { service, token } = await asked({ ...identity(), tenantsByDomain });
       const { attemptId } = await service.begin(mallory);
       await service.askAdministrator(mallory, { attemptId });
-      const { state, cookies } = taken(await service.approvalAnswered(approved(token)));
+      const { state, cookies } = carried(await service.approvalAnswered(approved(token)));
       Object.assign(tenantsByDomain, later);
 
       const page = await service.approvalProved({ state, code: "the-code" }, cookies);
@@ -215,7 +199,7 @@ describe("an administrator who approved", () => {
       service.clock.now(),
     );
     expect(consent.status).toBe("reported");
-    const { state, cookies } = taken(await service.approvalAnswered(approved(token)));
+    const { state, cookies } = carried(await service.approvalAnswered(approved(token)));
 
     const page = await service.approvalProved({ state, code: "the-code" }, cookies);
 
@@ -225,7 +209,7 @@ describe("an administrator who approved", () => {
 
   it("opens the link again and is told that it is done, as is whoever answers again", async () => {
     const { service, token } = await asked();
-    const { state, cookies } = taken(await service.approvalAnswered(approved(token)));
+    const { state, cookies } = carried(await service.approvalAnswered(approved(token)));
     await service.approvalProved({ state, code: "the-code" }, cookies);
 
     for (const answer of [
@@ -239,7 +223,7 @@ describe("an administrator who approved", () => {
 
   it("who approves anew after the approval was lost needs a new link: the old one is spent", async () => {
     const { service, token, status } = await asked();
-    const { state, cookies } = taken(await service.approvalAnswered(approved(token)));
+    const { state, cookies } = carried(await service.approvalAnswered(approved(token)));
     await service.approvalProved({ state, code: "the-code" }, cookies);
     service.clock.pass(120);
     await service.resume();
@@ -273,7 +257,7 @@ describe("nothing moves beyond reported without proof:", () => {
 
   const reported = async (script: ServiceScript) => {
     ({ service, token, status } = await asked(script));
-    ({ state, cookies } = taken(await service.approvalAnswered(approved(token))));
+    ({ state, cookies } = carried(await service.approvalAnswered(approved(token))));
   };
 
   it.for<readonly [string, Partial<ProvenIdentity>, status: number, title: string]>([
@@ -323,7 +307,7 @@ describe("nothing moves beyond reported without proof:", () => {
       proveIdentity: async () => fail(microsoftFailure("admin_approval_required")),
     });
     service.clock.pass(3600);
-    const again = taken(await service.approvalAnswered(approved(token)));
+    const again = carried(await service.approvalAnswered(approved(token)));
 
     const answer = await service.approvalProved(
       { state: again.state, code: "the-code" },
@@ -440,7 +424,7 @@ describe.for(["iframe", "frame", "fencedframe", "object", "image", "script", "em
 
     it("proves none, and takes nothing from who does", async () => {
       const { service, token, status } = await asked();
-      const { state, cookies } = taken(await service.approvalAnswered(approved(token)));
+      const { state, cookies } = carried(await service.approvalAnswered(approved(token)));
       const form = formRequest({ state, code: "the-code" });
       const request = { route: "POST /admin-consent-callback", cookies, ...form };
 
@@ -467,14 +451,14 @@ describe("a proof for which Microsoft has to show its pages", () => {
   let service: ServiceInMemory;
   let token: string;
   let status: () => Promise<string>;
-  let first: ReturnType<typeof taken>;
+  let first: Carried;
   beforeEach(async () => {
     ({ service, token, status } = await asked());
-    first = taken(await service.approvalAnswered(approved(token)));
+    first = carried(await service.approvalAnswered(approved(token)));
   });
 
   const come = (
-    { state, cookies }: ReturnType<typeof taken>,
+    { state, cookies }: Carried,
     outcome: Readonly<Record<string, string>> = { code: "the-code" },
   ) => service.approvalProved({ state, ...outcome }, cookies);
 
@@ -493,7 +477,7 @@ describe("a proof for which Microsoft has to show its pages", () => {
     const answer = await refused(answered);
 
     expect(answer.statusCode).toBe(303);
-    const second = taken(answer);
+    const second = carried(answer);
     expect(second.url.pathname).toBe(`/${account.tenantId}/oauth2/v2.0/authorize`);
     expect(Object.fromEntries(second.url.searchParams)).toMatchObject({
       redirect_uri: "https://api.example/admin-consent-callback",
@@ -504,7 +488,7 @@ describe("a proof for which Microsoft has to show its pages", () => {
     expect(second.url.searchParams.has("prompt")).toBe(false);
     expect(await status()).toBe("reported");
 
-    const third = taken(await come(second));
+    const third = carried(await come(second));
     expect(Object.fromEntries(third.url.searchParams)).toMatchObject({
       scope: "openid profile email User.Read Mail.ReadWrite Mail.Send",
       prompt: "none",
@@ -522,7 +506,7 @@ describe("a proof for which Microsoft has to show its pages", () => {
   });
 
   it("does not believe who has seen Microsoft's pages, and whose approval Microsoft does not have", async () => {
-    const third = taken(await come(taken(await refused())));
+    const third = carried(await come(carried(await refused())));
 
     const page = await come(third, {
       error: "interaction_required",
@@ -539,7 +523,7 @@ describe("a proof for which Microsoft has to show its pages", () => {
   ])(
     "believes who has seen them, and would have to see more for the mail alone: %o",
     async (more) => {
-      const third = taken(await come(taken(await refused())));
+      const third = carried(await come(carried(await refused())));
 
       const page = await come(third, more);
 
@@ -556,11 +540,11 @@ describe("a proof for which Microsoft has to show its pages", () => {
     ({ service, token, status } = await asked({
       proveIdentity: async () => succeed({ ...proven, roles }),
     }));
-    first = taken(await service.approvalAnswered(approved(token)));
-    const unconfirmed = await come(taken(await refused()));
-    first = taken(await service.approvalAnswered(approved(token)));
+    first = carried(await service.approvalAnswered(approved(token)));
+    const unconfirmed = await come(carried(await refused()));
+    first = carried(await service.approvalAnswered(approved(token)));
     roles = [administrator];
-    const third = taken(await come(taken(await refused())));
+    const third = carried(await come(carried(await refused())));
     roles = [member];
 
     for (const page of [unconfirmed, await come(third)]) {
@@ -571,13 +555,13 @@ describe("a proof for which Microsoft has to show its pages", () => {
   });
 
   it("is not finished where Microsoft is unwell at last, and can be begun anew", async () => {
-    const third = taken(await come(taken(await refused())));
+    const third = carried(await come(carried(await refused())));
 
     const page = await come(third, { error: "server_error" });
 
     expect(page.statusCode).toBe(503);
     expect(await status()).toBe("reported");
-    const anew = taken(await service.approvalAnswered(approved(token)));
+    const anew = carried(await service.approvalAnswered(approved(token)));
     await come(anew);
     expect(await status()).toBe("verified");
   });
@@ -599,7 +583,7 @@ describe("a proof for which Microsoft has to show its pages", () => {
 
       const again = /href="([^"]+admin-consent-callback[^"]+)"/.exec(answer.body ?? "")?.[1] ?? "";
       const query = new URL(again.replaceAll("&amp;", "&"), "https://api.example").searchParams;
-      const next = taken(await service.approvalAnswered(Object.fromEntries(query)));
+      const next = carried(await service.approvalAnswered(Object.fromEntries(query)));
       await service.approvalProved({ state: next.state, code: "the-code" }, next.cookies);
       expect(await status()).toBe("verified");
     },
@@ -610,7 +594,7 @@ describe("a proof for which Microsoft has to show its pages", () => {
 
     const answer = await refused();
 
-    const second = taken(answer);
+    const second = carried(answer);
     for (const once of ["state", "nonce", "code_challenge"]) {
       const [before, after] = [first, second].map(({ url }) => url.searchParams.get(once));
       expect(after).toMatch(/^[\w-]{43}$/);
@@ -646,7 +630,7 @@ describe("a proof for which Microsoft has to show its pages", () => {
     [{ error: "invalid_client", error_description: "AADSTS7000222: Expired." }, unavailable],
     [{ error: "server_error" }, unavailable],
   ])("goes on with them once: no third follows their end with %o", async ([ended, page]) => {
-    const second = taken(await refused());
+    const second = carried(await refused());
 
     const answer = await come(second, ended);
 
@@ -656,10 +640,10 @@ describe("a proof for which Microsoft has to show its pages", () => {
   });
 
   it("can be begun anew after the person left them, by the same link", async () => {
-    await come(taken(await refused()), { error: "access_denied", error_subcode: "cancel" });
+    await come(carried(await refused()), { error: "access_denied", error_subcode: "cancel" });
 
     expect((await service.openLink(token)).body).toContain("Review and approve at Microsoft");
-    await come(taken(await service.approvalAnswered(approved(token))));
+    await come(carried(await service.approvalAnswered(approved(token))));
     expect(await status()).toBe("verified");
   });
 
@@ -699,7 +683,7 @@ describe("a proof for which Microsoft has to show its pages", () => {
     ["without a cookie", () => []],
     ["from another browser", () => [`__Host-outlook-connect-approval=${"x".repeat(43)}`]],
   ])("does not take the second one's answer %s", async ([, brought]) => {
-    const second = taken(await refused());
+    const second = carried(await refused());
 
     const answer = await service.approvalProved(
       { state: second.state, code: "the-code" },
@@ -730,7 +714,7 @@ describe("an administrator who is not assigned to the app", () => {
 
   it("is told so, and what to do; tries again when assigned, and the approval is proved", async () => {
     const { service, token, status } = await asked();
-    const first = taken(await service.approvalAnswered(approved(token)));
+    const first = carried(await service.approvalAnswered(approved(token)));
 
     const page = await service.approvalProved({ state: first.state, ...unassigned }, first.cookies);
 
@@ -750,7 +734,7 @@ describe("an administrator who is not assigned to the app", () => {
 
     const { path, query } = again(page);
     expect(path).toBe("/admin-consent-callback");
-    const second = taken(await service.approvalAnswered(query));
+    const second = carried(await service.approvalAnswered(query));
     expect(second.url.searchParams.get("prompt")).toBe("none");
     await service.approvalProved({ state: second.state, code: "the-code" }, second.cookies);
     expect(await status()).toBe("verified");
@@ -762,7 +746,7 @@ describe("an administrator who is not assigned to the app", () => {
     const pages = new Set<string>();
 
     for (let times = 0; times < 3; times += 1) {
-      const { state, cookies } = taken(await service.approvalAnswered(query));
+      const { state, cookies } = carried(await service.approvalAnswered(query));
       const page = await service.approvalProved({ state, ...unassigned }, cookies);
       pages.add(page.body);
       ({ query } = again(page));
@@ -775,11 +759,11 @@ describe("an administrator who is not assigned to the app", () => {
   it("is told the same where Microsoft says it of the second sign-in, or of the code", async () => {
     const failure = microsoftFailure("tenant_blocked", { notAssigned: true });
     const { service, token, status } = await asked({ proveIdentity: async () => fail(failure) });
-    const first = taken(await service.approvalAnswered(approved(token)));
-    const second = taken(
+    const first = carried(await service.approvalAnswered(approved(token)));
+    const second = carried(
       await service.approvalProved({ state: first.state, error: "login_required" }, first.cookies),
     );
-    const third = taken(await service.approvalAnswered(approved(token)));
+    const third = carried(await service.approvalAnswered(approved(token)));
 
     for (const page of [
       await service.approvalProved({ state: second.state, ...unassigned }, second.cookies),
@@ -792,7 +776,7 @@ describe("an administrator who is not assigned to the app", () => {
 
   it("tells nothing to a browser that did not begin it", async () => {
     const { service, token } = await asked();
-    const { state } = taken(await service.approvalAnswered(approved(token)));
+    const { state } = carried(await service.approvalAnswered(approved(token)));
 
     const page = await service.approvalProved({ state, ...unassigned });
 
@@ -926,7 +910,7 @@ describe("a product user who is an administrator", () => {
     const { service, state } = await begun();
 
     const onTheWay = await service.approvalAnswered(approved(state));
-    const { url } = taken(onTheWay);
+    const { url } = carried(onTheWay);
     expect(url.pathname).toBe(`/${account.tenantId}/oauth2/v2.0/authorize`);
     expect(url.searchParams.get("state")).toBe(state);
     expect(url.searchParams.get("redirect_uri")).toBe("https://api.example/callback");

@@ -43,65 +43,6 @@ it("may be repeated", async () => {
   expect(again).toEqual(first);
 });
 
-it("stops serving before it erases, so that what fails in between is ended by repeating", async () => {
-  let isBroken = true;
-  const service = await connected({
-    intercept: async (name, call) => {
-      if (isBroken && name === "vault.erase") throw new Error("throttled");
-      return call();
-    },
-  });
-
-  const failed = await service.disconnect(alice, alicesConnection);
-  const servedMeanwhile = await servedIn(service);
-  isBroken = false;
-  const again = await service.disconnect(alice, alicesConnection);
-
-  expect(problemIn(failed)).toMatchObject({ statusCode: 500, code: "internal_error" });
-  expect(servedMeanwhile).toBeUndefined();
-  expect(again.statusCode).toBe(204);
-  expect(service.vault.entries.size).toBe(0);
-});
-
-it("changes nothing when the table cannot be written", async () => {
-  const service = await connected({
-    intercept: async (name, call) => {
-      if (name === "connections.disconnect") throw new Error("throttled");
-      return call();
-    },
-  });
-
-  const failed = await service.disconnect(alice, alicesConnection);
-
-  expect(failed.statusCode).toBe(500);
-  expect(await servedIn(service)).toBeDefined();
-  expect(service.vault.entries.size).toBe(1);
-});
-
-it.for(["connections.disconnect", "vault.erase"])(
-  "is ended by repeating when the answer of %s is lost",
-  async (lost) => {
-    let isBroken = true;
-    const service = await connected({
-      intercept: async (name, call) => {
-        const result = await call();
-        if (isBroken && name === lost) throw new Error("no answer");
-        return result;
-      },
-    });
-
-    const failed = await service.disconnect(alice, alicesConnection);
-    const servedMeanwhile = await servedIn(service);
-    isBroken = false;
-    const again = await service.disconnect(alice, alicesConnection);
-
-    expect(problemIn(failed)).toMatchObject({ statusCode: 500, code: "internal_error" });
-    expect(servedMeanwhile).toBeUndefined();
-    expect(again.statusCode).toBe(204);
-    expect(service.vault.entries.size).toBe(0);
-  },
-);
-
 it("may be asked for twice at the same time, by a caller that is no browser, too", async () => {
   const service = await connected();
   const twice = [service, service].map((each) =>
