@@ -716,7 +716,13 @@ const contract = (open: () => Connections) => {
     it("keeps what Microsoft asks the next sign-in for, and the day on which it is forgotten", async () => {
       const { connections, id, held, read } = await leased();
       const forgottenAt = fromNow(3600);
-      await connections.recordSetback(id, held, { ...setback, forgottenAt });
+      const pause = { ...signInRequired, retryable: true };
+      await connections.recordSetback(id, held, {
+        ...setback,
+        forgottenAt,
+        pause,
+        keepAliveAt: at(500),
+      });
 
       await connections.requireSignIn(id, required);
 
@@ -724,8 +730,10 @@ const contract = (open: () => Connections) => {
       expect(await read()).toMatchObject({
         pendingClaims,
         forgottenAt,
+        refreshNotBefore: undefined,
         pause: undefined,
         firstRefusedAt: undefined,
+        keepAliveAt: undefined,
       });
     });
 
