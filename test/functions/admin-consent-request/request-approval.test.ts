@@ -175,6 +175,16 @@ describe("asking", () => {
     expect(service.mails).toEqual([]);
   });
 
+  it("after somebody said that an administrator approved says so, beside the link", async () => {
+    const { service, ask } = await blocked();
+    await service.consents.record(tenant, { kind: "reported" }, service.clock.now());
+
+    expect(await answerOf(ask())).toMatchObject({
+      status: "reported",
+      approvalUrl: expect.any(String),
+    });
+  });
+
   describe("long after an approval that does not help", () => {
     const carl: ProductUser = { ...alice, userId: userId("carl") };
     const proof = { kind: "administrator", roles: ["a-role"] } as const;
