@@ -239,6 +239,19 @@ describe("a sign-in to a mailbox that was connected", () => {
     expect(calls).toEqual(["connections.findOwned"]);
   });
 
+  it("is logged as one, and another one is not", async () => {
+    const { connect, start } = serviceInMemory();
+    await connect(alice);
+
+    await start(alice, { connectionId: alicesConnection });
+
+    const started = log.lines().flatMap((line) => {
+      const { message, reconnected } = JSON.parse(line);
+      return message === "sign-in started" ? [reconnected] : [];
+    });
+    expect(started).toEqual([false, true]);
+  });
+
   it("that was disconnected is not found", async () => {
     const { connect, disconnect, start } = serviceInMemory();
     await connect(alice);
