@@ -243,7 +243,8 @@ describe("asking", () => {
       }
       for (const [user, connectionId] of ids) {
         const { attemptId } = await service.begin(user, { connectionId });
-        await service.askAdministrator(user, { attemptId });
+        const answer = await answerOf(service.askAdministrator(user, { attemptId }));
+        expect(answer.status).toBe("requested");
       }
 
       expect((await service.consents.find(tenant)).status).toBe("verified");
@@ -331,6 +332,7 @@ describe("asking", () => {
     it("ends when the link has run out", async () => {
       const { service, ask, statusFor } = await inSpite();
       await ask();
+      expect(await statusFor(alice)).toBe("requested");
       service.clock.pass(7 * 24 * 3600);
 
       expect(await statusFor(alice)).toBe("verified");
