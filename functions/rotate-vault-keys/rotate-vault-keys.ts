@@ -29,9 +29,12 @@ export const formerKeys = 12;
 /** A label keeps a version from being removed: those without one are Secrets Manager's to delete. */
 const formerPrefix = "FORMER-";
 
-/** Sorted by their date; one version may have two of them after a repeated step. */
+/**
+ * Sorted by their time; one that has only the day, as earlier versions gave it, comes before the others of that day. One
+ * version may have two of them after a repeated step.
+ */
 const formerLabel = (versionId: string, now: Date) =>
-  `${formerPrefix}${now.toISOString().slice(0, 10)}-${versionId.slice(0, 8)}`;
+  `${formerPrefix}${now.toISOString().replaceAll(/[:.]/g, "")}-${versionId.slice(0, 8)}`;
 
 /**
  * One step of a rotation. Each may be repeated: what is done already stays, and nobody is interrupted, since functions

@@ -1,3 +1,4 @@
+import { expect } from "vitest";
 import type { ProductUser } from "../../shared/domain/ids.ts";
 import type { ProvenIdentity } from "../../shared/domain/microsoft.ts";
 import type { HttpResponse } from "../../shared/http/response.ts";
@@ -39,7 +40,7 @@ export interface Carried {
 }
 
 export const carried = ({ headers, cookies = [] }: HttpResponse): Carried => {
-  const url = new URL(headers.location ?? "about:blank");
+  const url = new URL(headers.location ?? expect.fail("this leads nowhere"));
   return {
     url,
     state: url.searchParams.get("state") ?? "",

@@ -655,7 +655,7 @@ describe("a proof for which Microsoft has to show its pages", () => {
   });
 
   it("is over once it was refused: a code under its state is never sent", async () => {
-    await refused();
+    expect((await refused()).statusCode).toBe(303);
 
     const answer = await service.approvalProved(
       { state: first.state, code: "the-code" },
@@ -882,6 +882,7 @@ describe("nothing is recorded of", () => {
       planted: "<script>alert(1)</script>",
     });
 
+    expect(answer.statusCode).toBe(200);
     expect(answer.body).not.toContain("555-0199");
     expect(answer.body).not.toContain("alert");
     expect(log.lines().join("")).not.toContain("555-0199");
@@ -893,6 +894,7 @@ describe("nothing is recorded of", () => {
     const plain = await service.openLink(token);
     const added = await service.openLink(token, "admin_consent=True&tenant=x&name=<b>");
 
+    expect(plain.statusCode).toBe(200);
     expect(added).toEqual(plain);
   });
 });

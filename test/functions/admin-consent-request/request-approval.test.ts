@@ -223,6 +223,16 @@ describe("asking", () => {
     expect(service.mails).toEqual([]);
   });
 
+  it("after somebody said that an administrator approved says so, beside the link", async () => {
+    const { service, ask } = await blocked();
+    await service.consents.record(tenant, { kind: "reported" }, service.clock.now());
+
+    expect(await answerOf(ask())).toMatchObject({
+      status: "reported",
+      approvalUrl: expect.any(String),
+    });
+  });
+
   describe("long after an approval that does not help", () => {
     const carl: ProductUser = { ...alice, userId: userId("carl") };
     const proof = { kind: "administrator", roles: ["a-role"] } as const;
@@ -281,7 +291,8 @@ describe("asking", () => {
       }
       for (const [user, connectionId] of ids) {
         const { attemptId } = await service.begin(user, { connectionId });
-        await service.askAdministrator(user, { attemptId });
+        const answer = await answerOf(service.askAdministrator(user, { attemptId }));
+        expect(answer.status).toBe("requested");
       }
 
       expect((await service.consents.find(tenant)).status).toBe("verified");
@@ -369,6 +380,7 @@ describe("asking", () => {
     it("ends when the link has run out", async () => {
       const { service, ask, statusFor } = await inSpite();
       await ask();
+      expect(await statusFor(alice)).toBe("requested");
       service.clock.pass(7 * 24 * 3600);
 
       expect(await statusFor(alice)).toBe("verified");

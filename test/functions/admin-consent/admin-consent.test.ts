@@ -244,6 +244,7 @@ describe("an administrator who opens the link", () => {
       body: '{"approve":true}',
     });
 
+    expect(plain.statusCode).toBe(200);
     expect(added).toEqual(plain);
   });
 
@@ -262,8 +263,8 @@ describe("an administrator who opens the link", () => {
   it("is logged without the link or anybody's address", async () => {
     const { service, token } = await asked();
 
-    await service.openLink(token);
-    await service.openLink("u".repeat(43));
+    expect((await service.openLink(token)).statusCode).toBe(200);
+    expect((await service.openLink("u".repeat(43))).statusCode).toBe(404);
 
     const written = log.lines().join("");
     for (const kept of [token, "alice@north.example", "u".repeat(43)]) {

@@ -148,11 +148,17 @@ describe("Microsoft's answer", () => {
     const { completion } = await service.comeBack(state);
     await service.callback({ state, error: "access_denied", error_description: "Dear Alice" });
     await service.callback({ state: "x", code: "the-code" });
+    await service.callback({ state: "u".repeat(43), code: "the-code" });
 
     const written = log.lines().join("");
     expect(written).toContain("answer parked");
     expect(written).toContain("answer came again, or too late");
     expect(written).toContain("answer not understood");
+    expect(JSON.parse(log.lines().at(-1) ?? "")).toMatchObject({
+      level: "WARN",
+      message: "answer to no known sign-in",
+      failure: "attempt_unknown",
+    });
     for (const secret of ["the-code", state, completion, attemptId, "Dear Alice"]) {
       expect(written).not.toContain(secret);
     }

@@ -417,6 +417,7 @@ describe("Microsoft sends the browser back with a refusal", () => {
     const answer = await service.complete(alice, brought);
 
     const view = await service.attempts.find(attemptId(brought.attemptId));
+    expect(problemIn(answer).code).toBe("access_declined");
     expect(answer.body).not.toContain("555");
     expect(JSON.stringify(view)).not.toContain("555");
   });

@@ -81,6 +81,7 @@ describe("of the sign-ins of people", () => {
   ] as const)("none fails where people must act: %s", async (kind) => {
     await signInThat(refused(kind));
 
+    expect(log.lines().at(-1)).toContain(`"failure":"${kind}"`);
     expect(counts()).toEqual([1, 0, 0, 0]);
   });
 
@@ -104,10 +105,15 @@ describe("of the sign-ins of people", () => {
     const service = serviceInMemory();
     const brought = await signedIn(service);
     await service.complete(mallory, brought);
-    await service.complete(alice, { ...brought, attemptId: "a".repeat(43) });
+    await service.complete(alice, { ...brought, attemptId: `att_${"a".repeat(43)}` });
     const { attemptId } = await service.begin(alice);
     await service.complete(alice, { attemptId, completion: "c".repeat(43) });
 
+    expect(log.lines().flatMap((line) => JSON.parse(line).failure ?? [])).toEqual([
+      "session_mismatch",
+      "attempt_unknown",
+      "not_returned",
+    ]);
     expect(counts()).toEqual([2, 0, 0, 0]);
   });
 

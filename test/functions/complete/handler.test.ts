@@ -4,7 +4,7 @@ import { Secret } from "../../../shared/domain/secret.ts";
 import { badJsonRequests } from "../../fakes/bad-json-requests.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
 import { jsonRequest, type SampleRequest, send } from "../../fakes/http-event.ts";
-import { account, alice, grant, microsoftFailure } from "../../fakes/samples.ts";
+import { account, alice, alicesConnection, grant, microsoftFailure } from "../../fakes/samples.ts";
 import {
   broughtBack,
   problemIn,
@@ -137,6 +137,20 @@ describe("the log", () => {
     expect(written).toContain("mailbox connected");
     expect(written).toContain(account.tenantId);
     expect(secrets.filter((secret) => written.includes(secret))).toEqual([]);
+  });
+
+  it("of a completion that is repeated says so, and which connection it was", async () => {
+    const service = serviceInMemory();
+    const brought = await service.comeBack((await service.begin(alice)).state);
+
+    for (let times = 0; times < 2; times += 1) await service.complete(alice, brought);
+
+    expect(JSON.parse(log.lines().at(-1) ?? "")).toMatchObject({
+      level: "INFO",
+      message: "mailbox was connected before",
+      workspaceId: alice.workspaceId,
+      connectionId: alicesConnection,
+    });
   });
 
   it("of a refusal says what Microsoft's support needs", async () => {

@@ -47,7 +47,12 @@ const turnAway = async (
   body: object = {},
 ) => {
   const { state } = await service.begin(who, body);
-  return service.complete(who, broughtBack(await service.callback({ state, ...fields })));
+  const brought = broughtBack(await service.callback({ state, ...fields }));
+  const answer = await service.complete(who, brought);
+  expect(["access_declined", "admin_approval_required", "approval_spreading"]).toContain(
+    problemIn(answer).code,
+  );
+  return answer;
 };
 
 /** The same of a person with this address. */
@@ -61,12 +66,13 @@ const turnAwayUnder = async (service: ServiceInMemory, who: ProductUser, email: 
   const { attemptId, completion } = broughtBack(
     await service.callback({ state, ...certainRefusal }),
   );
-  await send(service.handlers.complete, {
+  const answer = await send(service.handlers.complete, {
     route: "POST /complete",
     user: who,
     claims,
     ...jsonRequest({ attemptId, completion }),
   });
+  expect(problemIn(answer).code).toBe("admin_approval_required");
 };
 
 const certainRefusal = {
@@ -352,8 +358,12 @@ describe("somebody who is turned away for the want of an approval", () => {
   it("who only declined leaves nothing behind", async () => {
     const service = serviceInMemory();
 
-    await turnAway(service, { error: "access_denied", error_description: "AADSTS65004: declined" });
+    const answer = await turnAway(service, {
+      error: "access_denied",
+      error_description: "AADSTS65004: declined",
+    });
 
+    expect(problemIn(answer).code).toBe("access_declined");
     expect(await statusOf(service)).toBe("unknown");
   });
 });
@@ -376,13 +386,14 @@ describe("a grant", () => {
     {
       who: "an administrator, who may have agreed for themselves",
       changes: { roles: [administrator] },
+      statusCode: 200,
     },
-    { who: "a guest", changes: { accountType: "guest", roles: [] } },
-    { who: "a personal account", changes: { accountType: "personal", roles: [] } },
-  ] as const)("to $who proves nothing", async ({ changes }) => {
+    { who: "a guest", changes: { accountType: "guest", roles: [] }, statusCode: 403 },
+    { who: "a personal account", changes: { accountType: "personal", roles: [] }, statusCode: 200 },
+  ] as const)("to $who proves nothing", async ({ changes, statusCode }) => {
     const service = serviceInMemory({ ...granting(changes), personalAccounts: "allowed" });
 
-    await service.connect(alice);
+    expect((await service.connect(alice)).statusCode).toBe(statusCode);
 
     expect(await statusOf(service)).toBe("unknown");
   });
@@ -416,7 +427,7 @@ describe("a grant", () => {
   it("without all permissions proves nothing", async () => {
     const service = serviceInMemory(granting({ scopes: ["User.Read"] }));
 
-    await service.connect(alice);
+    expect(problemIn(await service.connect(alice)).code).toBe("permissions_missing");
 
     expect(await statusOf(service)).toBe("unknown");
   });
@@ -466,8 +477,9 @@ describe("a grant", () => {
     const other = tenantId("99999999-9999-4999-8999-999999999999");
     await service.attempts.narrow(attemptIdOf(state), other, service.clock.now());
 
-    await service.complete(alice, await service.comeBack(state));
+    const answer = await service.complete(alice, await service.comeBack(state));
 
+    expect(answer.statusCode).toBe(200);
     expect(await statusOf(service)).toBe("unknown");
   });
 

@@ -111,8 +111,9 @@ describe("Mallory begins, and Alice's browser comes back from Microsoft", () => 
 
   it("nor after he destroyed it", async () => {
     const { service, state, attemptId } = await fixated();
-    await service.complete(mallory, { attemptId, completion: guessed });
+    const answer = await service.complete(mallory, { attemptId, completion: guessed });
 
+    expect(problemIn(answer).code).toBe("session_mismatch");
     expect(await service.comeBack(state)).toEqual({ attemptId, completion: "" });
     await expectNothingHappened(service);
   });

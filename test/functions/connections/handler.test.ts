@@ -100,6 +100,7 @@ it("never shows a token, sealed or not, nor the name of a secret, nor the object
   const answers = [await service.list(alice), await service.connection(alice, alicesConnection)];
 
   for (const { body } of answers) {
+    expect(body).toContain(alicesConnection);
     expect(body).not.toMatch(/token-1|eyJ|sealed|vault/);
     expect(body).not.toContain(entry ?? "?");
     expect(body).not.toContain(account.objectId);

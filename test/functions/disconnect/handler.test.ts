@@ -40,6 +40,7 @@ it("may be repeated", async () => {
 
   const again = await service.disconnect(alice, alicesConnection);
 
+  expect(first.statusCode).toBe(204);
   expect(again).toEqual(first);
 });
 
@@ -73,6 +74,7 @@ it("leaves the other mailboxes of the same person as they were", async () => {
 it("can be undone by connecting again, under the same id", async () => {
   const service = await connected();
   await service.disconnect(alice, alicesConnection);
+  expect(await servedIn(service)).toBeUndefined();
 
   const { statusCode, body } = await service.connect(alice);
 

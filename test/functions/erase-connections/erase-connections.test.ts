@@ -214,16 +214,25 @@ const eraseAll = async (
 const total = (answers: readonly { readonly erased: number }[]) =>
   answers.reduce((sum, { erased }) => sum + erased, 0);
 
-/** As a later version of the code would have written it. */
-const makeLater = (id: ConnectionId) =>
+const change = (id: ConnectionId, fields: Readonly<Record<string, string | number>>) =>
   client.send(
     new UpdateItemCommand({
       TableName: tables.connections,
       Key: marshall({ id }),
-      UpdateExpression: "SET schemaVersion = :later",
-      ExpressionAttributeValues: marshall({ ":later": 2 }),
+      UpdateExpression: `SET ${Object.keys(fields)
+        .map((name) => `#${name} = :${name}`)
+        .join(", ")}`,
+      ExpressionAttributeNames: Object.fromEntries(
+        Object.keys(fields).map((name) => [`#${name}`, name]),
+      ),
+      ExpressionAttributeValues: marshall(
+        Object.fromEntries(Object.entries(fields).map(([name, value]) => [`:${name}`, value])),
+      ),
     }),
   );
+
+/** As a later version of the code would have written it. */
+const makeLater = (id: ConnectionId) => change(id, { schemaVersion: 2 });
 
 describe("of a person", () => {
   it("ends every connection in that workspace, and erases its refresh token in whichever vault it is", async () => {
@@ -264,18 +273,7 @@ describe("of a person", () => {
     const { connect, erase, entries } = rig();
     const person = newPerson();
     const id = await connect(person);
-    await client.send(
-      new UpdateItemCommand({
-        TableName: tables.connections,
-        Key: marshall({ id }),
-        UpdateExpression: "SET #status = :ended, forgottenAt = :longAgo",
-        ExpressionAttributeNames: { "#status": "status" },
-        ExpressionAttributeValues: marshall({
-          ":ended": "reauthorization_required",
-          ":longAgo": 1,
-        }),
-      }),
-    );
+    await change(id, { status: "reauthorization_required", forgottenAt: 1 });
 
     let answer = await erase(payload(person));
     let erased = answer.ok ? answer.erased : 0;
@@ -445,6 +443,15 @@ describe("of a person", () => {
 });
 
 describe("of a workspace", () => {
+  it("ends also a connection that waits for its administrator", async () => {
+    const service = rig();
+    const person = newPerson();
+    await change(await service.connect(person), { status: "admin_approval_required" });
+
+    expect(total(await eraseAll(service, person.workspaceId))).toBe(1);
+    expect(service.entries()).toEqual([]);
+  });
+
   it("ends all connections of all its people, and none of another workspace", async () => {
     const service = rig();
     const workspace = newWorkspace();

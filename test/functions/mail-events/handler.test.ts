@@ -215,6 +215,7 @@ describe("a mail that came back", () => {
 
     await receive(bounce("Transient", "General"));
 
+    expect(loggedLines()).toMatchObject([{ level: "INFO" }]);
     expect(await statuses()).toEqual(["sent", "joined", "sent"]);
     expect(await ledger.isSuppressed(administrator, later)).toBe(false);
   });
@@ -297,6 +298,7 @@ describe("a complaint", () => {
 
     await receive(complaint({ complaintFeedbackType: "not-spam" }));
 
+    expect(loggedLines()).toMatchObject([{ level: "INFO" }]);
     expect(await ledger.isSuppressed(administrator, later)).toBe(false);
     expect(await statuses()).toEqual(["sent", "joined", "sent"]);
   });

@@ -124,6 +124,23 @@ const rig = ({ intercept = (_, call) => call() }: { readonly intercept?: Interce
 
 type Rig = ReturnType<typeof rig>;
 
+const change = (id: ConnectionId, fields: Readonly<Record<string, string | number>>) =>
+  client.send(
+    new UpdateItemCommand({
+      TableName: tableName,
+      Key: marshall({ id }),
+      UpdateExpression: `SET ${Object.keys(fields)
+        .map((name) => `#${name} = :${name}`)
+        .join(", ")}`,
+      ExpressionAttributeNames: Object.fromEntries(
+        Object.keys(fields).map((name) => [`#${name}`, name]),
+      ),
+      ExpressionAttributeValues: marshall(
+        Object.fromEntries(Object.entries(fields).map(([name, value]) => [`:${name}`, value])),
+      ),
+    }),
+  );
+
 /** A second after everything that was connected at noon. */
 const connectedBefore = secondsAfter(noon, 1).toISOString();
 
@@ -204,27 +221,22 @@ describe("of everybody who was connected before a time", () => {
     });
   });
 
-  it("also those are meant that had ended, or are forgotten: their refresh tokens may still be good", async () => {
-    const service = rig();
-    const forgotten = await service.connect();
-    await client.send(
-      new UpdateItemCommand({
-        TableName: tableName,
-        Key: marshall({ id: forgotten.id }),
-        UpdateExpression: "SET #status = :ended, forgottenAt = :longAgo",
-        ExpressionAttributeNames: { "#status": "status" },
-        ExpressionAttributeValues: marshall({
-          ":ended": "reauthorization_required",
-          ":longAgo": 1,
-        }),
-      }),
-    );
-    service.clock.pass(60);
+  it.for([
+    ["had ended, and are forgotten", { status: "reauthorization_required", forgottenAt: 1 }],
+    ["wait for their administrator", { status: "admin_approval_required" }],
+  ] as const)(
+    "also those are meant that %s: their refresh tokens may still be good",
+    async ([, fields]) => {
+      const service = rig();
+      const { id } = await service.connect();
+      await change(id, fields);
+      service.clock.pass(60);
 
-    await requireAll(service, everybody);
+      await requireAll(service, everybody);
 
-    expect(service.entries()).toEqual([]);
-  });
+      expect(service.entries()).toEqual([]);
+    },
+  );
 
   it("one whose owner has taken it away stays away", async () => {
     const service = rig();
@@ -240,14 +252,7 @@ describe("of everybody who was connected before a time", () => {
     const service = rig();
     await service.connect();
     const { id } = await service.connect();
-    await client.send(
-      new UpdateItemCommand({
-        TableName: tableName,
-        Key: marshall({ id }),
-        UpdateExpression: "SET schemaVersion = :later",
-        ExpressionAttributeValues: marshall({ ":later": 2 }),
-      }),
-    );
+    await change(id, { schemaVersion: 2 });
     service.clock.pass(60);
 
     expect(await requireAll(service, everybody)).toEqual([{ ok: true, required: 1, leftOut: 1 }]);

@@ -239,6 +239,19 @@ describe("a sign-in to a mailbox that was connected", () => {
     expect(calls).toEqual(["connections.findOwned"]);
   });
 
+  it("is logged as one, and another one is not", async () => {
+    const { connect, start } = serviceInMemory();
+    await connect(alice);
+
+    await start(alice, { connectionId: alicesConnection });
+
+    const started = log.lines().flatMap((line) => {
+      const { message, reconnected } = JSON.parse(line);
+      return message === "sign-in started" ? [reconnected] : [];
+    });
+    expect(started).toEqual([false, true]);
+  });
+
   it("that was disconnected is not found", async () => {
     const { connect, disconnect, start } = serviceInMemory();
     await connect(alice);
@@ -497,15 +510,19 @@ describe("a person whose organisation", () => {
     const service = serviceInMemory();
     for (const event of events) await service.consents.record(tenant, event, service.clock.now());
 
-    expect(JSON.parse((await service.start(alice)).body)).not.toHaveProperty("adminApproval");
+    const { statusCode, body } = await service.start(alice);
+
+    expect(statusCode).toBe(201);
+    expect(JSON.parse(body)).not.toHaveProperty("adminApproval");
   });
 
   it("is another one than a neighbour's is told nothing", async () => {
     const service = serviceInMemory();
     await service.consents.record(tenant, { kind: "requested" }, service.clock.now());
 
-    const { body } = await service.start(strangerAlice);
+    const { statusCode, body } = await service.start(strangerAlice);
 
+    expect(statusCode).toBe(201);
     expect(JSON.parse(body)).not.toHaveProperty("adminApproval");
   });
 

@@ -105,7 +105,7 @@ describe("of what workers ask for", () => {
 it("what is asked for to keep a connection alive hides no silence of workers", async () => {
   const { ask } = await connected();
 
-  await ask({ purpose: "keep_alive" });
+  expect(await ask({ purpose: "keep_alive" })).toMatchObject({ ok: true });
 
   expect(counts()).toEqual({ tokens_served: 0, tokens_not_served: 0, tokens_failed: 0 });
 });

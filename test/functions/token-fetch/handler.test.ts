@@ -85,6 +85,7 @@ describe("a worker gets", () => {
           const given = await invoke({ ...request, minTtlSeconds });
 
           expect(answer.safeParse(given).error).toBeUndefined();
+          expect(given.ok || kind !== undefined).toBe(true);
           expect(JSON.stringify(given)).not.toContain("refresh-token");
         }
       }

@@ -87,7 +87,12 @@ const expired = async (
   {
     federated = false,
     tokenVault = "secrets-manager",
-  }: { readonly federated?: boolean; readonly tokenVault?: TokenVaultKind } = {},
+    signedInDaysAgo = 0,
+  }: {
+    readonly federated?: boolean;
+    readonly tokenVault?: TokenVaultKind;
+    readonly signedInDaysAgo?: number;
+  } = {},
 ) => {
   created += 1;
   const { ARN } = await client.send(
@@ -107,6 +112,7 @@ const expired = async (
   );
   const connections = memoryConnections();
   const now = new Date();
+  const signedInAt = secondsAfter(now, -signedInDaysAgo * 24 * 3600);
   await connections.connect({
     id: alicesConnection,
     owner: alice,
@@ -116,8 +122,8 @@ const expired = async (
     accessTokenExpiresAt: now,
     scopes: ["User.Read", "Mail.ReadWrite", "Mail.Send"],
     requestedScopes,
-    startedAt: now,
-    now,
+    startedAt: signedInAt,
+    now: signedInAt,
   });
   const stored = await connections.findForWorkspace(alicesConnection, alice.workspaceId, {
     consistent: true,
@@ -208,6 +214,23 @@ it("logs that a connection has ended, and what Microsoft said", async () => {
       microsoft: expect.objectContaining({ error: "invalid_grant", errorCodes: [50173] }),
     }),
   ]);
+});
+
+it("logs how often an organisation asks its people to sign in again", async () => {
+  const { renew } = await expired({}, { signedInDaysAgo: 8 });
+  microsoft.script(answerJson(400, { error: "invalid_grant", error_codes: [70043] }));
+
+  expect((await renew()).kind).toBe("refused");
+
+  const { signInFrequencySeconds, ...logged } = lines()
+    .map((line) => JSON.parse(line))
+    .find(({ failure }) => failure === "sign_in_frequency");
+  expect(logged).toMatchObject({
+    level: "WARN",
+    actor: "tenant_admin",
+    tenantId: account.tenantId,
+  });
+  expect(signInFrequencySeconds / 24 / 3600).toBeCloseTo(8, 2);
 });
 
 it("logs whose refresh token could not be erased where it was, after it was moved", async () => {

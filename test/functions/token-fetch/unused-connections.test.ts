@@ -217,7 +217,7 @@ it.for([
 ] as const)("a payload with %s counts as a use, or not", async ([, more, counts]) => {
   const { clock, environment, lastUsedAt } = await connected();
   clock.pass(day);
-  await environment().handler(
+  const answer = await environment().handler(
     {
       connectionId: alicesConnection,
       workspaceId: alice.workspaceId,
@@ -227,6 +227,7 @@ it.for([
     lambdaContext,
   );
 
+  expect(answer).toMatchObject({ ok: true });
   expect(await lastUsedAt()).toEqual(counts ? secondsAfter(noon, day) : noon);
 });
 

@@ -49,7 +49,7 @@ describe.for(Object.entries(engines))("all connections on %s", ([, start]) => {
       credentials: { accessKeyId: "local", secretAccessKey: "local" },
     });
     tableName = (await createProductTables(engine.origin)).connections;
-    const status = "reauthorization_required";
+    const statuses = ["connected", "reauthorization_required", "admin_approval_required"];
     for (let index = 0; index < 30; index += 1) {
       const id = connectionId(`conn_${randomUUID()}`);
       const inWorkspace = { workspaceId: index % 3 === 0 ? globex : acme };
@@ -68,7 +68,7 @@ describe.for(Object.entries(engines))("all connections on %s", ([, start]) => {
       } else {
         const owner = { ...inWorkspace, userId: userId(`user-${index}`) };
         const signedIn = { kind: "connection", id, owner, tenantId: whose.tenantId } as const;
-        const user = { status, userId: owner.userId };
+        const user = { status: statuses[index % statuses.length], userId: owner.userId };
         if (index === 4) {
           await store({ ...signedIn, signedInAt: undefined, hasTokens: true }, whose, user);
         } else if (index === 7) {
@@ -113,7 +113,7 @@ describe.for(Object.entries(engines))("all connections on %s", ([, start]) => {
     ["a tenant, which no tombstone names", { tenantId: contoso }],
     ["a tenant in a workspace", { workspaceId: globex, tenantId: contoso }],
     ["everybody", {}],
-  ])("of %s are found page by page, each once, whatever has become of them", async ([, whose]) => {
+  ])("of %s are found page by page, each once, whatever their status", async ([, whose]) => {
     const pages = await pagesFrom(whose);
 
     const expected = stored

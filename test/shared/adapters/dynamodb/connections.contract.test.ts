@@ -109,7 +109,7 @@ const setback: Setback = {
     message: "Please reconnect the mailbox.",
   },
   refreshNotBefore: at(400),
-  pause: undefined,
+  pause: { code: "throttled", actor: "nobody", message: "Microsoft is busy.", retryable: true },
   firstRefusedAt: at(100),
   forgottenAt: undefined,
   lastUsedAt: at(95),
@@ -533,6 +533,8 @@ const contract = (open: () => Connections) => {
         forgottenAt: undefined,
         lastUsedAt: at(90),
       });
+      const next = lease("refresh-3");
+      expect(await connections.acquireLease(id, version + 2, next, at(102))).toBe(true);
     });
 
     it("writes nothing without the lease, or for another version", async () => {

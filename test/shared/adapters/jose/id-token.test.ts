@@ -4,6 +4,7 @@ import { idTokenVerifier } from "../../../../shared/adapters/jose/id-token.ts";
 import { personalAccountsTenant } from "../../../../shared/domain/ids.ts";
 import { fail, succeed } from "../../../../shared/domain/result.ts";
 import { Secret } from "../../../../shared/domain/secret.ts";
+import { hurriedLimits } from "../../../fakes/hurried-limits.ts";
 import {
   annaClaims,
   annaObject,
@@ -21,6 +22,7 @@ import {
   answerText,
   dropConnection,
   type ScriptedServer,
+  saySilence,
   startScriptedServer,
 } from "../../../fakes/scripted-server.ts";
 
@@ -348,6 +350,16 @@ describe("without Microsoft's keys nothing is accepted, and nobody is accused", 
     const unverified = await verify(token);
 
     expect(unverified).toEqual(fail({ kind: "keys_unreachable" }));
+  });
+
+  it("three seconds of silence", async () => {
+    server.script(saySilence);
+    const token = await signIdToken(key);
+    const limits = hurriedLimits();
+
+    expect(await verify(token)).toEqual(fail({ kind: "keys_unreachable" }));
+
+    expect(limits).toEqual([3_000]);
   });
 
   it("they are asked again for the next token", async () => {

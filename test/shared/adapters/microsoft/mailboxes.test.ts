@@ -90,3 +90,12 @@ describe("a mailbox that cannot be opened", () => {
     expect(await probe()).toEqual(fail({ kind: "mailbox_unreachable" }));
   });
 });
+
+it("a bug of ours is nobody's mailbox, and goes up", async () => {
+  const broken = new Secret("planted-access-token");
+  vi.spyOn(broken, "reveal").mockImplementation(() => {
+    throw new Error("a bug");
+  });
+
+  await expect(graphMailboxes(server.origin).probe(broken)).rejects.toThrow("a bug");
+});

@@ -119,4 +119,17 @@ describe("remembers", () => {
 
     expect(await tenants.ofDomain(domain)).toBe(tenant);
   });
+
+  it("a thousand domains, and forgets the oldest of more", async () => {
+    const { tenants } = open();
+    server.script(good);
+    const ask = (index: number) => tenants.ofDomain(`n${index}.example` as MailDomain);
+    for (let index = 0; index <= 1_000; index += 1) await ask(index);
+    const before = server.requests.length;
+
+    await ask(1);
+    expect(server.requests.length - before).toBe(0);
+    await ask(0);
+    expect(server.requests.length - before).toBe(1);
+  });
 });
