@@ -505,6 +505,8 @@ describe("of a workspace", () => {
     for (const { erased } of answers) expect(erased).toBeLessThanOrEqual(3);
     expect(total(answers)).toBe(8);
     expect(service.entries()).toEqual([]);
+    const told = log.lines().flatMap((line) => JSON.parse(line).erasure?.isComplete ?? []);
+    expect(told).toEqual(answers.map(({ next }) => next === undefined));
   });
 
   it("stops in time where the workspace has nothing for pages on end", async () => {

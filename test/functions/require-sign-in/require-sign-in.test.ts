@@ -320,6 +320,8 @@ it("a call stops in time, and the next one goes on where it stopped", async () =
   for (const { required } of answers) expect(required).toBeLessThanOrEqual(3);
   expect(total(answers)).toBe(8);
   expect(service.entries()).toEqual([]);
+  const told = log.lines().flatMap((line) => JSON.parse(line).requiredSignIns?.isComplete ?? []);
+  expect(told).toEqual(answers.map(({ next }) => next === undefined));
 });
 
 describe("a failure in the middle", () => {

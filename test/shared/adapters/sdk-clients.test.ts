@@ -7,6 +7,7 @@ import { openDynamoDb } from "../../../shared/adapters/dynamodb/client.ts";
 import { openLambda } from "../../../shared/adapters/lambda/token-fetch.ts";
 import { openSecretsManager } from "../../../shared/adapters/secrets-manager/client.ts";
 import { openSes } from "../../../shared/adapters/ses/mailer.ts";
+import { tokenClient } from "../../../shared/worker/fetch-token.ts";
 import { hurriedLimits } from "../../fakes/hurried-limits.ts";
 import {
   type ScriptedServer,
@@ -59,6 +60,12 @@ const clients = [
     ask: () => openLambda().send(new InvokeCommand({ FunctionName: "function" })),
   },
   {
+    service: "Lambda, for a worker,",
+    tries: 2,
+    requestMilliseconds: 30_000,
+    ask: () => tokenClient().send(new InvokeCommand({ FunctionName: "function" })),
+  },
+  {
     service: "Amazon SES",
     tries: 1,
     requestMilliseconds: 5_000,
@@ -75,6 +82,7 @@ it.for(clients)(
     await expect(ask()).rejects.toThrow(expect.objectContaining({ name: "TimeoutError" }));
 
     expect(aws.requests).toHaveLength(tries);
+    // The SDK counts two seconds in two parts.
     const toConnect = 1_000;
     expect(limits).toEqual(expect.arrayContaining([toConnect, requestMilliseconds]));
   },

@@ -150,6 +150,15 @@ describe("what passes by itself", () => {
     }
   });
 
+  it("is not asked for by all at once who were told the same", async () => {
+    vi.spyOn(Math, "random").mockReturnValueOnce(0.25).mockReturnValueOnce(0.75);
+    const { tokens } = answeringInTurn(refusal(), refusal(), JSON.stringify(token));
+
+    await fetchToken(request, tokens);
+
+    expect(waits).toEqual([5_250, 5_750]);
+  });
+
   it("is a function that breaks, too, as while it is replaced: it is asked again", async () => {
     const { tokens, asked } = answeringInTurn(broken, broken, JSON.stringify(token));
 
@@ -282,6 +291,23 @@ describe("what passes by itself", () => {
     await expect(fetchToken(request, tokens, { signal: run })).rejects.toThrow();
     expect(asked()).toBe(1);
   });
+});
+
+it("ends a request that is under way when the run is given up", async () => {
+  const run = new AbortController();
+  const hanging: TokenFunction = {
+    functionName: "token-fetch",
+    lambda: {
+      send: (_: unknown, options?: { readonly abortSignal?: AbortSignal }) =>
+        new Promise<never>((_resolve, reject) => {
+          options?.abortSignal?.addEventListener("abort", () => reject(new Error("aborted")));
+          run.abort();
+          reject(new Error("goes on"));
+        }),
+    } as TokenFunction["lambda"],
+  };
+
+  await expect(fetchToken(request, hanging, { signal: run.signal })).rejects.toThrow("aborted");
 });
 
 it("repeats a request once, so that time-outs do not add up", async () => {

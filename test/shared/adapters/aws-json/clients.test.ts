@@ -12,7 +12,10 @@ import {
 } from "../../../../infra/local/secrets-manager/start-secrets-manager.ts";
 import * as dynamoDb from "../../../../shared/adapters/aws-json/dynamodb.ts";
 import * as secretsManager from "../../../../shared/adapters/aws-json/secrets-manager.ts";
+import { hurriedLimits } from "../../../fakes/hurried-limits.ts";
+import { lookedUpHosts } from "../../../fakes/looked-up-hosts.ts";
 import {
+  type Answer,
   answerJson,
   answerText,
   breakOff,
@@ -162,12 +165,59 @@ it.for([
       __type: "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
     }),
   ],
+  ["a limit of requests", answerJson(400, { __type: "x#RequestLimitExceeded" })],
+  ["too many requests", answerText(429, "slow down")],
   ["an outage", answerText(503, "unavailable")],
 ] as const)("repeats a call after %s", async ([, failure]) => {
   scripted.script(failure, answerJson(200, { Item: { id: { S: "a" } } }));
   const client = scriptedClient({ requestHandler: { requestTimeout: 300 } });
 
   expect(await client.send(getItem)).toEqual({ Item: { id: { S: "a" } } });
+});
+
+it("waits three seconds for each of three tries unless told otherwise", async () => {
+  scripted.script(saySilence);
+  const limits = hurriedLimits();
+
+  await expect(scriptedClient().send(getItem)).rejects.toThrow();
+
+  expect(limits).toEqual([3_000, 3_000, 3_000]);
+});
+
+it("makes one connection serve one call after the other", async () => {
+  const ports = new Set<number | undefined>();
+  const answer: Answer = (response, request) => {
+    ports.add(response.socket?.remotePort);
+    answerJson(200, {})(response, request);
+  };
+  scripted.script(answer);
+  const client = scriptedClient();
+
+  for (let calls = 0; calls < 3; calls += 1) await client.send(getItem);
+
+  expect(ports.size).toBe(1);
+});
+
+it("reads the largest item, of characters that are escaped", async () => {
+  const Item = { id: { S: '"'.repeat(400 * 1024) } };
+  scripted.script(answerJson(200, { Item }));
+
+  expect(await scriptedClient().send(getItem)).toEqual({ Item });
+});
+
+it("asks the service of its Region where nothing else is set", async () => {
+  vi.stubEnv("AWS_ENDPOINT_URL_DYNAMODB", undefined);
+  vi.stubEnv("AWS_ENDPOINT_URL_SECRETS_MANAGER", undefined);
+  const hosts = lookedUpHosts();
+  const secret = new secretsManager.GetSecretValueCommand({ SecretId: "one" });
+
+  await thrownBy(new dynamoDb.DynamoDBClient({ maxAttempts: 1 }).send(getItem));
+  await thrownBy(new secretsManager.SecretsManagerClient({ maxAttempts: 1 }).send(secret));
+
+  expect(hosts).toEqual([
+    "dynamodb.eu-west-1.amazonaws.com",
+    "secretsmanager.eu-west-1.amazonaws.com",
+  ]);
 });
 
 it("gives up after as many tries as it was told, and at once when it is refused", async () => {
@@ -178,9 +228,11 @@ it("gives up after as many tries as it was told, and at once when it is refused"
   const refused = await thrownBy(scriptedClient().send(getItem));
 
   expect([tries, scripted.requests.length]).toEqual([2, 1]);
-  expect([lasting, refused].map((error) => (error as Error).name)).toEqual([
-    "HTTP 500",
-    "AccessDeniedException",
-  ]);
+  for (const [error, kind] of [
+    [lasting, "HTTP 500"],
+    [refused, "AccessDeniedException"],
+  ]) {
+    expect(error).toMatchObject({ name: kind, message: kind });
+  }
   expect(inspect([lasting, refused])).not.toMatch(/planted|local-key-id/);
 });

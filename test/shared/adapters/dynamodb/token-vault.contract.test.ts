@@ -193,6 +193,34 @@ describe.for(Object.entries(engines))("the token vault in a table on %s", ([, st
     expect(new Set(listed.map(({ entry }) => entry)).size).toBe(listed.length);
   });
 
+  it("lists entries of many pages, each once", async () => {
+    const made: string[] = [];
+    for (let count = 0; count < 8; count += 1) {
+      // DynamoDB's page is 1 MB.
+      made.push(await vault.create(ben, new Secret("t".repeat(200 * 1024))));
+    }
+
+    const listed: string[] = [];
+    for await (const { entry } of dynamoDbVaultEntries(client, table).inPart({ index: 0, of: 1 })) {
+      listed.push(entry);
+    }
+
+    expect(listed.filter((entry) => made.includes(entry)).toSorted()).toEqual(made.toSorted());
+  });
+
+  it("asks consistently for what names an entry", async () => {
+    const asked: unknown[] = [];
+    const send = async ({ input }: { readonly input: unknown }) => {
+      asked.push(input);
+      return {};
+    };
+    const recording = { send } as unknown as DynamoDBClient;
+
+    await dynamoDbVaultNames(recording, connectionsTable).entryOf(anna.connectionId);
+
+    expect(asked).toEqual([expect.objectContaining({ ConsistentRead: true })]);
+  });
+
   it("is named by connections, but not by those that are disconnected or gone", async () => {
     const names = dynamoDbVaultNames(client, connectionsTable);
     const put = (id: string, status: string, more = {}) =>

@@ -123,6 +123,12 @@ describe("when there is no whole answer", () => {
     expect(sent).toBeLessThan(10_000_000);
   });
 
+  it("gives up a body that is one byte too large", async () => {
+    server.script(answerText(200, "x".repeat(1_001)));
+
+    await expect(request()).rejects.toThrow(NoAnswer);
+  });
+
   it.for([
     ["a server that says nothing", saySilence],
     ["a body that comes one byte at a time", drip],

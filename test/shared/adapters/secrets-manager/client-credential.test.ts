@@ -96,6 +96,22 @@ it("reads them afresh when asked to, and keeps those", async () => {
   expect(state.reads).toBe(2);
 });
 
+it("reads them once for all who ask meanwhile", async () => {
+  const { secrets, state } = credential(stored("new"));
+
+  await Promise.all([secrets(), secrets({ fresh: true }), secrets()]);
+
+  expect(state.reads).toBe(1);
+});
+
+it("tells the ends of those that are stored now", async () => {
+  const { secrets, state, lifetimes } = credential(stored("old"));
+  await secrets();
+  state.stored = stored("new", "old");
+
+  expect(await lifetimes()).toHaveLength(2);
+});
+
 it("tells when each of them ends: a certificate says it, a secret if somebody wrote it down", async () => {
   const { lifetimes } = credential(
     JSON.stringify({
@@ -132,6 +148,12 @@ describe("what is stored wrongly", () => {
 
     expect(error).toBeInstanceOf(Error);
     expect(inspect(error, { depth: 10, showHidden: true })).not.toContain("planted");
+  });
+
+  it("more certificates than Microsoft is to be asked with are refused", async () => {
+    const certificates = Array.from({ length: 4 }, () => pair);
+
+    await expect(credential(JSON.stringify({ certificates })).secrets()).rejects.toThrow();
   });
 
   it("a certificate with the key of another one, or a key that is not RSA, is refused without being quoted", async () => {

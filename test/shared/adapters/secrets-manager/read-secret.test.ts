@@ -16,6 +16,7 @@ import {
 import { Secret } from "../../../../shared/domain/secret.ts";
 import { errorFields } from "../../../../shared/logger.ts";
 import { hurriedLimits } from "../../../fakes/hurried-limits.ts";
+import { lookedUpHosts } from "../../../fakes/looked-up-hosts.ts";
 import {
   type Answer,
   answerJson,
@@ -126,19 +127,22 @@ describe("from Secrets Manager", () => {
     expect(callsSince(before)).toBe(3);
   });
 
-  it.for(["AccessDeniedException", "DecryptionFailure", "InvalidRequestException"])(
-    "gives a refusal its name at once, which a log shows: %s",
-    async (code) => {
-      const { arn } = await createSecret("one");
-      secretsManager.faults.refuse("GetSecretValue", { code });
-      const before = secretsManager.calls();
+  it.for([
+    "AccessDeniedException",
+    "DecryptionFailure",
+    "InvalidRequestException",
+    "InvalidParameterException",
+    "ValidationException",
+  ])("gives a refusal its name at once, which a log shows: %s", async (code) => {
+    const { arn } = await createSecret("one");
+    secretsManager.faults.refuse("GetSecretValue", { code });
+    const before = secretsManager.calls();
 
-      const error = await readerOf(secretsManager.origin)(arn).catch((reason) => reason);
+    const error = await readerOf(secretsManager.origin)(arn).catch((reason) => reason);
 
-      expect(errorFields(error).name).toBe(code);
-      expect(callsSince(before)).toBe(1);
-    },
-  );
+    expect(errorFields(error).name).toBe(code);
+    expect(callsSince(before)).toBe(1);
+  });
 
   it.for(["short", "x".repeat(65)])("knows no version under an id like %s", async (versionId) => {
     const { arn } = await createSecret("one");
@@ -147,6 +151,23 @@ describe("from Secrets Manager", () => {
     await expect(readerOf(secretsManager.origin)(arn, versionId)).rejects.toThrow(SecretNotFound);
 
     expect(callsSince(before)).toBe(1);
+  });
+
+  it.for(["InvalidParameterException", "ValidationException"])(
+    "knows no version under an id that is refused with %s",
+    async (code) => {
+      const { arn, versionId } = await createSecret("one");
+      secretsManager.faults.refuse("GetSecretValue", { code });
+
+      await expect(readerOf(secretsManager.origin)(arn, versionId)).rejects.toThrow(SecretNotFound);
+    },
+  );
+
+  it("reads the largest secret, of characters that are all escaped", async () => {
+    const value = "\u0001".repeat(65_536);
+    const { arn } = await createSecret(value);
+
+    expect((await readerOf(secretsManager.origin)(arn)).value.reveal()).toBe(value);
   });
 
   it("does not take for gone what it may not read", async () => {
@@ -181,6 +202,15 @@ describe("from Secrets Manager", () => {
       readerOf(secretsManager.origin)(arn, "00000000-0000-4000-8000-000000000000"),
     ).rejects.toThrow("ResourceNotFoundException");
   });
+});
+
+it("asks Secrets Manager of its Region where nothing else is set", async () => {
+  const hosts = lookedUpHosts();
+  const read = openSecretReader({ AWS_REGION: "eu-west-1" }, { tries: 1 });
+
+  await expect(read("arn:x")).rejects.toMatchObject({ name: "no answer" });
+
+  expect(hosts).toEqual(["secretsmanager.eu-west-1.amazonaws.com"]);
 });
 
 describe("on the wire", () => {

@@ -2,6 +2,8 @@ import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { stsWebIdentityToken } from "../../../../shared/adapters/sts/web-identity-token.ts";
 import { Secret } from "../../../../shared/domain/secret.ts";
+import { hurriedLimits } from "../../../fakes/hurried-limits.ts";
+import { lookedUpHosts } from "../../../fakes/looked-up-hosts.ts";
 import {
   type Answer,
   answerText,
@@ -91,9 +93,32 @@ it("keeps a token until a minute before its end", async () => {
   expect(sts.requests).toHaveLength(2);
 });
 
+it("asks STS of its Region where nothing else is set, which alone knows the operation", async () => {
+  const hosts = lookedUpHosts();
+  const assertion = stsWebIdentityToken(() => began, { AWS_REGION: "eu-west-1" }, { tries: 1 });
+
+  await expect(assertion()).rejects.toMatchObject({ name: "NoAnswer" });
+
+  expect(hosts).toEqual(["sts.eu-west-1.amazonaws.com"]);
+});
+
+it("waits a second for each of two tries unless told otherwise", async () => {
+  sts.script(saySilence);
+  const limits = hurriedLimits();
+  const assertion = stsWebIdentityToken(() => began, {
+    AWS_REGION: "eu-west-1",
+    AWS_ENDPOINT_URL_STS: sts.origin.href,
+  });
+
+  await expect(assertion()).rejects.toMatchObject({ name: "NoAnswer" });
+
+  expect(limits).toEqual([1_000, 1_000]);
+});
+
 describe("a try that fails", () => {
   it.for<readonly [string, Answer]>([
     ["throttling", refused(400, "Throttling")],
+    ["too many requests", answerText(429, "slow down")],
     ["an error of STS", refused(500, "InternalFailure")],
     ["a closed connection", dropConnection],
     ["silence", saySilence],
