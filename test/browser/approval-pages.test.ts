@@ -19,6 +19,7 @@ const {
   approvalOtherOrganisationPage,
   approvalUnconfirmedPage,
   approvalUnfinishedPage,
+  approvalMissingPage,
   approvalProofRefusedPage,
   approvalSignInRefusedPage,
   approvalProofOverPage,
@@ -44,6 +45,7 @@ const pages: Readonly<Record<string, Page>> = {
   "outcome-unfinished": approvalUnfinishedPage,
   "outcome-proof-refused": approvalProofRefusedPage,
   "outcome-sign-in-refused": approvalSignInRefusedPage,
+  "outcome-missing": approvalMissingPage,
   "outcome-proof-over": approvalProofOverPage,
   "outcome-unavailable": approvalUnavailablePage,
 };
