@@ -23,6 +23,7 @@ import {
   approvalNeedsAdministratorPage,
   approvalNotAssignedPage,
   approvalOtherOrganisationPage,
+  approvalProofMissingPage,
   approvalProofOverPage,
   approvalProofRefusedPage,
   approvalReplacedPage,
@@ -106,7 +107,7 @@ const pageOfNotSignedIn: Readonly<Record<Ending, HttpResponse>> = {
   no_right: page(200, approvalUnfinishedPage),
   unfinished: page(200, approvalUnfinishedPage),
   not_let_in: page(200, approvalProofRefusedPage),
-  missing: page(403, approvalMissingPage),
+  missing: page(200, approvalProofMissingPage),
   unavailable: page(503, approvalUnavailablePage),
 };
 

@@ -119,16 +119,15 @@ const isApproved = (consent: TenantConsent, wasTurnedAway: boolean, now: Date) =
 const isOf = (organisation: Organisation, tenantId: TenantId) =>
   organisation.kind === "tenant" && organisation.tenantId === tenantId;
 
-/** While Microsoft cannot be asked whose it is, it may be theirs. */
+/** While Microsoft cannot be asked whose it is, nobody is offered to be mailed there. */
 const mailDomainOf = async (
   organisation: Organisation,
   { email }: Requester,
   ports: RequestApprovalPorts,
 ): Promise<MailDomain | undefined> => {
   const tenantId = await tenantOfAddress(email, ports);
-  const canBeMailed =
-    tenantId === "unavailable" || (tenantId !== undefined && isOf(organisation, tenantId));
-  return canBeMailed ? domainOf(email) : undefined;
+  const isKnown = tenantId !== undefined && tenantId !== "unavailable";
+  return isKnown && isOf(organisation, tenantId) ? domainOf(email) : undefined;
 };
 
 /**

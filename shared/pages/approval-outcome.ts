@@ -107,12 +107,22 @@ export const approvalSignInRefusedPage = constantPage({
   ],
 });
 
+const missingTitle = "Something is switched off in your organisation";
+const missing =
+  "Microsoft lets nobody there use Appse AI: it is switched off itself, or a service of Microsoft that it needs, such as Exchange Online, is missing or switched off. You find both in the Microsoft Entra admin center under Enterprise applications, and subscriptions in the Microsoft 365 admin center under Billing.";
+
 /** For an organisation in which Microsoft lets nobody use the app, whoever approves it. */
 export const approvalMissingPage = constantPage({
-  title: "Something is switched off in your organisation",
+  title: missingTitle,
+  paragraphs: [missing, "The link stays good: open it again when that is settled."],
+});
+
+/** The same, when it was to be proved who approved. */
+export const approvalProofMissingPage = constantPage({
+  title: missingTitle,
   paragraphs: [
-    "Microsoft lets nobody there use Appse AI: it is switched off itself, or a service of Microsoft that it needs is missing, such as Exchange Online. You find Appse AI in the Microsoft Entra admin center under Enterprise applications, and the services under Billing in the Microsoft 365 admin center.",
-    "The link stays good: open it again when that is settled.",
+    missing,
+    "What you approved at Microsoft stands. Open the approval link again when that is settled, to confirm it.",
   ],
 });
 

@@ -20,6 +20,7 @@ const {
   approvalUnconfirmedPage,
   approvalUnfinishedPage,
   approvalMissingPage,
+  approvalProofMissingPage,
   approvalProofRefusedPage,
   approvalSignInRefusedPage,
   approvalProofOverPage,
@@ -46,6 +47,7 @@ const pages: Readonly<Record<string, Page>> = {
   "outcome-proof-refused": approvalProofRefusedPage,
   "outcome-sign-in-refused": approvalSignInRefusedPage,
   "outcome-missing": approvalMissingPage,
+  "outcome-proof-missing": approvalProofMissingPage,
   "outcome-proof-over": approvalProofOverPage,
   "outcome-unavailable": approvalUnavailablePage,
 };

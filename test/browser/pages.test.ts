@@ -163,6 +163,20 @@ describeInChromium("the product's pages", (browser) => {
       },
     );
 
+    it("come to the approval they were opened for when the list is there", async () => {
+      const answers: Answers = { "POST /admin-consent-requests": { json: approval } };
+      const page = await signIn(answers);
+      await page.goto(`${app.origin}/?approval=att_1`);
+
+      await sees(page.getByRole("button", { name: "Try again" }));
+      expect(await page.locator(".approval").count()).toBe(0);
+      answers["GET /connections"] = listed(ben);
+      await page.getByRole("button", { name: "Try again" }).click();
+
+      await sees(page.getByLabel("Send this link to your administrator"));
+      await sees(card(page, ben.account.username));
+    });
+
     it("do not take a session that cannot be read for one that is over", async () => {
       const page = await signIn({ "GET /connections": listed(ben) });
       await page.route(`${app.origin}/session`, (route) => route.fulfill({ status: 503 }));

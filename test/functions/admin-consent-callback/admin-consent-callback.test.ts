@@ -16,8 +16,8 @@ import {
 import type { HttpResponse } from "../../../shared/http/response.ts";
 import {
   approvalDeclinedPage,
-  approvalMissingPage,
   approvalNeedsAdministratorPage,
+  approvalProofMissingPage,
   approvalProofOverPage,
   approvalProofRefusedPage,
   approvalSignInRefusedPage,
@@ -244,7 +244,7 @@ type ProofFailure = MicrosoftFailure | IdTokenRejected | GrantIncomplete;
 
 const unfinished = { statusCode: 200, body: approvalUnfinishedPage.html };
 const notLetIn = { statusCode: 200, body: approvalProofRefusedPage.html };
-const missing = { statusCode: 403, body: approvalMissingPage.html };
+const missing = { statusCode: 200, body: approvalProofMissingPage.html };
 const unavailable = { statusCode: 503, body: approvalUnavailablePage.html };
 const lockedAccount = microsoftFailure("temporarily_unavailable", { accountAlone: true });
 

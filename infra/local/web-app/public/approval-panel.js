@@ -177,7 +177,8 @@ export const approvalPanel = (options) => {
 
   /** @param {Approval} approval */
   const showStatus = ({ status, mail }) => {
-    const isAskedBefore = wasAsked && status === "requested";
+    const isMailed = mail !== undefined && mail.status !== "none" && !undelivered.has(mail.status);
+    const isAskedBefore = wasAsked && status === "requested" && !isMailed;
     said.textContent = isAskedBefore ? askedBefore : (statusSentences[status] ?? "");
     mailed.textContent = mail?.to ? mailWords[mail.status](mail.to) : "";
     mailed.classList.toggle("field-warning", mail !== undefined && undelivered.has(mail.status));
@@ -316,13 +317,13 @@ export const approvalPanel = (options) => {
       mailbox = got.ok ? got.value.account.username : "this mailbox";
     }
     replaceBody(...form(asked.value, mailbox));
-    showStatus(asked.value);
     watch(asked.value);
   };
 
   /** @param {Approval} approval */
   const watch = async (approval) => {
     unheard.hidden = true;
+    showStatus(approval);
     isWatching = true;
     const watched = await outlook.watchApproval(approval, {
       onChange: showStatus,

@@ -149,10 +149,17 @@ const focusAction = (card, action) => {
 const cardOf = (connectionId) =>
   cards.querySelector(`[data-connection-id="${CSS.escape(connectionId)}"]`);
 
-const showList = async () => {
+/**
+ * @param {() => void} [again] what a button does if there is no list
+ * @returns {Promise<boolean>} whether it is shown
+ */
+const showList = async (again = () => void showList()) => {
   const listed = await outlook.list();
   byId("loading", HTMLElement).hidden = true;
-  if (!listed.ok) return tellProblem(listed.problem, showList);
+  if (!listed.ok) {
+    tellProblem(listed.problem, again);
+    return false;
+  }
   if (notice.querySelector(".warn-box")) tell();
   cards.replaceChildren();
   const { connections, incomplete } = listed.value;
@@ -170,6 +177,7 @@ const showList = async () => {
       ),
     );
   }
+  return true;
 };
 
 // Connecting
@@ -229,7 +237,12 @@ const showOutcome = (outcome, how) => {
     case "failed": {
       const { problem, attemptId } = outcome;
       if (problem.code === "outcome_unknown") {
-        return tell(problemMessage(problem, button("Reload", "", showList)));
+        return tell(
+          problemMessage(
+            problem,
+            button("Reload", "", () => showList()),
+          ),
+        );
       }
       const again = () => connect({ ...how, mode: "popup" });
       // Microsoft's answer is the same whether the person said no or nobody but an administrator could say yes.
@@ -479,7 +492,7 @@ const fillPage = async () => {
   if (!person) return window.location.replace("/sign-in");
   byId("person-name", HTMLElement).textContent = person.name;
   byId("workspace-name", HTMLElement).textContent = person.workspace.name;
-  await showList();
+  if (!(await showList(fillPage))) return;
   // From the page of return, where a sign-in was turned away.
   const attemptId = new URLSearchParams(window.location.search).get("approval");
   if (attemptId) {
