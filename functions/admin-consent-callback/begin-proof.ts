@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import {
   type ConsentProofs,
+  isSilent,
   type PendingProof,
   proofLifetimeSeconds,
 } from "../../shared/domain/consent-proof.ts";
@@ -57,14 +58,13 @@ export const beginProof = async (
     ),
     expiresAt: new Date(now().getTime() + proofLifetimeSeconds * 1000),
   });
-  const isSilent = step !== "shown";
-  const urlOf = isSilent ? silentProofUrl : proofUrl;
+  const urlOf = isSilent(step) ? silentProofUrl : proofUrl;
   return urlOf({
     authority: tenantId,
     state: new Secret(state),
     nonce: new Secret(nonce),
     codeChallenge: challengeOf(codeVerifier),
-    isSilent,
+    isSilent: isSilent(step),
     ...(loginHint && { loginHint }),
   });
 };

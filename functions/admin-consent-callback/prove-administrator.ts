@@ -1,5 +1,9 @@
 import type { Refusal } from "../../shared/domain/attempt.ts";
-import type { ConsentProofs, PendingProof } from "../../shared/domain/consent-proof.ts";
+import {
+  type ConsentProofs,
+  isSilent,
+  type PendingProof,
+} from "../../shared/domain/consent-proof.ts";
 import type { ConsentRequests } from "../../shared/domain/consent-request.ts";
 import { hashOf, type TenantId } from "../../shared/domain/ids.ts";
 import { domainOf, type MailDomain } from "../../shared/domain/mail-address.ts";
@@ -103,14 +107,13 @@ const afterRefusal = async (
   ports: ProveAdministratorPorts,
 ): Promise<Result<Proved, NotProved>> => {
   const { tenantId, tokenHash, step, provenRoles } = proof;
-  const isSilent = step !== "shown";
   const why = ports.meaningOf(refusal);
   if (why.notAssigned) return fail({ kind: "not_assigned", why, tenantId, linkToken });
   // Asked for all that was approved. Whoever was led past Microsoft's page, and approved nothing, ends here as well.
-  if (isSilent && why.kind === "admin_approval_required") {
+  if (isSilent(step) && why.kind === "admin_approval_required") {
     return fail({ kind: "spreading", tenantId, linkToken });
   }
-  if (!isSilent || !wantsPage.has(refusal.error)) return fail({ kind: "not_signed_in", why });
+  if (!isSilent(step) || !wantsPage.has(refusal.error)) return fail({ kind: "not_signed_in", why });
   if (step === "confirming") return verify(proof, provenRoles, ports);
   const url = await beginProof(
     { tenantId, tokenHash, linkToken, browser, step: "shown", provenRoles: [] },

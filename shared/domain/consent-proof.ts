@@ -10,6 +10,8 @@ export const proofLifetimeSeconds = 600;
  */
 export type ProofStep = "silent" | "shown" | "confirming";
 
+export const isSilent = (step: ProofStep): boolean => step !== "shown";
+
 /** A sign-in that is to prove that whoever approved is an administrator of the tenant. */
 export interface PendingProof {
   /** Hash of its `state`. */

@@ -109,7 +109,7 @@ export const approvalSignInRefusedPage = constantPage({
 
 const missingTitle = "Something is switched off in your organisation";
 const missing =
-  "Microsoft lets nobody there use Appse AI: it is switched off itself, or a service of Microsoft that it needs, such as Exchange Online, is missing or switched off. You find both in the Microsoft Entra admin center under Enterprise applications, and subscriptions in the Microsoft 365 admin center under Billing.";
+  "Microsoft lets nobody there use Appse AI. Either Appse AI itself or a service of Microsoft that it needs, such as Exchange Online, is switched off or missing. You find both in the Microsoft Entra admin center under Enterprise applications, and subscriptions in the Microsoft 365 admin center under Billing.";
 
 /** For an organisation in which Microsoft lets nobody use the app, whoever approves it. */
 export const approvalMissingPage = constantPage({

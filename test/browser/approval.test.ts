@@ -444,6 +444,7 @@ stories("an organisation in which only an administrator may approve", (scene) =>
     await watched("verified");
 
     await page.getByRole("button", { name: "Wait here again" }).click();
+    await sees(panel(page).getByText("This page notices by itself"));
     await context.clock.runFor(4_000);
 
     await sees(page.getByRole("heading", { name: "Approved" }));

@@ -452,6 +452,13 @@ describeInChromium("the product's pages", (browser) => {
       await sees(panel(page).getByText("Send the link below as well, or wait here"));
       await sees(page.getByLabel("Send this link to your administrator"));
       await inspect(page, "approval-asked-before");
+
+      const mail = { status: "sent", to: "it@larkfield.example" };
+      answers["POST /admin-consent-requests"] = { json: { ...approval, mail } };
+      await field(page).fill(mail.to);
+      await panel(page).getByRole("button", { name: "Send" }).click();
+      await sees(panel(page).getByText(`We have mailed ${mail.to}.`));
+      expect(await panel(page).getByText("the link below").count()).toBe(0);
     });
 
     it.each([

@@ -325,13 +325,17 @@ export const approvalPanel = (options) => {
     unheard.hidden = true;
     showStatus(approval);
     isWatching = true;
+    let latest = approval;
     const watched = await outlook.watchApproval(approval, {
-      onChange: showStatus,
+      onChange: (now) => {
+        latest = { ...latest, ...now };
+        showStatus(latest);
+      },
       signal: AbortSignal.any([signal, waiting.signal]),
     });
     isWatching = false;
     if (watched?.ok) showApproved();
-    else if (watched) showUnheard(watched.problem, () => watch(approval));
+    else if (watched) showUnheard(watched.problem, () => watch(latest));
   };
 
   /** @param {Problem} problem @param {() => void} again */
