@@ -1,4 +1,9 @@
-import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from "node:http";
+import {
+  Agent as HttpAgent,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as requestHttp,
+} from "node:http";
 import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 
 export interface BoundedRequest {
@@ -20,7 +25,7 @@ export interface Bounds {
 
 export interface BoundedAnswer {
   readonly status: number;
-  /** Names in lower case; what stands in several fields, joined by commas. */
+  /** Names in lower case; what stands in several fields, joined by commas. Made when they are read. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
@@ -41,6 +46,25 @@ const keeping = {
   http: new HttpAgent({ keepAlive: true }),
   https: new HttpsAgent({ keepAlive: true }),
 };
+
+/** A flat list is written as it is, where Node.js would look at each field of an object several times. */
+const headerList = (
+  headers: BoundedRequest["headers"],
+  { host }: URL,
+  body: string | undefined,
+): readonly string[] => [
+  ...Object.entries(headers)
+    .filter(([name]) => !isSetHere(name))
+    .flat(),
+  ...["host", host],
+  ...(body === undefined ? [] : ["content-length", String(Buffer.byteLength(body))]),
+];
+
+/** A flat list that names a field twice sends it twice. */
+const isSetHere = (name: string) => /^(host|content-length)$/i.test(name);
+
+const joined = (headers: IncomingHttpHeaders): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
 
 const readBounded = (response: IncomingMessage, largestBytes: number): Promise<string> =>
   new Promise((resolve, reject) => {
@@ -73,15 +97,7 @@ export const boundedRequest = async (
   let timer: NodeJS.Timeout | undefined;
   try {
     return await new Promise<BoundedAnswer>((resolve, reject) => {
-      const sent = request(url, {
-        method,
-        agent,
-        headers: {
-          ...headers,
-          host: url.host,
-          ...(body !== undefined && { "content-length": Buffer.byteLength(body) }),
-        },
-      });
+      const sent = request(url, { method, agent, headers: headerList(headers, url, body) });
       // `AbortSignal.timeout` cannot be taken back: it would fire later for each answer that came in time.
       timer = setTimeout(() => sent.destroy(new NoAnswer("the answer is late")), milliseconds);
       sent.on("error", reject);
@@ -90,9 +106,9 @@ export const boundedRequest = async (
           (text) =>
             resolve({
               status: response.statusCode ?? 0,
-              headers: Object.fromEntries(
-                Object.entries(response.headers).map(([name, value]) => [name, String(value)]),
-              ),
+              get headers() {
+                return joined(response.headers);
+              },
               body: text,
             }),
           reject,

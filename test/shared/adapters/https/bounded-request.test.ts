@@ -87,6 +87,50 @@ describe("what it sends and returns", () => {
     expect(answer).toMatchObject({ status: 418, body: "Grüße", headers: { "retry-after": "7" } });
   });
 
+  it("sends its own host and length once, whatever the caller says of them", async () => {
+    let fields: readonly string[] = [];
+    server.script((response) => {
+      fields = response.req.rawHeaders.filter((_, index) => index % 2 === 0);
+      response.end();
+    });
+
+    await boundedRequest(
+      {
+        method: "POST",
+        url: new URL("/", server.origin),
+        headers: { Host: "elsewhere.example", "Content-Length": "1", "x-test": "yes" },
+        body: "ä=1",
+      },
+      { milliseconds: 5_000, largestAnswerBytes: 1_000, origin: server.origin.origin },
+    );
+
+    expect(fields.map((name) => name.toLowerCase()).toSorted()).toEqual([
+      "connection",
+      "content-length",
+      "host",
+      "x-test",
+    ]);
+    expect(server.requests[0]).toMatchObject({
+      headers: { host: server.origin.host, "content-length": "4" },
+      body: "ä=1",
+    });
+  });
+
+  it.for([{ "x-test": "yes\r\nx-injected: yes" }, { "x-test\r\nx-injected": "yes" }])(
+    "sends no field that would be two (%j)",
+    async (headers) => {
+      server.script(answerText(200, ""));
+
+      const outcome = boundedRequest(
+        { method: "GET", url: server.origin, headers },
+        { milliseconds: 5_000, largestAnswerBytes: 1_000, origin: server.origin.origin },
+      );
+
+      await expect(outcome).rejects.toThrow(NoAnswer);
+      expect(server.requests).toEqual([]);
+    },
+  );
+
   it("takes an answer of exactly the largest size, and an empty one", async () => {
     server.script(answerText(200, "x".repeat(1_000)), answerText(200, ""));
 
