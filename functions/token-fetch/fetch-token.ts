@@ -3,6 +3,7 @@ import type { ConnectionId, WorkspaceId } from "../../shared/domain/ids.ts";
 import { fail, type Result, succeed } from "../../shared/domain/result.ts";
 import { SealedTextRefused, type TokenSealer } from "../../shared/domain/sealer.ts";
 import type { Secret } from "../../shared/domain/secret.ts";
+import type { SenseCrowd } from "./crowd.ts";
 import type { FetchPurpose, RefreshConnection, RefreshOutcome } from "./refresh-connection.ts";
 import { timeBudget } from "./time-budget.ts";
 import type { TokenCache } from "./token-cache.ts";
@@ -62,6 +63,7 @@ export interface FetchTokenPorts {
   readonly sealer: Pick<TokenSealer, "open">;
   readonly cache: TokenCache;
   readonly refresh: RefreshConnection;
+  readonly senseCrowd: SenseCrowd;
   readonly now: () => Date;
   /** Between 0 and 1. */
   readonly random: () => number;
@@ -113,8 +115,9 @@ export const fetchToken = async (
   { connectionId, workspaceId, minTtlSeconds, deadline, purpose }: TokenRequest,
   ports: FetchTokenPorts,
 ): Promise<Result<ServedToken, TokenFailure>> => {
-  const { connections, sealer, cache, now, random, wait, onUnreadable } = ports;
-  let askingSince = now().getTime();
+  const { connections, sealer, cache, senseCrowd, now, random, wait, onUnreadable } = ports;
+  const begun = now();
+  let askingSince = begun.getTime();
   const refreshBelowSeconds = Math.max(
     minTtlSeconds,
     earlyRefreshSeconds + random() * jitterSeconds,
@@ -158,6 +161,7 @@ export const fetchToken = async (
     satisfies(connection, refreshBelowSeconds, now());
 
   const seen = await connections.findForWorkspace(connectionId, workspaceId, { consistent: false });
+  const isCrowded = senseCrowd(begun, now());
   if (seen && isFresh(seen)) {
     const served = await serve(seen, { degraded: false, source: "table" });
     if (served) return succeed(served);
@@ -167,6 +171,11 @@ export const fetchToken = async (
     now().getTime() + timeBudget.longestWait * 1000,
     deadline.getTime() - timeBudget.refresh * 1000,
   );
+  /**
+   * Whoever comes late to a crowd first waits as if it had met a lease: others were there before, and a write that is
+   * refused holds the crowd up, and counts against what one item can take.
+   */
+  let letsOthersTry = isCrowded && now().getTime() + 2 * longestPollMilliseconds <= givesUpAt;
   let isOvertaken = false;
   /**
    * What may be out of date is good enough to wait for whoever refreshes it, and to try for the lease, which is given
@@ -194,7 +203,9 @@ export const fetchToken = async (
 
     const isGoodEnough = isReadable(stored) && satisfies(stored, minTtlSeconds, now());
     const hasTime = now().getTime() <= givesUpAt;
-    const outcome = await renew(stored, { isGoodEnough, hasTime, deadline, purpose }, ports);
+    const terms = { isGoodEnough, hasTime, letsOthersTry, deadline, purpose };
+    const outcome = await renew(stored, terms, ports);
+    letsOthersTry = false;
     switch (outcome.kind) {
       case "refreshed": {
         if (!satisfies(outcome.connection, minTtlSeconds, now())) return fail(livesTooShort);
@@ -233,6 +244,7 @@ interface RenewalTerms {
   /** The stored token satisfies the caller. */
   readonly isGoodEnough: boolean;
   readonly hasTime: boolean;
+  readonly letsOthersTry: boolean;
   readonly deadline: Date;
   readonly purpose: FetchPurpose;
 }
@@ -240,13 +252,14 @@ interface RenewalTerms {
 /** Renews the stored token, unless something that was just read already tells the outcome. */
 const renew = async (
   stored: StoredConnection,
-  { isGoodEnough, hasTime, deadline, purpose }: RenewalTerms,
+  { isGoodEnough, hasTime, letsOthersTry, deadline, purpose }: RenewalTerms,
   { refresh, now, report }: FetchTokenPorts,
 ): Promise<RefreshOutcome> => {
   const failure = rememberedRefusal(stored, now());
   if (failure) return { kind: "refused", failure };
   // Without the time for a refresh, only what others store counts.
   if (!hasTime) return { kind: "elsewhere" };
+  if (letsOthersTry && !isGoodEnough) return { kind: "elsewhere" };
   // Reading that the lease is held is cheaper than a write that is refused.
   if (isHeld(stored, now())) return { kind: "elsewhere" };
   try {

@@ -8,6 +8,7 @@ import { secretsManagerVaultKeys } from "../../shared/adapters/secrets-manager/v
 import { readEnv } from "../../shared/config.ts";
 import { inTime } from "../../shared/domain/in-time.ts";
 import { errorFields, logger } from "../../shared/logger.ts";
+import { crowdSense } from "./crowd.ts";
 import { tokenFetchEnv } from "./env.ts";
 import { tokenFetchHandler } from "./handler.ts";
 import { leaseFirst } from "./lease-first.ts";
@@ -60,6 +61,7 @@ export const handler = tokenFetchHandler(env.GRAPH_ENDPOINT, {
     now,
     leaseOwner: randomUUID,
   }),
+  senseCrowd: crowdSense(),
   now,
   random: Math.random,
   wait: async (milliseconds) => {

@@ -1,4 +1,5 @@
 import { circuitBreaker } from "../../functions/token-fetch/circuit-breaker.ts";
+import { crowdSense } from "../../functions/token-fetch/crowd.ts";
 import { type FetchTokenPorts, fetchToken } from "../../functions/token-fetch/fetch-token.ts";
 import { tokenFetchHandler } from "../../functions/token-fetch/handler.ts";
 import { leaseFirst } from "../../functions/token-fetch/lease-first.ts";
@@ -170,6 +171,7 @@ export const tokenFetchInMemory = ({
           });
         },
       }),
+      senseCrowd: crowdSense(),
       now,
       random: () => random,
       wait: async (milliseconds) => {

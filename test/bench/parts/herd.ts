@@ -42,7 +42,7 @@ const warmUpsAtOnce = 4;
  * What only a herd runs (waiting, the refusal of a lease) is compiled in its first rounds, which are not counted; msal and
  * the vault's connections are as warm as the rest after them.
  */
-const firstRounds = 3;
+const firstRounds = 5;
 
 /** Each herd has a mailbox of its own. */
 const firstOfHerds = 3;

@@ -1,0 +1,103 @@
+import { describe, expect, it } from "vitest";
+import { connectionIdOf } from "../../../shared/domain/ids.ts";
+import { account, mallory } from "../../fakes/samples.ts";
+import { tokenFetchInMemory } from "../../fakes/token-fetch-in-memory.ts";
+
+interface Meeting {
+  /** When this environment read the table before; never, unless said. */
+  readonly readSecondsAgo?: number;
+  /** How many milliseconds the first read takes. */
+  readonly readTakes: number;
+  readonly tokenExpiresInSeconds?: number;
+  readonly remainingSeconds?: number;
+}
+
+/** What an environment does that meets a token which is to be renewed, and that nobody else renews. */
+const meet = async ({
+  readSecondsAgo,
+  readTakes,
+  tokenExpiresInSeconds = -1,
+  remainingSeconds,
+}: Meeting) => {
+  let nextReadTakes = 0;
+  const { clock, connect, environment } = tokenFetchInMemory({
+    intercept: async (name, call) => {
+      if (name === "connections.findForWorkspace") {
+        clock.pass(nextReadTakes / 1000);
+        nextReadTakes = 0;
+      }
+      return call();
+    },
+  });
+  const id = await connect({ expiresInSeconds: tokenExpiresInSeconds });
+  const { fetch, calls, waits } = environment();
+  if (readSecondsAgo !== undefined) {
+    await fetch(300, connectionIdOf(mallory, account));
+    clock.pass(readSecondsAgo);
+    calls.length = 0;
+  }
+  nextReadTakes = readTakes;
+  const fetched = await fetch(60, id, undefined, remainingSeconds);
+  return {
+    token: fetched.ok && fetched.value.accessToken.reveal(),
+    /** Of the table, until the lease is tried for. */
+    callsBefore: calls.slice(0, calls.indexOf("connections.acquireLease")),
+    waits,
+  };
+};
+
+const oneRead = ["connections.findForWorkspace"];
+
+it("who comes late to a crowd waits as long as a refresh takes before it tries for the lease, and renews the token if nobody did", async () => {
+  const { token, callsBefore, waits } = await meet({ readSecondsAgo: 1, readTakes: 31 });
+
+  expect(token).toBe("renewed-1");
+  expect(callsBefore).toEqual([...oneRead, ...oneRead]);
+  expect(waits).toEqual([150 + 25]);
+});
+
+it("who comes late to a crowd is served what another has renewed meanwhile, and writes nothing", async () => {
+  let readTakes = 0;
+  const rig = tokenFetchInMemory({
+    intercept: async (name, call) => {
+      if (name === "clock.wait") await rig.environment((_, work) => work()).fetch();
+      if (name === "connections.findForWorkspace") rig.clock.pass(readTakes / 1000);
+      return call();
+    },
+  });
+  const id = await rig.connect({ expiresInSeconds: -1 });
+  const { fetch, calls } = rig.environment();
+  await fetch(300, connectionIdOf(mallory, account));
+  calls.length = 0;
+  readTakes = 100;
+
+  const fetched = await fetch(60, id);
+
+  expect(fetched.ok && fetched.value.accessToken.reveal()).toBe("renewed-1");
+  expect(calls).toEqual([...oneRead, ...oneRead, "sealer.open"]);
+});
+
+describe("tries for the lease at once", () => {
+  it.for<[string, Meeting]>([
+    ["whose read took no longer than usual", { readSecondsAgo: 1, readTakes: 30 }],
+    ["whose first read of all was slow: it opened a connection", { readTakes: 31 }],
+    [
+      "whose first read after a minute was slow: it opened a connection",
+      { readSecondsAgo: 60, readTakes: 31 },
+    ],
+    [
+      "who has a token that is good enough: it need not wait for a newer one",
+      { readSecondsAgo: 1, readTakes: 31, tokenExpiresInSeconds: 120 },
+    ],
+    [
+      "who has no time to wait for others first",
+      { readSecondsAgo: 1, readTakes: 31, remainingSeconds: 18 },
+    ],
+  ])("one %s", async ([, meeting]) => {
+    const { token, callsBefore, waits } = await meet(meeting);
+
+    expect(token).toBe("renewed-1");
+    expect(callsBefore).toEqual(oneRead);
+    expect(waits).toEqual([]);
+  });
+});
