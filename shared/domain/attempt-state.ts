@@ -6,11 +6,12 @@ export interface AttemptState {
   readonly problem: Problem | undefined;
 }
 
-/** A crash between taking the answer and storing the connection leaves nothing behind but this. */
+/** A crash after taking the answer leaves nothing behind but this, and perhaps a connection, without anybody being told. */
 export const interrupted: Problem = {
   code: "attempt_interrupted",
   actor: "user",
-  message: "The sign-in was interrupted before it was finished. Please start again.",
+  message:
+    "The sign-in was interrupted, perhaps just after the mailbox was connected. If it is not in the list of mailboxes, please start again.",
 };
 
 export const expired: Problem = {

@@ -17,10 +17,16 @@ const queuedItem = z.object({
   refreshTokenStoredAt: fromSeconds,
 });
 
-/** Connections in the order in which they are to be kept alive: an index of their table. */
+/**
+ * Connections in the order in which they are to be kept alive: an index of their table.
+ *
+ * @param onUnreadable told of an item that is none of ours any more, each time it is met; those behind it are not to wait
+ *   for whoever mends it
+ */
 export const dynamoDbKeepAliveQueue = (
   client: DynamoDBClient,
   tableName: string,
+  onUnreadable: (id: string, error: unknown) => void,
 ): KeepAliveQueue => {
   async function* query(
     condition: string,
@@ -32,7 +38,11 @@ export const dynamoDbKeepAliveQueue = (
       KeyConditionExpression: condition,
       ExpressionAttributeValues: marshall(values),
     });
-    for await (const item of items) yield queuedItem.parse(item);
+    for await (const item of items) {
+      const { data, error } = queuedItem.safeParse(item);
+      if (data) yield data;
+      else onUnreadable(String(item.id), error);
+    }
   }
 
   return {

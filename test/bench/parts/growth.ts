@@ -103,7 +103,9 @@ export const measureGrowth = async (
     const rows: GrowthRow[] = [];
     let filled = 0;
     let smallest: readonly number[] | undefined;
-    const queue = dynamoDbKeepAliveQueue(client, connectionsTable);
+    const queue = dynamoDbKeepAliveQueue(client, connectionsTable, (_, error) => {
+      throw error;
+    });
     const keepAlives: GrowthRow[] = [];
     for (const connections of sizes) {
       await fill(client, connectionsTable, Item, filled, connections);

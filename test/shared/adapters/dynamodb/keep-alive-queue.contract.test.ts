@@ -1,5 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { DeleteItemCommand, DynamoDBClient, ScanCommand } from "@aws-sdk/client-dynamodb";
+import {
+  DeleteItemCommand,
+  DynamoDBClient,
+  ScanCommand,
+  UpdateItemCommand,
+} from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { keepAlive } from "../../../../functions/keep-alive/keep-alive.ts";
 import { dynamoDbConnections } from "../../../../shared/adapters/dynamodb/connections.ts";
@@ -32,6 +37,7 @@ describe.for(Object.entries(engines))(
     let tableName: string;
     let connections: Connections;
     let queue: ReturnType<typeof dynamoDbKeepAliveQueue>;
+    let unreadable: string[];
     beforeAll(async () => {
       engine = await start();
       client = new DynamoDBClient({
@@ -41,9 +47,10 @@ describe.for(Object.entries(engines))(
       });
       tableName = (await createProductTables(engine.origin)).connections;
       connections = dynamoDbConnections(client, tableName);
-      queue = dynamoDbKeepAliveQueue(client, tableName);
+      queue = dynamoDbKeepAliveQueue(client, tableName, (id) => unreadable.push(id));
     });
     beforeEach(async () => {
+      unreadable = [];
       const { Items = [] } = await client.send(new ScanCommand({ TableName: tableName }));
       for (const { id } of Items) {
         if (id) await client.send(new DeleteItemCommand({ TableName: tableName, Key: { id } }));
@@ -196,10 +203,32 @@ describe.for(Object.entries(engines))(
             : Reflect.get(target, name),
       });
 
-      const all = await listed(dynamoDbKeepAliveQueue(paged, tableName).all);
+      const all = await listed(dynamoDbKeepAliveQueue(paged, tableName, () => {}).all);
 
       expect(all).toHaveLength(40);
       expect(queries).toBeGreaterThan(20);
+    });
+
+    it("tells of an item that somebody has spoiled, and goes on with those behind it", async () => {
+      const people = await Promise.all(Array.from({ length: 40 }, () => connect()));
+      const ids = people.map(({ id }) => id);
+      const spoiled = ids.filter((_, index) => index % 3 === 0);
+      for (const id of spoiled) {
+        await client.send(
+          new UpdateItemCommand({
+            TableName: tableName,
+            Key: { id: { S: id } },
+            UpdateExpression: "SET refreshTokenStoredAt = :text",
+            ExpressionAttributeValues: { ":text": { S: "yesterday" } },
+          }),
+        );
+      }
+
+      const found = await due(30);
+
+      const readable = ids.filter((id) => !spoiled.includes(id));
+      expect(found.map(({ id }) => id).toSorted()).toEqual(readable.toSorted());
+      expect(unreadable.toSorted()).toEqual(spoiled.toSorted());
     });
 
     it("loses nobody who was connected in the same minute, although a run serves few of them", async () => {
