@@ -1,7 +1,10 @@
-/** A read of an item takes some 5 ms; one that takes longer than this stood behind others', or was throttled. */
-const crowdedMilliseconds = 30;
+/**
+ * A read of an item takes some 5 ms. One that takes longer than the first of these stood behind others', or was throttled;
+ * longer than the second, and a try of it was lost, which tells of no crowd.
+ */
+const crowdedMilliseconds = { over: 30, under: 1_000 } as const;
 
-/** The other side closes a connection that is unused for longer, and opening one takes as long as a crowd. */
+/** After so long without a read a connection may have been closed, and opening one takes as long as a crowd. */
 const openMilliseconds = 60_000;
 
 /**
@@ -17,6 +20,7 @@ export const crowdSense = (): SenseCrowd => {
     const isOpen =
       lastReadAt !== undefined && begun.getTime() - lastReadAt.getTime() < openMilliseconds;
     lastReadAt = ended;
-    return isOpen && ended.getTime() - begun.getTime() > crowdedMilliseconds;
+    const took = ended.getTime() - begun.getTime();
+    return isOpen && took > crowdedMilliseconds.over && took < crowdedMilliseconds.under;
   };
 };

@@ -32,6 +32,9 @@ const shortestPollMilliseconds = 50;
 const pollGrowth = 1.5;
 const longestPollMilliseconds = 1_000;
 
+/** Milliseconds that a pause before the lease is tried for may take, with the read after it. */
+const courtesyMilliseconds = 4_000;
+
 /**
  * A pause is at least so much of the time that was spent asking before it. Where the table answers slowly, or this
  * environment hardly gets to run, whoever refreshes is slow as well, and polling would slow it further.
@@ -171,17 +174,18 @@ export const fetchToken = async (
     now().getTime() + timeBudget.longestWait * 1000,
     deadline.getTime() - timeBudget.refresh * 1000,
   );
-  /**
-   * Whoever comes late to a crowd first waits as if it had met a lease: others were there before, and a write that is
-   * refused holds the crowd up, and counts against what one item can take.
-   */
-  let letsOthersTry = isCrowded && now().getTime() + 2 * longestPollMilliseconds <= givesUpAt;
   let isOvertaken = false;
   /**
    * What may be out of date is good enough to wait for whoever refreshes it, and to try for the lease, which is given
    * for the newest version only. Nothing else is done by it.
    */
   let first = seen && isRenewable(seen, now()) ? seen : undefined;
+  /**
+   * Whoever comes late to a crowd first waits as if it had met a lease: others were there before, and a write that is
+   * refused holds the crowd up, and counts against what one item can take. Not without the time to try after it.
+   */
+  let letsOthersTry =
+    isCrowded && first !== undefined && now().getTime() + courtesyMilliseconds <= givesUpAt;
   for (
     let poll = shortestPollMilliseconds;
     ;

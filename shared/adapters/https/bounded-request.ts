@@ -6,12 +6,16 @@ import {
 } from "node:http";
 import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 
-export interface BoundedRequest {
-  readonly method: "GET" | "POST";
+interface RequestTarget {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
 }
+
+export type BoundedRequest = RequestTarget &
+  (
+    | { readonly method: "GET"; readonly body?: undefined }
+    | { readonly method: "POST"; readonly body: string }
+  );
 
 export interface Bounds {
   /** For the whole exchange, from the first byte sent to the last byte read. */

@@ -199,8 +199,15 @@ const resultOf = (
 const middleOf = (results: readonly Result[]): Result => {
   const worst = results.toSorted((one, other) => other.tokenCalls - one.tokenCalls)[0];
   if (!worst) throw new Error("no round of the herd");
+  const operations = new Set(results.flatMap(({ writes }) => Object.keys(writes)));
   return {
     ...worst,
+    writes: Object.fromEntries(
+      [...operations].map((name) => [
+        name,
+        Math.max(...results.map(({ writes }) => writes[name] ?? 0)),
+      ]),
+    ),
     readsPerFetch: Math.max(...results.map((result) => result.readsPerFetch)),
     failures: Math.max(...results.map((result) => result.failures)),
     firstWait: median(results.map((result) => result.firstWait)),

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { timeBudget } from "../../../functions/token-fetch/time-budget.ts";
 import { connectionIdOf } from "../../../shared/domain/ids.ts";
 import { account, mallory } from "../../fakes/samples.ts";
 import { tokenFetchInMemory } from "../../fakes/token-fetch-in-memory.ts";
@@ -56,6 +57,40 @@ it("who comes late to a crowd waits as long as a refresh takes before it tries f
   expect(waits).toEqual([150 + 25]);
 });
 
+it.for([
+  ["the longest read that tells of a crowd", 999, timeBudget.invocation],
+  ["just enough time", 100, timeBudget.refresh + 4.1],
+] as const)("waits for others first with %s", async ([, readTakes, remainingSeconds]) => {
+  const { token, waits } = await meet({ readSecondsAgo: 1, readTakes, remainingSeconds });
+
+  expect(token).toBe("renewed-1");
+  expect(waits).toHaveLength(1);
+});
+
+it("lets nobody try first where it has not acted on what may be out of date", async () => {
+  let nextReadTakes = 0;
+  const { clock, connect, environment } = tokenFetchInMemory({
+    intercept: async (name, call) => {
+      if (name !== "connections.findForWorkspace") return call();
+      clock.pass(nextReadTakes / 1000);
+      const isFirst = nextReadTakes > 0;
+      nextReadTakes = 0;
+      // An eventually consistent read does not know of the connection yet.
+      return isFirst ? (undefined as never) : call();
+    },
+  });
+  const id = await connect({ expiresInSeconds: -1 });
+  const { fetch, waits } = environment();
+  await fetch(300, connectionIdOf(mallory, account));
+  clock.pass(1);
+  nextReadTakes = 100;
+
+  const fetched = await fetch(60, id);
+
+  expect(fetched.ok && fetched.value.accessToken.reveal()).toBe("renewed-1");
+  expect(waits).toEqual([]);
+});
+
 it("who comes late to a crowd is served what another has renewed meanwhile, and writes nothing", async () => {
   let readTakes = 0;
   const rig = tokenFetchInMemory({
@@ -90,9 +125,10 @@ describe("tries for the lease at once", () => {
       { readSecondsAgo: 1, readTakes: 31, tokenExpiresInSeconds: 120 },
     ],
     [
-      "who has no time to wait for others first",
-      { readSecondsAgo: 1, readTakes: 31, remainingSeconds: 18 },
+      "who has not the time to wait for others and to read again",
+      { readSecondsAgo: 1, readTakes: 100, remainingSeconds: timeBudget.refresh + 4 },
     ],
+    ["whose read took so long that a try of it was lost", { readSecondsAgo: 1, readTakes: 1_000 }],
   ])("one %s", async ([, meeting]) => {
     const { token, callsBefore, waits } = await meet(meeting);
 

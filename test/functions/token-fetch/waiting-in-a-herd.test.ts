@@ -15,6 +15,8 @@ interface Herd {
   readonly storage: number;
   /** Milliseconds of Microsoft's answer. */
   readonly microsoft: number;
+  /** They have read the table just before, so that how long a read takes tells them something. */
+  readonly areWarm: boolean;
   readonly seed: number;
 }
 
@@ -26,7 +28,7 @@ const evenly = fc.noBias(fc.integer({ min: 0, max: 999_999 })).map((drawn) => dr
  *
  * @returns how many milliseconds each waits for its token, and how often each asks the table on average
  */
-const meetTogether = async ({ environments, apart, seed, storage, microsoft }: Herd) => {
+const meetTogether = async ({ environments, apart, seed, storage, microsoft, areWarm }: Herd) => {
   let tableCalls = 0;
   const sleepers: { readonly until: number; readonly wake: () => void }[] = [];
   const time = () => rig.clock.now().getTime();
@@ -52,6 +54,8 @@ const meetTogether = async ({ environments, apart, seed, storage, microsoft }: H
   };
 
   const fetches = Array.from({ length: environments }, async (_, index) => {
+    const { ports } = rig.environment();
+    if (areWarm) ports.senseCrowd(rig.clock.now(), rig.clock.now());
     await sleep((apart * index) / environments);
     const begun = time();
     const fetched = await fetchToken(
@@ -63,7 +67,7 @@ const meetTogether = async ({ environments, apart, seed, storage, microsoft }: H
         purpose: "use",
       },
       {
-        ...rig.environment().ports,
+        ...ports,
         wait: sleep,
         random,
       },
@@ -102,7 +106,7 @@ const compare = async (herd: Herd) => {
 it.for([10, 100, 1_000])(
   "%i environments that meet an expired token: half have the new one within 1.4 times one refresh, all within 1.6 times, for three calls of the table each",
   async (environments) => {
-    const usual = { storage: 5, microsoft: 150, apart: 0, seed: 1 };
+    const usual = { storage: 5, microsoft: 150, apart: 0, areWarm: true, seed: 1 };
     const found = await compare({ ...usual, environments });
 
     expect(found.median).toBeLessThanOrEqual(1.4);
@@ -113,9 +117,10 @@ it.for([10, 100, 1_000])(
 
 const anyHerd = fc.record({
   environments: fc.integer({ min: 20, max: 100 }),
-  storage: fc.integer({ min: 1, max: 20 }),
+  storage: fc.integer({ min: 1, max: 60 }),
   microsoft: fc.integer({ min: 150, max: 3_000 }),
   apart: fc.integer({ min: 0, max: 500 }),
+  areWarm: fc.boolean(),
   seed: fc.integer(),
 });
 
