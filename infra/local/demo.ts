@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { InvokeCommand } from "@aws-sdk/client-lambda";
-import { PutSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import {
+  GetSecretValueCommand,
+  PutSecretValueCommand,
+  SecretsManagerClient,
+} from "@aws-sdk/client-secrets-manager";
 import * as z from "zod/mini";
 import { fetchToken, type TokenAnswer, tokenClient } from "../../shared/worker/fetch-token.ts";
 import {
@@ -208,6 +212,9 @@ const approveOrganisation = async (stack: LocalStack) => {
   await connect(oona, "oona.virtanen@aldermoor.example");
 };
 
+const clientCredential = z.object({ clientSecrets: z.array(z.string()) });
+const clientCredentialSecret = "ClientCredential";
+
 /** The app's own credential ends, and a new one is stored; nobody's connection knows of it. */
 const outliveTheSecret = async (stack: LocalStack, product: ProductClient, username: string) => {
   const aws = {
@@ -230,8 +237,14 @@ const outliveTheSecret = async (stack: LocalStack, product: ProductClient, usern
         { lambda, functionName: stack.tokenFetchFunctionName },
         { patienceSeconds: 0 },
       );
+    const { SecretString = "" } = await secrets.send(
+      new GetSecretValueCommand({ SecretId: clientCredentialSecret }),
+    );
+    const { clientSecrets } = clientCredential.parse(JSON.parse(SecretString));
     clock.advance(longerThanATokenSeconds);
-    microsoft.control.setClientSecrets({ secrets: [] });
+    microsoft.control.setClientSecrets({
+      secrets: clientSecrets.map((secret) => ({ secret, expiresAt: clock.now() })),
+    });
     await step(
       "the app's client secret expires, and the worker is told who must act",
       async () => {
@@ -252,7 +265,7 @@ const outliveTheSecret = async (stack: LocalStack, product: ProductClient, usern
       const expiresAt = new Date(clock.now().getTime() + 365 * 24 * 3600_000);
       await secrets.send(
         new PutSecretValueCommand({
-          SecretId: "ClientCredential",
+          SecretId: clientCredentialSecret,
           SecretString: JSON.stringify({ clientSecrets: [{ value: secret, expiresAt }] }),
         }),
       );
