@@ -54,7 +54,7 @@ try {
     : undefined;
   if (wants("herd")) say("herd");
   const herd = wants("herd")
-    ? await measureHerd(scene, { rounds: quick ? 5 : 15, many: 1_000, peersUpTo: quick ? 10 : 100 })
+    ? await measureHerd(scene, { rounds: quick ? 3 : 15, many: 1_000, peersUpTo: quick ? 10 : 100 })
     : undefined;
   if (wants("growth")) say("growth");
   const growth = wants("growth")

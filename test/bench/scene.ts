@@ -50,15 +50,22 @@ export interface Contender {
   readonly store: (mailbox: number, secondsLeft: number) => Promise<void>;
 }
 
+/** A table of connections that holds only what is stored by means of it. */
+export interface OwnTable {
+  readonly store: Contender["store"];
+  readonly environment: Scene["environment"];
+}
+
 export interface Scene {
   readonly engines: Engines;
   readonly ours: Contender;
   readonly card: Contender;
   readonly msalDynamoDb: Contender;
   readonly emptyBundle: string;
-  readonly connectionsTable: string;
   /** Variables of an execution environment, with the engines by TLS or without it. */
   readonly environment: (transport: "http" | "https") => Readonly<Record<string, string>>;
+  /** Creates another table of connections, as the template has it, in which nothing is yet. */
+  readonly openTable: (name: string) => Promise<OwnTable>;
   readonly bundleBytes: Readonly<Record<string, number>>;
   close(): Promise<void>;
 }
@@ -187,7 +194,6 @@ export const openScene = async (): Promise<Scene> => {
     secretsManager.destroy();
   });
   const now = () => new Date();
-  const connections = dynamoDbConnections(dynamoDb, env.CONNECTIONS_TABLE);
   const sealer = jweSealer(
     secretsManagerVaultKeys(openSecretReader(), env.TOKEN_KEYS_SECRET_ARN, now),
   );
@@ -206,32 +212,35 @@ export const openScene = async (): Promise<Scene> => {
   });
   const entries = new Map<number, string>();
 
-  const storeOurs: Contender["store"] = async (mailbox, secondsLeft) => {
-    const account = accountOf(mailbox);
-    const id = connectionIdOf(owner, account);
-    const vaultOwner = { connectionId: id, workspaceId: owner.workspaceId, ...account };
-    const vaultEntry =
-      entries.get(mailbox) ??
-      (await vault.create(vaultOwner, new Secret(refreshTokenOf(tenant, account.objectId))));
-    entries.set(mailbox, vaultEntry);
-    const accessToken = new Secret(tokenAnswer(tenant, account.objectId, clientId).access_token);
-    await connections.connect({
-      id,
-      owner,
-      account,
-      vaultEntry,
-      scopes: graphScopes,
-      sealedAccessToken: await sealer.seal(accessToken, {
-        purpose: "access_token",
-        connectionId: id,
-        workspaceId: owner.workspaceId,
-      }),
-      accessTokenExpiresAt: new Date(now().getTime() + secondsLeft * 1000),
-      requestedScopes,
-      startedAt: now(),
-      // An hour old, as a token is that is about to expire: one that was just renewed is left alone.
-      now: new Date(now().getTime() - 3600 * 1000),
-    });
+  const storeIn = (tableName: string): Contender["store"] => {
+    const connections = dynamoDbConnections(dynamoDb, tableName);
+    return async (mailbox, secondsLeft) => {
+      const account = accountOf(mailbox);
+      const id = connectionIdOf(owner, account);
+      const vaultOwner = { connectionId: id, workspaceId: owner.workspaceId, ...account };
+      const vaultEntry =
+        entries.get(mailbox) ??
+        (await vault.create(vaultOwner, new Secret(refreshTokenOf(tenant, account.objectId))));
+      entries.set(mailbox, vaultEntry);
+      const accessToken = new Secret(tokenAnswer(tenant, account.objectId, clientId).access_token);
+      await connections.connect({
+        id,
+        owner,
+        account,
+        vaultEntry,
+        scopes: graphScopes,
+        sealedAccessToken: await sealer.seal(accessToken, {
+          purpose: "access_token",
+          connectionId: id,
+          workspaceId: owner.workspaceId,
+        }),
+        accessTokenExpiresAt: new Date(now().getTime() + secondsLeft * 1000),
+        requestedScopes,
+        startedAt: now(),
+        // An hour old, as a token is that is about to expire: one that was just renewed is left alone.
+        now: new Date(now().getTime() - 3600 * 1000),
+      });
+    };
   };
 
   const eventOf = (mailbox: number) => ({
@@ -271,7 +280,7 @@ export const openScene = async (): Promise<Scene> => {
       name: "ours",
       bundle: join(tokenFetch.codeFolder, "index.cjs"),
       event: eventOf,
-      store: storeOurs,
+      store: storeIn(env.CONNECTIONS_TABLE),
     },
     card: {
       name: "card",
@@ -295,8 +304,15 @@ export const openScene = async (): Promise<Scene> => {
       ),
     },
     emptyBundle: join(import.meta.dirname, "contenders", "empty.cjs"),
-    connectionsTable: env.CONNECTIONS_TABLE,
     environment,
+    openTable: async (name) => {
+      const template = tables.find(({ TableName }) => TableName === env.CONNECTIONS_TABLE);
+      await createTables(origins.http.dynamoDb, [{ ...template, TableName: name }]);
+      return {
+        store: storeIn(name),
+        environment: (transport) => ({ ...environment(transport), CONNECTIONS_TABLE: name }),
+      };
+    },
     bundleBytes: Object.fromEntries(
       Object.entries(built["token-fetch"]?.outputs ?? {})
         .filter(([path]) => path.endsWith(".cjs"))

@@ -72,7 +72,8 @@ const good = {
       herdRow(1),
       herdRow(100, { medianWait: 300 }),
       herdRow(1_000, { medianWait: 900 }),
-      herdRow(100, { secondsLeft: 120, readsPerFetch: 2 }),
+      herdRow(100, { secondsLeft: 120, readsPerFetch: 1.02 }),
+      herdRow(1_000, { secondsLeft: 120, readsPerFetch: 1.002 }),
       herdRow(100, { name: "card", tokenCalls: 100 }),
     ],
   },
@@ -141,9 +142,18 @@ describe("the targets", () => {
       /^5 fetches without a token of 100/,
     ],
     [
-      "a caller who waits although its token satisfies it",
-      withHerd(({ secondsLeft }) => (secondsLeft > 0 ? { readsPerFetch: 2.01 } : {})),
-      /^5 reads beyond the first two/,
+      "one of a hundred callers who waits although its token satisfies it",
+      withHerd(({ environments, secondsLeft }) =>
+        environments === 100 && secondsLeft > 0 ? { readsPerFetch: 1.03 } : {},
+      ),
+      /^5 reads beyond one each, by 100 environments/,
+    ],
+    [
+      "one of a thousand callers who waits although its token satisfies it",
+      withHerd(({ environments, secondsLeft }) =>
+        environments === 1_000 && secondsLeft > 0 ? { readsPerFetch: 1.003 } : {},
+      ),
+      /^5 reads beyond one each, by 1000 environments/,
     ],
     [
       "a herd that waits too long",

@@ -22,6 +22,8 @@ export interface FetchOrder {
   readonly milliseconds: number;
   /** Each event is used once, however long it takes. */
   readonly once?: boolean;
+  /** For one caller: no token of an earlier fetch is remembered, however few the events are. */
+  readonly remembersNothing?: boolean;
 }
 
 export interface BenchWorker {

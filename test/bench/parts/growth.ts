@@ -2,7 +2,7 @@ import {
   BatchWriteItemCommand,
   DynamoDBClient,
   GetItemCommand,
-  type WriteRequest,
+  type GetItemCommandOutput,
 } from "@aws-sdk/client-dynamodb";
 import { keepAlive } from "../../../functions/keep-alive/keep-alive.ts";
 import { dynamoDbKeepAliveQueue } from "../../../shared/adapters/dynamodb/keep-alive-queue.ts";
@@ -10,7 +10,7 @@ import { type KeepAliveQueue, keepAliveShards } from "../../../shared/domain/kee
 import { startWorker } from "../environment/start-worker.ts";
 import type { Scene } from "../scene.ts";
 import { median, medianRatio } from "../statistics.ts";
-import { storeAll } from "./warm.ts";
+import { numbered, storeAll } from "./warm.ts";
 
 export interface GrowthRow {
   readonly name: string;
@@ -18,6 +18,7 @@ export interface GrowthRow {
   readonly p50: number;
   /** Of the median of each round, to the smallest table. */
   readonly timesSmallest: number;
+  /** The most of any round. */
   readonly callsPerFetch: number;
 }
 
@@ -27,14 +28,37 @@ export interface GrowthResult {
   readonly itemBytes: number;
 }
 
-const first = 90_000;
-const measured = 2_100;
+type Item = NonNullable<GetItemCommandOutput["Item"]>;
+
+interface Round {
+  readonly milliseconds: number;
+  readonly calls: number;
+}
+
+interface Measured {
+  readonly connections: number;
+  readonly fetches: readonly Round[];
+  readonly keepAlives: readonly Round[];
+}
+
+const tableName = "BenchGrowth";
+const firstMailbox = 90_000;
+/** So many connections have tokens that open, and are fetched in turn; what is beyond them only fills the table. */
+const largestFetched = 1_000;
+/** Rounds that are not counted, at the smallest size: code is compiled in them. */
+const firstRounds = 3;
+
+const itemOf = async (client: DynamoDBClient, id: string): Promise<Item> => {
+  const Key = { id: { S: id } };
+  const { Item } = await client.send(new GetItemCommand({ TableName: tableName, Key }));
+  if (!Item) throw new Error("the first connection was not stored");
+  return Item;
+};
 
 /** Copies of one item under other names, 25 at a time; their tokens are cut short to fit in memory. */
 const fill = async (
   client: DynamoDBClient,
-  TableName: string,
-  like: NonNullable<WriteRequest["PutRequest"]>["Item"],
+  like: Item,
   from: number,
   to: number,
 ): Promise<void> => {
@@ -54,7 +78,7 @@ const fill = async (
           },
         },
       }));
-      await client.send(new BatchWriteItemCommand({ RequestItems: { [TableName]: requests } }));
+      await client.send(new BatchWriteItemCommand({ RequestItems: { [tableName]: requests } }));
     }
   };
   await Promise.all(Array.from({ length: 4 }, writer));
@@ -67,7 +91,7 @@ const inQueue = (index: number) => ({
 });
 
 /** A run that finds nothing due; it still says how old all refresh tokens are, for which it reads the whole index. */
-const keepAliveRun = async (queue: KeepAliveQueue): Promise<number> => {
+const keepAliveRun = async (queue: KeepAliveQueue, connections: number): Promise<number> => {
   const begun = performance.now();
   const run = await keepAlive({
     queue,
@@ -75,11 +99,38 @@ const keepAliveRun = async (queue: KeepAliveQueue): Promise<number> => {
     report: () => {},
     now: () => new Date(),
   });
+  const took = performance.now() - begun;
   if (run.left > 0) throw new Error("something was due");
-  return performance.now() - begun;
+  const found = sum(run.ages);
+  if (found !== connections) throw new Error(`${found} connections instead of ${connections}`);
+  return took;
 };
 
-/** A fetch from the table, and a run of the keep-alive, while ever more connections are in it. */
+const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
+
+const repeated = async (times: number, round: () => Promise<Round>): Promise<readonly Round[]> => {
+  const rounds: Round[] = [];
+  while (rounds.length < times) rounds.push(await round());
+  return rounds;
+};
+
+const rowOf = (
+  name: string,
+  connections: number,
+  rounds: readonly Round[],
+  smallest: readonly Round[],
+): GrowthRow => {
+  const timesOf = (of: readonly Round[]) => of.map(({ milliseconds }) => milliseconds);
+  return {
+    name,
+    connections,
+    p50: median(timesOf(rounds)),
+    timesSmallest: medianRatio(timesOf(rounds), timesOf(smallest)),
+    callsPerFetch: Math.max(...rounds.map(({ calls }) => calls)),
+  };
+};
+
+/** A fetch from the table, and a run of the keep-alive, while ever more connections are in it, and nothing else. */
 export const measureGrowth = async (
   scene: Scene,
   {
@@ -88,57 +139,59 @@ export const measureGrowth = async (
     milliseconds,
   }: { readonly sizes: readonly number[]; readonly rounds: number; readonly milliseconds: number },
 ): Promise<GrowthResult> => {
-  const { engines, ours, connectionsTable } = scene;
+  const { engines, ours } = scene;
+  const { store, environment } = await scene.openTable(tableName);
   const client = new DynamoDBClient({});
-  const mailboxes = Array.from({ length: measured }, (_, index) => first + index);
-  await storeAll(ours.store, mailboxes, 24 * 3600);
-  const event = ours.event(first) as { connectionId: string };
-  const { Item = {} } = await client.send(
-    new GetItemCommand({ TableName: connectionsTable, Key: { id: { S: event.connectionId } } }),
-  );
-  const worker = await startWorker(ours.bundle, scene.environment("http"));
+  const queue = dynamoDbKeepAliveQueue(client, tableName, (_, error) => {
+    throw error;
+  });
+  const worker = await startWorker(ours.bundle, environment("http"));
+
+  const fetchRound = async (events: readonly object[]): Promise<Round> => {
+    await engines.forget();
+    const run = await worker.fetch({ events, callers: 1, milliseconds, remembersNothing: true });
+    const calls = sum(Object.values(await engines.counts()));
+    return { milliseconds: median(run.times), calls: calls / run.fetches };
+  };
+  const keepAliveRound = async (connections: number): Promise<Round> => {
+    await engines.forget();
+    const took = await keepAliveRun(queue, connections);
+    return { milliseconds: took, calls: (await engines.counts()).Query ?? 0 };
+  };
+
   try {
-    const events = mailboxes.map(ours.event);
-    await worker.fetch({ events, callers: 1, milliseconds: 3 * milliseconds });
-    const rows: GrowthRow[] = [];
-    let filled = 0;
-    let smallest: readonly number[] | undefined;
-    const queue = dynamoDbKeepAliveQueue(client, connectionsTable, (_, error) => {
-      throw error;
-    });
-    const keepAlives: GrowthRow[] = [];
+    const measured: Measured[] = [];
+    const first = ours.event(firstMailbox) as { connectionId: string };
+    let item: Item = {};
+    let fetched = 0;
+    let copies = 0;
     for (const connections of sizes) {
-      await fill(client, connectionsTable, Item, filled, connections);
-      filled = connections;
-      const medians: number[] = [];
-      let calls = 0;
-      for (let round = 0; round < rounds; round += 1) {
-        await engines.forget();
-        const run = await worker.fetch({ events, callers: 1, milliseconds });
-        const counts = await engines.counts();
-        calls = Object.values(counts).reduce((sum, count) => sum + count, 0) / run.fetches;
-        medians.push(median(run.times));
-      }
-      smallest ??= medians;
-      rows.push({
-        name: "fetch from the table",
+      const mailboxes = numbered(firstMailbox, Math.min(connections, largestFetched));
+      await storeAll(store, mailboxes.slice(fetched), 24 * 3600);
+      fetched = mailboxes.length;
+      item = await itemOf(client, first.connectionId);
+      await fill(client, item, copies, connections - fetched);
+      copies = connections - fetched;
+
+      const events = mailboxes.map(ours.event);
+      const uncounted = measured.length > 0 ? 0 : firstRounds;
+      const fetches = await repeated(uncounted + rounds, () => fetchRound(events));
+      const keepAlives = await repeated(uncounted + rounds, () => keepAliveRound(connections));
+      measured.push({
         connections,
-        p50: median(medians),
-        timesSmallest: medianRatio(medians, smallest),
-        callsPerFetch: calls,
-      });
-      await engines.forget();
-      const took = await keepAliveRun(queue);
-      keepAlives.push({
-        name: "keep-alive, nothing due",
-        connections,
-        p50: took,
-        timesSmallest: took / (keepAlives[0]?.p50 ?? took),
-        callsPerFetch: (await engines.counts()).Query ?? 0,
+        fetches: fetches.slice(uncounted),
+        keepAlives: keepAlives.slice(uncounted),
       });
     }
-    rows.push(...keepAlives);
-    return { rows, itemBytes: Buffer.byteLength(JSON.stringify(Item)) };
+    const rowsOf = (name: string, of: "fetches" | "keepAlives") =>
+      measured.map((size) => rowOf(name, size.connections, size[of], measured[0]?.[of] ?? []));
+    return {
+      rows: [
+        ...rowsOf("fetch from the table", "fetches"),
+        ...rowsOf("keep-alive, nothing due", "keepAlives"),
+      ],
+      itemBytes: Buffer.byteLength(JSON.stringify(item)),
+    };
   } finally {
     await worker.stop();
     client.destroy();

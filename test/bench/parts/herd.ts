@@ -12,7 +12,7 @@ export interface HerdRow {
   /** The most of any round. */
   readonly tokenCalls: number;
   readonly writes: Readonly<Record<string, number>>;
-  /** Of the table's item: whoever waits reads it again. */
+  /** Of any item: whoever waits reads the connection again, and whoever refreshes reads the circuits as well. */
   readonly readsPerFetch: number;
   readonly failures: number;
   /** Milliseconds. Who refreshes an expired token is served first: this is what one refresh takes under the herd. */
