@@ -5,6 +5,7 @@ import { tokenFetchHandler } from "../../functions/token-fetch/handler.ts";
 import { leaseFirst } from "../../functions/token-fetch/lease-first.ts";
 import {
   type FetchPurpose,
+  type RefreshConnectionPorts,
   refreshConnection,
 } from "../../functions/token-fetch/refresh-connection.ts";
 import { causeOfEnd } from "../../functions/token-fetch/refresh-failures.ts";
@@ -116,6 +117,14 @@ export const tokenFetchInMemory = ({
       calls.push(name);
       return through(name, call);
     };
+    const approval: RefreshConnectionPorts["approval"] = {
+      lost: async ({ id }) => {
+        losses.push(id);
+      },
+      returned: async ({ id }) => {
+        returns.push(id);
+      },
+    };
     const stores = {
       connections: intercepted("connections", connections, counted),
       identity: intercepted("identity", identity, counted),
@@ -123,6 +132,8 @@ export const tokenFetchInMemory = ({
       sealer: intercepted("sealer", sealer, counted),
     };
     const reads: boolean[] = [];
+    const crowded: boolean[] = [];
+    const senseCrowd = crowdSense();
     const ports: FetchTokenPorts = {
       connections: {
         findForWorkspace: (id, workspaceId, options) => {
@@ -146,19 +157,12 @@ export const tokenFetchInMemory = ({
             now,
             idleDays: 400,
             admit: circuitBreaker({
-              circuits,
+              circuits: intercepted("circuits", circuits, counted),
               onOpened: (_, fault) => opened.push(fault),
               now,
               random: () => random,
             }),
-            approval: {
-              lost: async ({ id }) => {
-                losses.push(id);
-              },
-              returned: async ({ id }) => {
-                returns.push(id);
-              },
-            },
+            approval: intercepted("approval", approval, counted),
             learnSignInFrequency: signInFrequency({
               frequencies: intercepted("frequencies", frequencies, counted),
               onLearnt: (_, seconds) => learnt.push(seconds),
@@ -171,7 +175,11 @@ export const tokenFetchInMemory = ({
           });
         },
       }),
-      senseCrowd: crowdSense(),
+      senseCrowd: (begun, ended) => {
+        const isCrowded = senseCrowd(begun, ended);
+        crowded.push(isCrowded);
+        return isCrowded;
+      },
       now,
       random: () => random,
       wait: async (milliseconds) => {
@@ -197,6 +205,8 @@ export const tokenFetchInMemory = ({
       learnt,
       /** Whether each read of the table was consistent, in order. */
       reads,
+      /** Whether it found itself in a crowd, after the first read of each fetch. */
+      crowded,
       loads: () => loads,
       handler: tokenFetchHandler(new URL("https://graph.microsoft.com"), ports),
       fetch: (

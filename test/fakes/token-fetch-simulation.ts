@@ -2,8 +2,10 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import fc from "fast-check";
 import type { Connections, HeldLease, StoredConnection } from "../../shared/domain/connection.ts";
 import type { MicrosoftFailure } from "../../shared/domain/microsoft.ts";
+import { requestedScopes } from "../../shared/domain/permissions.ts";
 import { fail, succeed } from "../../shared/domain/result.ts";
 import { Secret } from "../../shared/domain/secret.ts";
+import { type TokenVaultKind, vaultErasers } from "../../shared/domain/token-vaults.ts";
 import { type Intercept, neverSettles } from "./intercepted.ts";
 import { memoryConnections } from "./memory-connections.ts";
 import {
@@ -17,8 +19,9 @@ import { tokenFetchInMemory } from "./token-fetch-in-memory.ts";
 
 const refusals = {
   "sign in again": microsoftFailure("sign_in_required"),
+  "sign in again, it is that time": microsoftFailure("sign_in_required", { signInFrequency: true }),
   "no, without a reason": microsoftFailure("sign_in_required", { certain: false }),
-  "ask your administrator": microsoftFailure("admin_approval_required"),
+  "ask your administrator": microsoftFailure("admin_approval_required", { losesApproval: true }),
   "slow down": microsoftFailure("throttled"),
   "not now": microsoftFailure("temporarily_unavailable"),
   "who are you": microsoftFailure("app_credential_rejected"),
@@ -26,10 +29,18 @@ const refusals = {
 
 type Answer = "a token" | "a broken line" | keyof typeof refusals;
 
+interface Death {
+  readonly atCall: number;
+  /** Which calls are counted: whoever waits for others comes late to its lease, and later still to what few must do. */
+  readonly of: "all" | "those since it first tried for the lease" | "those that few must make";
+  /** Whether the call is done before it dies. */
+  readonly isDone: boolean;
+}
+
 /** One worker of a simulated run. */
 interface Worker {
-  /** Dies at this call of its, before or after it is done; or lives. */
-  readonly dies: { readonly atCall: number; readonly isDone: boolean } | undefined;
+  /** When it dies; or it lives. */
+  readonly dies: Death | undefined;
   /** What Microsoft tells it. */
   readonly answer: Answer;
   /** How long Microsoft takes to answer it, in seconds; the lease is 15. */
@@ -37,6 +48,10 @@ interface Worker {
   readonly minTtlSeconds: number;
   /** How many seconds its clock is ahead. */
   readonly ahead: number;
+  /** Where it keeps refresh tokens: during a deployment, not all do so in the same vault. */
+  readonly tokenVault: TokenVaultKind;
+  /** Whether its environment has read just before, and so notices that its first read takes long. */
+  readonly hasRead: boolean;
 }
 
 /** What happens to the connection meanwhile. A number lets that many seconds pass. */
@@ -44,12 +59,23 @@ type Event = "a new sign-in" | "a disconnect" | number;
 
 const minTtlSeconds = fc.constantFrom(0, 300, 2_000);
 
+const tokenVault = fc.constantFrom<TokenVaultKind>("secrets-manager", "table");
+
+const fewMakeIt = (name: string) =>
+  /^(vault\.(create|replace|erase)|circuits\.write|approval|frequencies)/.test(name);
+
+const deathAtOneOf = (of: Death["of"], max: number): fc.Arbitrary<Death> =>
+  fc.record({ atCall: fc.integer({ min: 1, max }), of: fc.constant(of), isDone: fc.boolean() });
+
+const anyDeath = fc.oneof(
+  deathAtOneOf("all", 14),
+  deathAtOneOf("those since it first tried for the lease", 14),
+  deathAtOneOf("those that few must make", 3),
+);
+
 /** Most live and are told a token, so that every run has something to get wrong. */
 export const anyWorker: fc.Arbitrary<Worker> = fc.record({
-  dies: fc.option(fc.record({ atCall: fc.integer({ min: 1, max: 8 }), isDone: fc.boolean() }), {
-    nil: undefined,
-    freq: 3,
-  }),
+  dies: fc.option(anyDeath, { nil: undefined, freq: 3 }),
   answer: fc.oneof(
     { weight: 2, arbitrary: fc.constant<Answer>("a token") },
     {
@@ -57,6 +83,7 @@ export const anyWorker: fc.Arbitrary<Worker> = fc.record({
       arbitrary: fc.constantFrom<Answer>(
         "a broken line",
         "sign in again",
+        "sign in again, it is that time",
         "no, without a reason",
         "ask your administrator",
         "slow down",
@@ -68,6 +95,8 @@ export const anyWorker: fc.Arbitrary<Worker> = fc.record({
   answerTakes: fc.constantFrom(0, 0.5, 3, 14, 16, 40),
   minTtlSeconds,
   ahead: fc.constant(0),
+  tokenVault,
+  hasRead: fc.boolean(),
 });
 
 /** Their clocks are up to ten minutes apart; they ask for the default, which allows for that. */
@@ -81,12 +110,14 @@ export const livingWorker: fc.Arbitrary<Worker> = fc.record({
   answerTakes: fc.constantFrom(0, 0.5, 3, 10),
   minTtlSeconds,
   ahead: fc.constant(0),
+  tokenVault,
+  hasRead: fc.boolean(),
 });
 
 export const anyEvent: fc.Arbitrary<Event> = fc.oneof(
-  { weight: 2, arbitrary: fc.constant("a new sign-in") },
+  { weight: 3, arbitrary: fc.constant("a new sign-in") },
   { weight: 1, arbitrary: fc.constant("a disconnect") },
-  { weight: 7, arbitrary: fc.constantFrom(1, 6, 16, 130, 3_700) },
+  { weight: 7, arbitrary: fc.constantFrom(1, 6, 16, 130, 700, 3_700) },
 );
 
 interface Ask {
@@ -115,8 +146,8 @@ interface Write {
   readonly refusal: MicrosoftFailure | undefined;
 }
 
-/** The entries of the memory vault are numbered, one for each sign-in. */
-export const grantOf = ({ vaultEntry }: StoredConnection) => Number(vaultEntry.split("/").at(-1));
+/** Tokens are named `sign-in:number`, by the sign-in that they come from and the answers that Microsoft gave before. */
+const grantOfToken = (token: Secret) => Number(token.reveal().split(":")[0]);
 
 /** Which sign-in a token came from, and how many tokens Microsoft had given before. */
 export const ageOf = ({ sealedAccessToken }: StoredConnection): readonly [number, number] => {
@@ -126,6 +157,8 @@ export const ageOf = ({ sealedAccessToken }: StoredConnection): readonly [number
 
 export interface Circumstances {
   readonly events?: readonly Event[];
+  /** How old the refresh token is at first; that of a day is replaced. */
+  readonly refreshTokenAge?: number;
   readonly waitingTakesTime?: boolean;
   /** What the store fails to do: a run that is broken on purpose shows that the checks would notice. */
   readonly omits?: readonly Safeguard[];
@@ -176,12 +209,16 @@ const mostCalls = 300;
 export const simulateFetches = async (
   scheduler: fc.Scheduler,
   workers: readonly Worker[],
-  { events = [], waitingTakesTime = true, omits = [] }: Circumstances = {},
+  { events = [], refreshTokenAge = 3_601, waitingTakesTime = true, omits = [] }: Circumstances = {},
 ) => {
   let asked = 0;
   let lastGrantAsked = 0;
   const store = memoryConnections();
   const acting = new AsyncLocalStorage<Actor>();
+  /** Of every entry that an item may name, the sign-in. */
+  const grants = new Map<string, number>();
+  const called = new Set<string>();
+  const senses: (readonly boolean[])[] = [];
   const leases: Lease[] = [];
   const writes: Promise<Write>[] = [];
 
@@ -193,6 +230,9 @@ export const simulateFetches = async (
     const ask = acting.getStore()?.ask;
     const at = rig.clock.now();
     const before = read();
+    for (const { entries } of [rig.vault, rig.tableVault]) {
+      for (const [entry, { token }] of entries) grants.set(entry, grantOfToken(token));
+    }
     const written = write();
     const after = read();
     const record = async (): Promise<Write> => ({
@@ -251,24 +291,31 @@ export const simulateFetches = async (
     connections: careless(watched, omits),
     refresh: async ({ refreshToken }) => {
       asked += 1;
-      lastGrantAsked = Number(refreshToken.reveal());
+      lastGrantAsked = grantOfToken(refreshToken);
       return succeed({
         ...refreshedTokens,
         accessToken: new Secret(`${lastGrantAsked}:${asked}`),
+        refreshToken: new Secret(`${lastGrantAsked}:${asked}`),
+        scopes: requestedScopes,
         accessTokenExpiresAt: secondsAfter(rig.clock.now(), 3_600),
       });
     },
   });
 
+  const vaults = vaultErasers({ "secrets-manager": rig.vault, table: rig.tableVault });
   let signIns = 0;
   /** @returns the entry of the vault that it replaces */
-  const signIn = async (expiresInSeconds: number) => {
+  const signIn = async (
+    expiresInSeconds: number,
+    connectedSecondsAgo = 3_600 - expiresInSeconds,
+  ) => {
     signIns += 1;
     const replaced = (await rig.stored())?.vaultEntry;
     await rig.connect({
       expiresInSeconds,
+      connectedSecondsAgo,
       accessToken: `${signIns}:0`,
-      refreshToken: String(signIns),
+      refreshToken: `${signIns}:0`,
     });
     return replaced;
   };
@@ -281,53 +328,74 @@ export const simulateFetches = async (
         ? await signIn(100) // soon to be renewed, so that it does not end the run's troubles
         : (await rig.connections.disconnect(alicesConnection, alice, rig.clock.now()))?.vaultEntry;
     await scheduler.schedule(Promise.resolve(), "the old entry is erased");
-    if (entry !== undefined) await rig.vault.erase(entry);
+    if (entry !== undefined) await vaults.erase(entry);
   };
 
-  const callsOf = (worker: Worker): Intercept => {
+  const callsOf = ({ dies, answer: told, answerTakes }: Worker): Intercept => {
     const self: Actor = {};
     let calls = 0;
+    let callsSinceTry = 0;
+    let callsOfFew = 0;
+    let isDead = false;
     let firstSeen: Promise<unknown> | undefined;
+    /** What it does beside this call ends as well. */
+    const die = () => {
+      isDead = true;
+      return neverSettles();
+    };
     return async (name, call) => {
       calls += 1;
       if (calls > mostCalls) throw new Error("does not come to an end");
-      const dies = worker.dies?.atCall === calls ? worker.dies : undefined;
+      if (callsSinceTry > 0 || name === "connections.acquireLease") callsSinceTry += 1;
+      if (fewMakeIt(name)) callsOfFew += 1;
+      const counted = {
+        all: calls,
+        "those since it first tried for the lease": callsSinceTry,
+        "those that few must make": callsOfFew,
+      };
+      const isLast = dies !== undefined && dies.atCall === counted[dies.of];
       const begun = rig.clock.now();
       await scheduler.schedule(Promise.resolve(), name);
-      if (dies && !dies.isDone) return neverSettles();
-      if (name === "clock.wait" && !waitingTakesTime) return dies ? neverSettles() : undefined;
+      if (isDead) return neverSettles();
+      called.add(name);
+      if (isLast && !dies.isDone) return die();
+      if (name === "clock.wait" && !waitingTakesTime) return isLast ? die() : undefined;
       if (name === "connections.findForWorkspace") {
         if (omits.includes("second read") && firstSeen) return firstSeen;
         firstSeen = call();
-        return dies ? neverSettles() : firstSeen;
+        return isLast ? die() : firstSeen;
       }
       if (name !== "identity.refresh") {
         const result = await acting.run(self, call);
-        return dies ? neverSettles() : result;
+        return isLast ? die() : result;
       }
 
       const answering = call();
-      const refusal =
-        worker.answer === "a token" || worker.answer === "a broken line"
-          ? undefined
-          : refusals[worker.answer];
+      const refusal = told === "a token" || told === "a broken line" ? undefined : refusals[told];
       self.ask = { grant: lastGrantAsked, stored: read(), refusal };
       if (self.lease) self.lease.timesAsked += 1;
       const answer = await answering;
       // Others go on meanwhile; the clock of all moves on.
-      rig.clock.reach(secondsAfter(begun, worker.answerTakes));
+      rig.clock.reach(secondsAfter(begun, answerTakes));
       await scheduler.schedule(Promise.resolve(), "the answer arrives");
-      if (dies) return neverSettles();
-      if (worker.answer === "a broken line") throw new Error("no answer");
+      if (isDead) return neverSettles();
+      if (isLast) return die();
+      if (told === "a broken line") throw new Error("no answer");
       return refusal ? fail(refusal) : answer;
     };
   };
 
-  await signIn(-1);
+  await signIn(-1, refreshTokenAge);
   const happening = events.map(happen);
   const fetchOf = async (worker: Worker) => {
-    const { fetch } = rig.environment(callsOf(worker), worker.ahead);
+    const { fetch, ports, crowded } = rig.environment(
+      callsOf(worker),
+      worker.ahead,
+      worker.tokenVault,
+    );
+    senses.push(crowded);
     await scheduler.schedule(Promise.resolve(), "a worker starts");
+    if (worker.hasRead) ports.senseCrowd(ports.now(), ports.now());
     // The handler answers a broken line with a failure that may be tried again.
     return fetch(worker.minTtlSeconds).catch(() => "broken" as const);
   };
@@ -343,6 +411,12 @@ export const simulateFetches = async (
     outcomes,
     leases: leases.filter(({ isGranted }) => isGranted),
     asked,
+    /** Which sign-in the refresh token came from. */
+    grantOf: ({ vaultEntry }: StoredConnection) => grants.get(vaultEntry),
+    /** Every call that a worker made. */
+    called,
+    /** Whether a worker came late to a crowd. */
+    hadLatecomer: senses.some((crowded) => crowded.includes(true)),
     /** Those that were not refused, in order. */
     writes: written.filter(({ before, after }) => before !== after),
     /** What a person does about a connection that has ended. */

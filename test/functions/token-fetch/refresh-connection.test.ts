@@ -94,6 +94,8 @@ describe("the refresh token", () => {
     expect(calls).toEqual([
       "connections.acquireLease",
       "vault.read",
+      "circuits.find",
+      "circuits.find",
       "identity.refresh",
       "vault.replace",
       "sealer.seal",
