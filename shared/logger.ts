@@ -6,6 +6,7 @@ import type { NoteDisconnected } from "./domain/disconnect-mailbox.ts";
 import type { VaultKeysFor } from "./domain/key-rotation.ts";
 import type { MicrosoftEvidence } from "./domain/microsoft.ts";
 import type { ApprovalStep } from "./domain/tenant-consent.ts";
+import { UnreadableItem } from "./domain/unreadable-item.ts";
 
 /**
  * All that a log line may say beside its sentence. There is no way to log an event, a header, a body or
@@ -29,6 +30,8 @@ export interface LogFields {
   readonly connectionId?: string;
   readonly workspaceId?: string;
   readonly tenantId?: string;
+  /** Key of an item that cannot be read. */
+  readonly item?: string;
   readonly workflowId?: string;
   readonly runId?: string;
   /** What a token was asked for; metrics count what workers are served. */
@@ -127,13 +130,16 @@ const tokenLike = new RegExp(`${tokens.source}|[\\w-]{40,}`, "g");
 /** Our own functions, whose names are long enough to look like a token. */
 const ourNames = new Set(["function_name", "function_arn"]);
 
-/** Ids of the product, which forms them as it likes: the audit line is worth nothing without them. */
-const productIds = new Set(["workspaceId", "workflowId", "runId"]);
+/**
+ * Ids of the product, which forms them as it likes: the audit line is worth nothing without them. And keys of items, which
+ * name people by hashes that are as long as a token: nobody finds the item without them.
+ */
+const longIds = new Set(["workspaceId", "workflowId", "runId", "item"]);
 
 /** The second net. The first one is that {@link LogFields} has no place for a secret. */
 const maskTokens = (key: string, value: unknown): unknown => {
   if (typeof value !== "string" || ourNames.has(key)) return value;
-  return value.replaceAll(productIds.has(key) ? tokens : tokenLike, "[masked]");
+  return value.replaceAll(longIds.has(key) ? tokens : tokenLike, "[masked]");
 };
 
 declare global {
@@ -199,6 +205,15 @@ export const errorFields = (error: unknown): NonNullable<LogFields["error"]> => 
   const trace = (error.stack ?? "").replace(error.message, () => "");
   const frames = trace.split("\n").filter((line) => frame.test(line));
   return { name: error.name, frames: frames.slice(0, 5).map((line) => line.trim()) };
+};
+
+/** What a scheduled run leaves undone, for one or for all; an alarm counts it. */
+export const logRunFault = (sentence: string, error: unknown): void => {
+  logger.error(sentence, {
+    failure: "internal_error",
+    error: errorFields(error),
+    ...(error instanceof UnreadableItem && { item: error.key }),
+  });
 };
 
 /** What the person does not notice, because it stands in nobody's way. */

@@ -1,5 +1,5 @@
 import type { Context } from "aws-lambda";
-import { errorFields, logger } from "../../shared/logger.ts";
+import { logger, logRunFault } from "../../shared/logger.ts";
 import { type ResumeWaitingPorts, resumeWaiting } from "./resume-waiting.ts";
 
 /** Invoked each minute; what it is invoked with says nothing. Two runs at once harm nobody. */
@@ -8,10 +8,7 @@ export const resumeWaitingHandler =
   async (_event: unknown, context: Context): Promise<void> => {
     logger.begin(context);
     const report = (error: unknown) => {
-      logger.error("people not told of an approval", {
-        failure: "internal_error",
-        error: errorFields(error),
-      });
+      logRunFault("people not told of an approval", error);
     };
     let peopleTold = 0;
     try {

@@ -15,6 +15,8 @@ import {
 const settlingSeconds = 60;
 
 export const organisationsPerRun = 20;
+/** More, since those where somebody's request cannot be read stay in front until the operator mends it. */
+const organisationsRead = 10 * organisationsPerRun;
 export const mailsPerRun = 200;
 /** When so many mails of a run fail for good, the next ones will as well, and each costs a person theirs. */
 export const failuresPerRun = 3;
@@ -63,29 +65,36 @@ export const resumeWaiting = async (ports: ResumeWaitingPorts): Promise<void> =>
     isRefused: false,
     until: now().getTime() + runMilliseconds,
   };
-  for (const consent of await consents.noticesDue(organisationsPerRun)) {
-    if (isUsedUp(allowance, now())) return;
+  let toServe = organisationsPerRun;
+  for (const consent of await consents.noticesDue(organisationsRead, report)) {
+    if (toServe === 0 || isUsedUp(allowance, now())) return;
     if (!hasSettled(consent, now())) continue;
+    toServe -= 1;
     try {
-      const isDone = await resumeOrganisation(consent, allowance, ports);
-      if (isDone) await consents.noticesDone(consent);
+      const outcome = await resumeOrganisation(consent, allowance, ports);
+      if (outcome === "done") await consents.noticesDone(consent);
+      if (outcome === "unreadable") toServe += 1;
     } catch (error) {
       report(error);
     }
   }
 };
 
-/** @returns whether nobody of the organisation is left to be told */
+/** @returns whether nobody of the organisation is left to be told, or only those whose requests cannot be read */
 const resumeOrganisation = async (
   consent: TenantConsent,
   allowance: Allowance,
   ports: ResumeWaitingPorts,
-): Promise<boolean> => {
+): Promise<"done" | "left" | "unreadable"> => {
   const { requests, now, onResumed, report } = ports;
   const { organisation } = consent;
   let told = 0;
   let isDone = true;
-  const waiting = await requests.waiting(organisation);
+  let areAllRead = true;
+  const waiting = await requests.waiting(organisation, (error) => {
+    areAllRead = false;
+    report(error);
+  });
   for (const request of waiting.filter((each) => isAnsweredBy(each, consent))) {
     if (isUsedUp(allowance, now())) {
       isDone = false;
@@ -101,7 +110,8 @@ const resumeOrganisation = async (
     }
   }
   if (told > 0) onResumed(organisationKey(organisation), told);
-  return isDone;
+  if (!isDone) return "left";
+  return areAllRead ? "done" : "unreadable";
 };
 
 /** @returns whether a mail is on its way */

@@ -1,5 +1,5 @@
 import type { Context } from "aws-lambda";
-import { errorFields, logger } from "../../shared/logger.ts";
+import { logger, logRunFault } from "../../shared/logger.ts";
 import { type SweepVaultPorts, sweepVault } from "./sweep-vault.ts";
 
 /** Invoked each hour; what it is invoked with says nothing. */
@@ -8,10 +8,7 @@ export const sweepVaultHandler =
   async (_event: unknown, context: Context): Promise<void> => {
     logger.begin(context);
     const report = (error: unknown) => {
-      logger.error("vault entries not swept", {
-        failure: "internal_error",
-        error: errorFields(error),
-      });
+      logRunFault("vault entries not swept", error);
     };
     try {
       const { refused, ...sweptVault } = await sweepVault({ ...ports, report });

@@ -1,3 +1,4 @@
+import { UnreadableItem } from "../../shared/domain/unreadable-item.ts";
 import type {
   EntryNaming,
   NamedEntry,
@@ -10,7 +11,7 @@ export interface SweepVaultPorts {
   readonly connections: VaultNames;
   readonly erase: (entry: string) => Promise<void>;
   readonly now: () => Date;
-  /** Told of an entry that could not be erased; the next day tries again. */
+  /** Told of what keeps one entry from being swept, and no other; the next day tries again. */
   readonly report: (error: unknown) => void;
 }
 
@@ -49,7 +50,8 @@ export const partAt = (now: Date): number => Math.floor(now.getTime() / 3_600_00
  * Erases refresh tokens that no connection names: what a crash left between storing a token and naming it, or between
  * naming another one and erasing it. And those of connections that have ended and are forgotten, of which there may be
  * any number: what names them says so itself, for two weeks before TTL removes it. Whether a connection names an entry is
- * read consistently, and an entry is a day old before it is asked for at all.
+ * read consistently, and an entry is a day old before it is asked for at all. An item that cannot be read keeps its own
+ * entry from being erased, and no other one.
  */
 export const sweepVault = async (ports: SweepVaultPorts): Promise<SweptVault> => {
   const { vaults, connections, erase, now, report } = ports;
@@ -68,7 +70,7 @@ export const sweepVault = async (ports: SweepVaultPorts): Promise<SweptVault> =>
   const unnamed: string[] = [];
   const forgotten: string[] = [];
   for (const vault of vaults) {
-    const entries = vault.inPart(part)[Symbol.asyncIterator]();
+    const entries = vault.inPart(part, report)[Symbol.asyncIterator]();
     const work = async () => {
       for (let next = await entries.next(); !next.done; next = await entries.next()) {
         if (isOver()) return;
@@ -76,6 +78,11 @@ export const sweepVault = async (ports: SweepVaultPorts): Promise<SweptVault> =>
         if (!isOld(next.value)) continue;
         const { entry, connectionId } = next.value;
         const naming = await connections.entryOf(connectionId);
+        if (naming === "unreadable") {
+          // It may name this entry.
+          report(new UnreadableItem(connectionId));
+          continue;
+        }
         if (naming?.entry !== entry) {
           unnamed.push(entry);
           continue;

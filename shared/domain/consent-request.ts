@@ -2,6 +2,7 @@ import type { ProductUser, TenantId } from "./ids.ts";
 import type { MailAddress } from "./mail-address.ts";
 import type { Result } from "./result.ts";
 import { isSpreading, type Organisation, type TenantConsent } from "./tenant-consent.ts";
+import type { OnUnreadable } from "./unreadable-item.ts";
 
 /** How long an approval link leads anywhere. OWASP ASVS 6.5.5 allows less for codes; it carries no power. */
 export const approvalLinkDays = 7;
@@ -103,8 +104,15 @@ export interface ConsentRequests {
   /** Expired, replaced and answered ones are found, too. Strongly consistent. */
   findByLink(tokenHash: string): Promise<LinkedRequest | undefined>;
 
-  /** Those who wait and were not yet told, oldest first; expired ones too: they are told as well. */
-  waiting(organisation: Organisation): Promise<readonly ConsentRequest[]>;
+  /**
+   * Those who wait and were not yet told, oldest first; expired ones too: they are told as well.
+   *
+   * @param onUnreadable without it, an item that cannot be read makes the call fail
+   */
+  waiting(
+    organisation: Organisation,
+    onUnreadable?: OnUnreadable,
+  ): Promise<readonly ConsentRequest[]>;
 
   /**
    * How many wait beside the person of a request, counted up to `most`. Fewer than there are may be counted where many were

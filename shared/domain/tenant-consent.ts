@@ -1,5 +1,6 @@
 import { ownerKeyOf, type ProductUser, type TenantId } from "./ids.ts";
 import { domainOf, type MailAddress, type MailDomain } from "./mail-address.ts";
+import type { OnUnreadable } from "./unreadable-item.ts";
 
 /** Whose approval it is about: a Microsoft tenant, or one person alone of whom no tenant is known. */
 export type Organisation =
@@ -220,8 +221,12 @@ export interface TenantConsents {
     after?: Date,
   ): Promise<number>;
 
-  /** Verified organisations whose waiting people have not all been told; oldest first, at most `limit`. May lag a second. */
-  noticesDue(limit: number): Promise<readonly TenantConsent[]>;
+  /**
+   * Verified organisations whose waiting people have not all been told; oldest first, at most `limit`. May lag a second.
+   *
+   * @param onUnreadable without it, an item that cannot be read makes the call fail
+   */
+  noticesDue(limit: number, onUnreadable?: OnUnreadable): Promise<readonly TenantConsent[]>;
 
   /** Forgets what is known of a person alone. Who was counted for them stays for as long as it counts. Repeating it is fine. */
   forget(person: ProductUser): Promise<void>;

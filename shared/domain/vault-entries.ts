@@ -1,4 +1,5 @@
 import type { ConnectionId } from "./ids.ts";
+import type { OnUnreadable } from "./unreadable-item.ts";
 
 /** One entry of a token vault, as a list of them shows it. */
 export interface NamedEntry {
@@ -17,7 +18,8 @@ export interface VaultPart {
 
 /** All entries of a vault, whether a connection names them or not. */
 export interface VaultEntries {
-  inPart(part: VaultPart): AsyncIterable<NamedEntry>;
+  /** @param onUnreadable without it, an entry that cannot be read makes the call fail */
+  inPart(part: VaultPart, onUnreadable?: OnUnreadable): AsyncIterable<NamedEntry>;
 }
 
 /** What a connection says of the vaults. */
@@ -29,6 +31,10 @@ export interface EntryNaming {
 
 /** What connections say of the vaults. */
 export interface VaultNames {
-  /** The entry that a connection names, read consistently; `undefined` if it is gone or disconnected. */
-  entryOf(id: ConnectionId): Promise<EntryNaming | undefined>;
+  /**
+   * The entry that a connection names, read consistently.
+   *
+   * @returns `undefined` if it is gone or disconnected, `unreadable` if it may name any
+   */
+  entryOf(id: ConnectionId): Promise<EntryNaming | "unreadable" | undefined>;
 }

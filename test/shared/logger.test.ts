@@ -111,6 +111,7 @@ describe("what looks like a token is masked", () => {
       workspaceId: "workspace_22222222-2222-4222-8222-222222222222",
       workflowId: "0".repeat(64),
       runId: "run-33333333-3333-4333-8333-333333333333",
+      item: `client/scopes/tenant/one request/r_${"h".repeat(43)}`,
       failure: "admin_approval_required",
       error: { name: "TypeError", frames: ["at handler (/var/task/index.cjs:12:3456)"] },
     };

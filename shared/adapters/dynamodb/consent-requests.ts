@@ -19,6 +19,7 @@ import type {
 import { type ProductUser, userId, workspaceId } from "../../domain/ids.ts";
 import { mailAddress } from "../../domain/mail-address.ts";
 import type { Organisation } from "../../domain/tenant-consent.ts";
+import { UnreadableItem } from "../../domain/unreadable-item.ts";
 import { type ApprovalSubject, approvalKeys, requestPrefix } from "./approval-keys.ts";
 import { unlessRefused } from "./conditional.ts";
 import { fromSeconds, secondsOf } from "./instant.ts";
@@ -248,7 +249,7 @@ export const dynamoDbConsentRequests = (
       return item && { request: requestOf(item), isCurrent: item.tokenHash === tokenHash };
     },
 
-    async waiting(organisation) {
+    async waiting(organisation, onUnreadable) {
       const found: ConsentRequest[] = [];
       const items = queried(client, {
         TableName: tableName,
@@ -260,7 +261,12 @@ export const dynamoDbConsentRequests = (
         }),
         ConsistentRead: true,
       });
-      for await (const item of items) found.push(requestOf(requestItem.parse(item)));
+      for await (const item of items) {
+        const { data, error } = requestItem.safeParse(item);
+        if (data) found.push(requestOf(data));
+        else if (onUnreadable) onUnreadable(new UnreadableItem(`${item.pk} ${item.sk}`));
+        else throw error;
+      }
       return found.toSorted((left, right) => left.createdAt.getTime() - right.createdAt.getTime());
     },
 

@@ -4,6 +4,7 @@ import {
   type QueryCommandInput,
 } from "@aws-sdk/client-dynamodb";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
+import { fieldsOf } from "./fields.ts";
 
 /** All items of a query, however many pages they fill. A page is read when the one before it is used up. */
 export async function* queried(
@@ -15,7 +16,7 @@ export async function* queried(
     const page = await client.send(
       new QueryCommand({ ...query, ...(from && { ExclusiveStartKey: marshall(from) }) }),
     );
-    for (const item of page.Items ?? []) yield unmarshall(item);
+    for (const item of page.Items ?? []) yield fieldsOf(item);
     from = page.LastEvaluatedKey && unmarshall(page.LastEvaluatedKey);
   } while (from);
 }

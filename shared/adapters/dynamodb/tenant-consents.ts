@@ -20,6 +20,7 @@ import {
   tallies,
   unknownConsent,
 } from "../../domain/tenant-consent.ts";
+import { UnreadableItem } from "../../domain/unreadable-item.ts";
 import { type ApprovalSubject, approvalKeys } from "./approval-keys.ts";
 import { unlessRefused } from "./conditional.ts";
 import { fromSeconds, secondsOf } from "./instant.ts";
@@ -217,7 +218,7 @@ export const dynamoDbTenantConsents = (
       throw new Error("others of the same organisation kept being counted first");
     },
 
-    async noticesDue(limit) {
+    async noticesDue(limit, onUnreadable) {
       const due: TenantConsent[] = [];
       const items = queried(client, {
         TableName: tableName,
@@ -233,7 +234,10 @@ export const dynamoDbTenantConsents = (
       });
       for await (const item of items) {
         if (due.length === limit) break;
-        due.push(consentOf(consentItem.parse(item)));
+        const { data, error } = consentItem.safeParse(item);
+        if (data) due.push(consentOf(data));
+        else if (onUnreadable) onUnreadable(new UnreadableItem(`${item.pk} ${item.sk}`));
+        else throw error;
       }
       return due;
     },

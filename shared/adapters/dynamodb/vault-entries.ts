@@ -3,14 +3,18 @@ import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
 import * as z from "zod/mini";
 import { connectionId } from "../../domain/ids.ts";
 import { connectionOfEntry } from "../../domain/token-vaults.ts";
+import { UnreadableItem } from "../../domain/unreadable-item.ts";
 import type { VaultEntries, VaultNames } from "../../domain/vault-entries.ts";
+import { fieldsOf } from "./fields.ts";
 import { fromSeconds } from "./instant.ts";
 
-const entryItem = z.object({ id: z.string(), writtenAt: fromSeconds });
+const entryName = z.string().check(z.refine((name) => connectionOfEntry(name) !== ""));
+
+const entryItem = z.object({ id: entryName, writtenAt: fromSeconds });
 
 /** The vault `table`: a part is a segment of its scan. */
 export const dynamoDbVaultEntries = (client: DynamoDBClient, tableName: string): VaultEntries => ({
-  async *inPart({ index, of }) {
+  async *inPart({ index, of }, onUnreadable) {
     let from: Record<string, unknown> | undefined;
     do {
       const page = await client.send(
@@ -22,9 +26,14 @@ export const dynamoDbVaultEntries = (client: DynamoDBClient, tableName: string):
           ...(from && { ExclusiveStartKey: marshall(from) }),
         }),
       );
-      for (const item of page.Items ?? []) {
-        const { id, writtenAt } = entryItem.parse(unmarshall(item));
-        yield { entry: id, connectionId: connectionId(connectionOfEntry(id)), writtenAt };
+      for (const each of page.Items ?? []) {
+        const item = fieldsOf(each);
+        const { data, error } = entryItem.safeParse(item);
+        if (data) {
+          const { id, writtenAt } = data;
+          yield { entry: id, connectionId: connectionId(connectionOfEntry(id)), writtenAt };
+        } else if (onUnreadable) onUnreadable(new UnreadableItem(String(item.id)));
+        else throw error;
       }
       from = page.LastEvaluatedKey && unmarshall(page.LastEvaluatedKey);
     } while (from);
@@ -33,7 +42,7 @@ export const dynamoDbVaultEntries = (client: DynamoDBClient, tableName: string):
 
 const naming = z.object({
   status: z.string(),
-  vaultEntry: z.string(),
+  vaultEntry: entryName,
   forgottenAt: z.optional(fromSeconds),
 });
 
@@ -49,7 +58,9 @@ export const dynamoDbVaultNames = (client: DynamoDBClient, tableName: string): V
       }),
     );
     if (!Item) return undefined;
-    const { status, vaultEntry: entry, forgottenAt } = naming.parse(unmarshall(Item));
+    const { data } = naming.safeParse(fieldsOf(Item));
+    if (!data) return "unreadable";
+    const { status, vaultEntry: entry, forgottenAt } = data;
     // A tombstone names the entry that is to be erased.
     return status === "disconnected" ? undefined : { entry, forgottenAt };
   },

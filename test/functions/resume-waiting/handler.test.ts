@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { resumeWaitingHandler } from "../../../functions/resume-waiting/handler.ts";
 import type { ConsentRequest } from "../../../shared/domain/consent-request.ts";
 import type { TenantConsents } from "../../../shared/domain/tenant-consent.ts";
+import { UnreadableItem } from "../../../shared/domain/unreadable-item.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
 import { fakeClock } from "../../fakes/fake-clock.ts";
 import { lambdaContext } from "../../fakes/http-event.ts";
@@ -78,6 +79,28 @@ it("logs that a run is done, also when nobody waits", async () => {
 
   expect(loggedLines()).toEqual([
     expect.objectContaining({ message: "run of the notices done", peopleTold: 0 }),
+  ]);
+});
+
+it("names the item that cannot be read, for the alarm and whoever mends it", async () => {
+  const key = `client/scopes/tenant/${account.tenantId} request/r_${"h".repeat(43)}`;
+
+  await invoked(async () => "sent", {
+    noticesDue: async (_, onUnreadable) => {
+      onUnreadable?.(new UnreadableItem(key));
+      return [];
+    },
+  });
+
+  expect(loggedLines()).toEqual([
+    expect.objectContaining({
+      level: "ERROR",
+      message: "people not told of an approval",
+      failure: "internal_error",
+      error: expect.objectContaining({ name: "UnreadableItem" }),
+      item: key,
+    }),
+    expect.objectContaining({ message: "run of the notices done" }),
   ]);
 });
 

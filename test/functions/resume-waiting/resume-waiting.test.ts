@@ -5,10 +5,16 @@ import {
   organisationsPerRun,
   resumeWaiting,
 } from "../../../functions/resume-waiting/resume-waiting.ts";
-import type { Mailer, NewConsentRequest } from "../../../shared/domain/consent-request.ts";
+import type {
+  ConsentRequest,
+  ConsentRequests,
+  Mailer,
+  NewConsentRequest,
+} from "../../../shared/domain/consent-request.ts";
 import { tenantId, userId, workspaceId } from "../../../shared/domain/ids.ts";
 import { type MailAddress, mailAddress } from "../../../shared/domain/mail-address.ts";
 import { type Organisation, organisationKey } from "../../../shared/domain/tenant-consent.ts";
+import { UnreadableItem } from "../../../shared/domain/unreadable-item.ts";
 import { fakeClock } from "../../fakes/fake-clock.ts";
 import { type Intercept, intercepted, neverSettles } from "../../fakes/intercepted.ts";
 import { memoryConsentRequests } from "../../fakes/memory-consent-requests.ts";
@@ -38,7 +44,19 @@ interface Script {
 const scene = ({ intercept = (_, call) => call(), send = async () => "sent" }: Script = {}) => {
   const clock = fakeClock();
   const consents = memoryTenantConsents();
-  const requests = memoryConsentRequests();
+  const stored = memoryConsentRequests();
+  const spoiled = new Set<string>();
+  const requests: ConsentRequests = {
+    ...stored,
+    waiting: async (organisation, onUnreadable) => {
+      const waiting = await stored.waiting(organisation);
+      const isSpoiled = ({ tokenHash }: ConsentRequest) => spoiled.has(tokenHash);
+      for (const { tokenHash } of waiting.filter(isSpoiled)) {
+        onUnreadable?.(new UnreadableItem(tokenHash));
+      }
+      return waiting.filter((request) => !isSpoiled(request));
+    },
+  };
   const ledger = memoryMailLedger();
   const mails: string[] = [];
   const resumed: string[] = [];
@@ -55,6 +73,7 @@ const scene = ({ intercept = (_, call) => call(), send = async () => "sent" }: S
     clock,
     consents,
     requests,
+    spoiled,
     ledger,
     mails,
     resumed,
@@ -291,6 +310,41 @@ describe("one run", () => {
       "cleo@north.example",
     ]);
     expect(await due()).toEqual([]);
+  });
+});
+
+describe("a request that somebody has spoiled", () => {
+  it("keeps nobody else from being told, is reported in each run, and is served once it is mended", async () => {
+    const { run, mails, reported, spoiled, due } = await settled();
+    spoiled.add("hash of ann");
+
+    await run();
+    await run();
+    expect(mails).toEqual(["ben@north.example", "cleo@north.example"]);
+    expect(reported).toEqual(["an item cannot be read", "an item cannot be read"]);
+    expect(await due()).toEqual([organisationKey(north)]);
+
+    spoiled.clear();
+    await run();
+    expect(mails.slice(2)).toEqual(["ann@north.example"]);
+    expect(await due()).toEqual([]);
+  });
+
+  it("keeps no organisation from its turn, also when there is one in each of many", async () => {
+    const { asks, isVerified, clock, run, mails, spoiled } = scene();
+    for (let index = 0; index < 3 * organisationsPerRun; index += 1) {
+      const { tokenHash } = await asks(`person${index}`, organisationOf(index));
+      spoiled.add(tokenHash);
+      await isVerified(organisationOf(index));
+    }
+    const last = organisationOf(3 * organisationsPerRun);
+    await asks("ann", last);
+    await isVerified(last);
+    clock.pass(60);
+
+    await run();
+
+    expect(mails).toEqual(["ann@north.example"]);
   });
 });
 

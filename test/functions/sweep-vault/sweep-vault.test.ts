@@ -6,6 +6,7 @@ import {
   sweepVault,
 } from "../../../functions/sweep-vault/sweep-vault.ts";
 import { connectionId } from "../../../shared/domain/ids.ts";
+import { UnreadableItem } from "../../../shared/domain/unreadable-item.ts";
 import type { NamedEntry } from "../../../shared/domain/vault-entries.ts";
 import { noon, secondsAfter } from "../../fakes/samples.ts";
 
@@ -154,6 +155,65 @@ describe("a sweep", () => {
     expect(outcome).toEqual({ seen: 2, erased: 1, left: 1, refused: false });
     expect(erased).toEqual(["two"]);
     expect(reported).toEqual([new Error("throttled")]);
+  });
+
+  it("leaves what a connection may name that cannot be read, says so, and erases the others", async () => {
+    const { run, erased, reported } = vaultOf({
+      named: ["kept"],
+      unnamed: ["one", "two", "three"],
+    });
+
+    const outcome = await run({
+      connections: {
+        entryOf: async (id) => {
+          if (id === "conn_two") return "unreadable";
+          return id === "conn_kept" ? { entry: "kept", forgottenAt: undefined } : undefined;
+        },
+      },
+    });
+
+    expect(outcome).toEqual({ seen: 4, erased: 2, left: 0, refused: false });
+    expect(erased).toEqual(["one", "three"]);
+    expect(reported).toEqual([new UnreadableItem("conn_two")]);
+  });
+
+  it("believes no more of what has no name because of connections that cannot be read", async () => {
+    const { run, erased } = vaultOf({
+      named: numbered("spoiled", 100),
+      unnamed: numbered("left", 4),
+    });
+
+    const outcome = await run({
+      connections: {
+        entryOf: async (id) => (id.startsWith("conn_spoiled") ? "unreadable" : undefined),
+      },
+    });
+
+    expect(outcome).toMatchObject({ erased: 0, left: 4, refused: true });
+    expect(erased).toEqual([]);
+  });
+
+  it("says of entries that cannot be read that they are not swept, and sweeps the others", async () => {
+    const { run, erased, reported } = vaultOf({});
+    const left: NamedEntry = {
+      entry: "left",
+      connectionId: connectionId("conn_left"),
+      writtenAt: secondsAfter(noon, -day - 1),
+    };
+
+    await run({
+      vaults: [
+        {
+          async *inPart(_, onUnreadable) {
+            onUnreadable?.(new UnreadableItem("table:spoiled"));
+            yield left;
+          },
+        },
+      ],
+    });
+
+    expect(erased).toEqual(["left"]);
+    expect(reported).toEqual([new UnreadableItem("table:spoiled")]);
   });
 
   it("erases nothing when it is not sure of a single one", async () => {

@@ -1,9 +1,16 @@
 import { randomUUID } from "node:crypto";
-import { PutItemCommand, ScanCommand } from "@aws-sdk/client-dynamodb";
+import {
+  type AttributeValue,
+  DeleteItemCommand,
+  PutItemCommand,
+  ScanCommand,
+  UpdateItemCommand,
+} from "@aws-sdk/client-dynamodb";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import {
+  approvalKeys,
   counterKey,
   proofKey,
   recipientKey,
@@ -120,6 +127,9 @@ interface Stores {
   readonly ledger: MailLedger;
   readonly proofs: ConsentProofs;
 }
+
+/** An update expression and its values. */
+type Spoiling = readonly [string, Record<string, AttributeValue>?];
 
 const contract = (open: () => Stores) => {
   describe("tenant consents", () => {
@@ -1171,6 +1181,86 @@ describe.for(Object.entries(engines))("on %s", ([, start]) => {
     const due = async () => (await consents.noticesDue(2)).map((each) => each.organisation);
 
     await expect.poll(due).toEqual([organisation]);
+  });
+
+  describe("items that somebody has spoiled", () => {
+    const spoil = async (
+      key: { readonly pk: string; readonly sk: string },
+      [expression, values]: Spoiling,
+    ) => {
+      const { client } = openLossy();
+      await client.send(
+        new UpdateItemCommand({
+          TableName: tableName,
+          Key: marshall(key),
+          UpdateExpression: expression,
+          ...(values && { ExpressionAttributeValues: values }),
+        }),
+      );
+      // Others read all there is.
+      onTestFinished(async () => {
+        await client.send(new DeleteItemCommand({ TableName: tableName, Key: marshall(key) }));
+      });
+      return `${key.pk} ${key.sk}`;
+    };
+
+    it("are told of, and neither hide an organisation behind them nor count among those asked for", async () => {
+      const clientId = randomUUID();
+      const keys = approvalKeys({ ...subject, clientId });
+      const { consents } = openLossy({ clientId });
+      const spoilings: readonly Spoiling[] = [
+        ["REMOVE organisation"],
+        ["SET version = :text", { ":text": { S: "two" } }],
+        ["SET times.verified = :huge", { ":huge": { N: "12345678901234567890.5" } }],
+      ];
+      const spoiled: string[] = [];
+      for (const [index, spoiling] of spoilings.entries()) {
+        const organisation = newTenant();
+        await consents.record(organisation, verified, at(index));
+        spoiled.push(await spoil(keys.state(organisation), spoiling));
+      }
+      const readable = [newTenant(), newTenant()];
+      for (const [index, organisation] of readable.entries()) {
+        await consents.record(organisation, verified, at(100 + index));
+      }
+
+      const due = async () => {
+        const unreadable: string[] = [];
+        const found = await consents.noticesDue(2, ({ key }) => unreadable.push(key));
+        return { found: found.map(({ organisation }) => organisation), unreadable };
+      };
+
+      await expect.poll(due).toEqual({ found: readable, unreadable: spoiled });
+      await expect(consents.noticesDue(2)).rejects.toThrow();
+    });
+
+    it("are told of, and hide nobody else who waits", async () => {
+      const { requests } = openLossy();
+      const organisation = newTenant();
+      const keys = approvalKeys(subject);
+      const spoilings: readonly Spoiling[] = [
+        ["REMOVE sealedToken"],
+        ["SET requester.email = :text", { ":text": { S: "no address" } }],
+        ["SET createdAt = :huge", { ":huge": { N: "12345678901234567890.5" } }],
+      ];
+      const spoiled: string[] = [];
+      for (const spoiling of spoilings) {
+        const { requester } = await requests.open(newRequest({ organisation }));
+        spoiled.push(await spoil(keys.request(organisation, requester.user), spoiling));
+      }
+      const readable = [];
+      for (let index = 0; index < 3; index += 1) {
+        const createdAt = at(index);
+        readable.push(await requests.open(newRequest({ organisation, createdAt })));
+      }
+
+      const unreadable: string[] = [];
+      const found = await requests.waiting(organisation, ({ key }) => unreadable.push(key));
+
+      expect(found).toEqual(readable);
+      expect(unreadable.toSorted()).toEqual(spoiled.toSorted());
+      await expect(requests.waiting(organisation)).rejects.toThrow();
+    });
   });
 
   it("a tally is removed by TTL", async () => {

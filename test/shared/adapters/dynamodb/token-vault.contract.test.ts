@@ -1,13 +1,14 @@
 import { createSecretKey, randomBytes } from "node:crypto";
 import { inspect } from "node:util";
 import {
+  type AttributeValue,
   DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { dynamoDbTokenVault } from "../../../../shared/adapters/dynamodb/token-vault.ts";
 import {
   dynamoDbVaultEntries,
@@ -18,6 +19,7 @@ import { connectionId, objectId, tenantId, workspaceId } from "../../../../share
 import { SealedTextRefused } from "../../../../shared/domain/sealer.ts";
 import { Secret } from "../../../../shared/domain/secret.ts";
 import type { TokenVault, VaultOwner } from "../../../../shared/domain/token-vault.ts";
+import type { OnUnreadable } from "../../../../shared/domain/unreadable-item.ts";
 import { engines } from "../../../engines/engines.ts";
 import { noon, sampleSealer, secondsAfter } from "../../../fakes/samples.ts";
 import { createProductTables } from "./product-tables.ts";
@@ -206,6 +208,72 @@ describe.for(Object.entries(engines))("the token vault in a table on %s", ([, st
     }
 
     expect(listed.filter((entry) => made.includes(entry)).toSorted()).toEqual(made.toSorted());
+  });
+
+  it("tells of entries that somebody has spoiled, and lists those behind them", async () => {
+    const made: string[] = [];
+    for (let count = 0; count < 6; count += 1) made.push(await vault.create(ben, new Secret("t")));
+    const put = (id: string, fields: Record<string, AttributeValue>) =>
+      client.send(new PutItemCommand({ TableName: table, Item: { id: { S: id }, ...fields } }));
+    const spoiled = [...made.slice(0, 3), "nobodys"];
+    const fields = [
+      {},
+      { writtenAt: { S: "yesterday" } },
+      { writtenAt: { N: "12345678901234567890.5" } },
+      { writtenAt: { N: "1795634330" } },
+    ];
+    for (const [index, id] of spoiled.entries()) await put(id, fields[index] ?? {});
+    // Others list all there is.
+    onTestFinished(async () => {
+      for (const entry of spoiled) await vault.erase(entry);
+    });
+    const entries = dynamoDbVaultEntries(client, table);
+    const list = async (onUnreadable?: OnUnreadable) => {
+      const listed: string[] = [];
+      for await (const { entry } of entries.inPart({ index: 0, of: 1 }, onUnreadable)) {
+        listed.push(entry);
+      }
+      return listed;
+    };
+
+    const unreadable: string[] = [];
+    const listed = await list(({ key }) => unreadable.push(key));
+
+    expect(unreadable.toSorted()).toEqual(spoiled.toSorted());
+    expect(listed).toEqual(expect.arrayContaining(made.slice(3)));
+    expect(listed.filter((entry) => spoiled.includes(entry))).toEqual([]);
+    await expect(list()).rejects.toThrow();
+  });
+
+  it.for<readonly [string, Record<string, AttributeValue>]>([
+    ["without a status", { vaultEntry: { S: "table:conn_spoiled/1" } }],
+    ["without an entry", { status: { S: "connected" } }],
+    ["with an entry of another type", { status: { S: "connected" }, vaultEntry: { N: "1" } }],
+    ["with an entry that is none", { status: { S: "connected" }, vaultEntry: { S: "" } }],
+    [
+      "with a time of another type",
+      {
+        status: { S: "reauthorization_required" },
+        vaultEntry: { S: "table:conn_spoiled/1" },
+        forgottenAt: { S: "yesterday" },
+      },
+    ],
+    [
+      "with a time too large",
+      {
+        status: { S: "reauthorization_required" },
+        vaultEntry: { S: "table:conn_spoiled/1" },
+        forgottenAt: { N: "12345678901234567890.5" },
+      },
+    ],
+  ])("may be named by a connection %s: it cannot be read", async ([, fields]) => {
+    const id = "conn_spoiled";
+    const names = dynamoDbVaultNames(client, connectionsTable);
+    await client.send(
+      new PutItemCommand({ TableName: connectionsTable, Item: { id: { S: id }, ...fields } }),
+    );
+
+    expect(await names.entryOf(connectionId(id))).toBe("unreadable");
   });
 
   it("asks consistently for what names an entry", async () => {
