@@ -73,6 +73,9 @@ const keepAliveRun = async (queue: KeepAliveQueue): Promise<number> => {
     queue,
     refresh: () => Promise.reject(new Error("nothing is due")),
     report: () => {},
+    noteUnreadable: ({ fields }) => {
+      throw new Error(`not as they are stored: ${fields.join()}`);
+    },
     now: () => new Date(),
   });
   if (run.left > 0) throw new Error("something was due");
@@ -103,9 +106,7 @@ export const measureGrowth = async (
     const rows: GrowthRow[] = [];
     let filled = 0;
     let smallest: readonly number[] | undefined;
-    const queue = dynamoDbKeepAliveQueue(client, connectionsTable, (_, error) => {
-      throw error;
-    });
+    const queue = dynamoDbKeepAliveQueue(client, connectionsTable);
     const keepAlives: GrowthRow[] = [];
     for (const connections of sizes) {
       await fill(client, connectionsTable, Item, filled, connections);
