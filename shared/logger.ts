@@ -6,6 +6,7 @@ import type { NoteDisconnected } from "./domain/disconnect-mailbox.ts";
 import type { VaultKeysFor } from "./domain/key-rotation.ts";
 import type { MicrosoftEvidence } from "./domain/microsoft.ts";
 import type { ApprovalStep } from "./domain/tenant-consent.ts";
+import type { NoteUnreadable } from "./domain/unreadable-connection.ts";
 import { UnreadableItem } from "./domain/unreadable-item.ts";
 
 /**
@@ -74,7 +75,10 @@ export interface LogFields {
     readonly ended: number;
     readonly refused: number;
     readonly left: number;
+    readonly unreadable: number;
   };
+  /** Of a stored connection that cannot be read, the names of what is missing or of another type. */
+  readonly unreadableFields?: readonly string[];
   /** A tenant asks for a new sign-in at least so often. */
   readonly signInFrequencySeconds?: number;
   /** Which vault keys a rotation or an age is of. */
@@ -88,12 +92,14 @@ export interface LogFields {
   readonly erasure?: {
     readonly erased: number;
     readonly leftOut: number;
+    readonly unreadable: number;
     readonly isComplete: boolean;
   };
   /** What a call of require-sign-in did, or would have done, by connections. */
   readonly requiredSignIns?: {
     readonly required: number;
     readonly leftOut: number;
+    readonly unreadable: number;
     readonly isComplete: boolean;
     readonly isDryRun: boolean;
     /** ISO 8601 */
@@ -179,6 +185,16 @@ export const logDisconnected: NoteDisconnected = ({ id, owner, isNew }) => {
   logger.info(isNew ? "mailbox disconnected" : "mailbox was disconnected before", {
     connectionId: id,
     workspaceId: owner.workspaceId,
+  });
+};
+
+/** Each time that one is met, until it is mended; an alarm counts it. */
+export const logUnreadable: NoteUnreadable = ({ id, fields }) => {
+  logger.error("connection cannot be read", {
+    failure: "connection_unreadable",
+    actor: "operator",
+    connectionId: id,
+    unreadableFields: fields,
   });
 };
 

@@ -55,8 +55,8 @@ export const listConnections = async (
   user: ProductUser,
   ports: FindConnectionsPorts,
 ): Promise<OwnedConnections> => {
-  const { connections, leftOut } = await ports.connections.listOwned(user);
-  return { connections: await asItsTenantAllows(connections, ports), leftOut };
+  const owned = await ports.connections.listOwned(user);
+  return { ...owned, connections: await asItsTenantAllows(owned.connections, ports) };
 };
 
 export const findConnection = async (

@@ -1,6 +1,7 @@
 import {
-  type FoundItem,
   isOver,
+  type ReadableItem,
+  type Walked,
   type WalkPorts,
   walkConnections,
 } from "../../shared/domain/all-connections.ts";
@@ -14,6 +15,10 @@ import {
 import type { ConnectionId, ProductUser, TenantId, WorkspaceId } from "../../shared/domain/ids.ts";
 import { fail, type Result, succeed } from "../../shared/domain/result.ts";
 import { personAlone, type TenantConsents } from "../../shared/domain/tenant-consent.ts";
+import {
+  type NoteUnreadable,
+  orNoteUnreadable,
+} from "../../shared/domain/unreadable-connection.ts";
 
 export interface EraseConnectionsPorts extends DisconnectMailboxPorts, WalkPorts {
   readonly attempts: Pick<AuthorizationAttempts, "eraseOpen">;
@@ -27,12 +32,11 @@ export interface Erased {
   readonly erased: number;
   /** Connections that are still there: written by a later version of this code and not to be understood here. */
   readonly leftOut: number;
+  /** Those as well, and an operator has to mend them. */
+  readonly unreadable: number;
 }
 
-export interface ErasedPart extends Erased {
-  /** From where another call goes on; `undefined` when all of the workspace was looked at. */
-  readonly next: ConnectionId | undefined;
-}
+export interface ErasedPart extends Erased, Walked {}
 
 /** Before the connection is ended: its tenant tells under which organisation its owner may have asked for an approval. */
 const forgetRequests = async (
@@ -63,21 +67,27 @@ export const erasePerson = async (
   ports: EraseConnectionsPorts,
 ): Promise<Result<Erased, { readonly kind: "out_of_time" }>> => {
   await forgetPerson(owner, ports);
-  const { connections, leftOut } = await ports.connections.listOwned(owner, {
-    evenForgotten: true,
-  });
+  const owned = await ports.connections.listOwned(owner, { evenForgotten: true });
   let erased = 0;
-  for (const { id, account } of connections) {
+  let unreadable = 0;
+  const note: NoteUnreadable = (connection) => {
+    unreadable += 1;
+    ports.noteUnreadable(connection);
+  };
+  for (const connection of owned.unreadable) note(connection);
+  for (const { id, account } of owned.connections) {
     if (isOver(deadline, ports.now())) return fail({ kind: "out_of_time" });
     await forgetRequests(owner, account.tenantId, ports);
-    const ended = await disconnectMailbox({ id, owner, evenForgotten: true }, ports);
-    if (ended.ok) erased += 1;
+    await orNoteUnreadable(async () => {
+      const ended = await disconnectMailbox({ id, owner, evenForgotten: true }, ports);
+      if (ended.ok) erased += 1;
+    }, note);
   }
-  return succeed({ erased, leftOut });
+  return succeed({ erased, leftOut: owned.leftOut, unreadable });
 };
 
 /** @returns whether it was a connection that is ended now */
-const endItem = async (item: FoundItem, ports: EraseConnectionsPorts): Promise<boolean> => {
+const endItem = async (item: ReadableItem, ports: EraseConnectionsPorts): Promise<boolean> => {
   switch (item.kind) {
     case "connection": {
       const { id, owner, tenantId } = item;
@@ -89,8 +99,6 @@ const endItem = async (item: FoundItem, ports: EraseConnectionsPorts): Promise<b
     case "tombstone":
       // What ended it may have died before it came to this.
       await ports.vault.erase(item.vaultEntry);
-      return false;
-    case "later":
       return false;
     default:
       return item satisfies never;
@@ -115,11 +123,9 @@ export const eraseWorkspace = async (
   ports: EraseConnectionsPorts,
 ): Promise<ErasedPart> => {
   let erased = 0;
-  let leftOut = 0;
   const walk = { whose: { workspaceId }, startAt, deadline };
-  const next = await walkConnections(walk, ports, async (item) => {
+  const walked = await walkConnections(walk, ports, async (item) => {
     if (await endItem(item, ports)) erased += 1;
-    if (item.kind === "later") leftOut += 1;
   });
-  return { erased, leftOut, next };
+  return { erased, ...walked };
 };

@@ -35,6 +35,11 @@ export type EraseConnectionsAnswer =
        * deployed. Absent if there are none.
        */
       readonly leftOut?: number;
+      /**
+       * How many are still there, because somebody has changed what is stored of them: an operator is alerted. Call again
+       * once they are mended. Absent if there are none.
+       */
+      readonly unreadable?: number;
       /** For `startAt` of the next call, as it is. Absent when nothing is left to look at. */
       readonly next?: string;
     }
@@ -86,15 +91,16 @@ export const eraseConnectionsHandler =
 
     const workspace = workspaceId(request.data.workspaceId);
     const deadline = new Date(ports.now().getTime() + context.getRemainingTimeInMillis());
-    const done = ({ erased, leftOut, next }: ErasedPart): EraseConnectionsAnswer => {
+    const done = ({ erased, leftOut, unreadable, next }: ErasedPart): EraseConnectionsAnswer => {
       logger.info("connections erased", {
         workspaceId: workspace,
-        erasure: { erased, leftOut, isComplete: next === undefined },
+        erasure: { erased, leftOut, unreadable, isComplete: next === undefined },
       });
       return {
         ok: true,
         erased,
         ...(leftOut > 0 && { leftOut }),
+        ...(unreadable > 0 && { unreadable }),
         ...(next !== undefined && { next }),
       };
     };

@@ -13,7 +13,7 @@ import { secretsManagerVaultEraser } from "../../shared/adapters/secrets-manager
 import { readEnv } from "../../shared/config.ts";
 import { requestedScopeSet } from "../../shared/domain/permissions.ts";
 import { vaultErasers } from "../../shared/domain/token-vaults.ts";
-import { logDisconnected } from "../../shared/logger.ts";
+import { logDisconnected, logUnreadable } from "../../shared/logger.ts";
 import { eraseConnectionsEnv } from "./env.ts";
 import { eraseConnectionsHandler } from "./handler.ts";
 
@@ -33,5 +33,6 @@ export const handler = eraseConnectionsHandler({
   }),
   pause: pauseBetweenPages,
   noteDisconnected: logDisconnected,
+  noteUnreadable: logUnreadable,
   now: () => new Date(),
 });

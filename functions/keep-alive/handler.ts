@@ -1,6 +1,6 @@
 import type { Context } from "aws-lambda";
 import type { QueuedConnection } from "../../shared/domain/keep-alive.ts";
-import { errorFields, logger } from "../../shared/logger.ts";
+import { errorFields, logger, logUnreadable } from "../../shared/logger.ts";
 import {
   ageBuckets,
   type KeepAlivePorts,
@@ -9,7 +9,8 @@ import {
   type TokenServiceOutcome,
 } from "./keep-alive.ts";
 
-export interface KeepAliveHandlerPorts extends Omit<KeepAlivePorts, "refresh" | "report"> {
+export interface KeepAliveHandlerPorts
+  extends Omit<KeepAlivePorts, "refresh" | "report" | "noteUnreadable"> {
   /** @param runId stands in the log lines of the token service */
   readonly refresh: (connection: QueuedConnection, runId: string) => Promise<TokenServiceOutcome>;
 }
@@ -39,6 +40,7 @@ export const keepAliveHandler =
         ...ports,
         refresh: (connection) => refresh(connection, context.awsRequestId),
         report,
+        noteUnreadable: logUnreadable,
       });
       logger.info("connections that nobody uses were looked through", {
         keptAlive,

@@ -4,6 +4,7 @@ import {
   keepAliveShards,
   type QueuedConnection,
 } from "../../shared/domain/keep-alive.ts";
+import type { NoteUnreadable } from "../../shared/domain/unreadable-connection.ts";
 
 /** What came of refreshing one connection, as far as the queue is concerned. */
 export type KeptAlive =
@@ -53,6 +54,7 @@ export interface KeepAlivePorts {
   readonly refresh: (connection: QueuedConnection) => Promise<TokenServiceOutcome>;
   /** Told of an error that keeps one connection from being refreshed now. */
   readonly report: (error: unknown) => void;
+  readonly noteUnreadable: NoteUnreadable;
   readonly now: () => Date;
 }
 
@@ -66,6 +68,8 @@ export interface KeepAliveRun {
   readonly refused: number;
   /** Due, and left for the next run. */
   readonly left: number;
+  /** Due or not: they are in no other count, and nobody keeps them alive. */
+  readonly unreadable: number;
   /** How many refresh tokens are younger than each of {@link ageBuckets}, and older than the one before; then the rest. */
   readonly ages: readonly number[];
   readonly oldestDays: number;
@@ -181,15 +185,23 @@ export const keepAlive = async (ports: KeepAlivePorts): Promise<KeepAliveRun> =>
     }
   };
   await Promise.all(Array.from({ length: refreshesAtOnce }, work));
-  return { ...counts, ...(await agesOf(queue, now())) };
+  return { ...counts, ...(await agesOf(ports, now())) };
 };
 
-const agesOf = async (queue: KeepAliveQueue, now: Date) => {
+const agesOf = async (
+  { queue, noteUnreadable }: Pick<KeepAlivePorts, "queue" | "noteUnreadable">,
+  now: Date,
+) => {
   const ages = Array.from({ length: ageBuckets.length + 1 }, () => 0);
   let oldest = now.getTime();
   let firstDue = now.getTime();
+  let unreadable = 0;
+  const note: NoteUnreadable = (connection) => {
+    unreadable += 1;
+    noteUnreadable(connection);
+  };
   for (const shard of keepAliveShards) {
-    for await (const { refreshTokenStoredAt, keepAliveAt } of queue.all(shard)) {
+    for await (const { refreshTokenStoredAt, keepAliveAt } of queue.all(shard, note)) {
       const days = (now.getTime() - refreshTokenStoredAt.getTime()) / dayMilliseconds;
       const bucket = ageBuckets.findIndex((limit) => days < limit);
       const index = bucket < 0 ? ageBuckets.length : bucket;
@@ -199,5 +211,5 @@ const agesOf = async (queue: KeepAliveQueue, now: Date) => {
     }
   }
   const daysSince = (instant: number) => Math.floor((now.getTime() - instant) / dayMilliseconds);
-  return { ages, oldestDays: daysSince(oldest), overdueDays: daysSince(firstDue) };
+  return { unreadable, ages, oldestDays: daysSince(oldest), overdueDays: daysSince(firstDue) };
 };

@@ -39,6 +39,11 @@ export type RequireSignInAnswer =
       readonly dryRun?: true;
       /** How many are still served, because a later version of the service has written them. Absent if there are none. */
       readonly leftOut?: number;
+      /**
+       * How many were left as they are, because somebody has changed what is stored of them: an operator is alerted. Absent
+       * if there are none.
+       */
+      readonly unreadable?: number;
       /** For `startAt` of the next call, as it is. Absent when nothing is left to look at. */
       readonly next?: string;
     }
@@ -88,7 +93,7 @@ export const requireSignInHandler =
       ...(data.tenantId !== undefined && { tenantId: tenantId(data.tenantId) }),
     };
     try {
-      const { required, leftOut, next } = await requireSignIns(
+      const { required, leftOut, unreadable, next } = await requireSignIns(
         {
           whose,
           connectedBefore,
@@ -103,6 +108,7 @@ export const requireSignInHandler =
         requiredSignIns: {
           required,
           leftOut,
+          unreadable,
           isComplete: next === undefined,
           isDryRun: data.dryRun,
           connectedBefore: connectedBefore.toISOString(),
@@ -113,6 +119,7 @@ export const requireSignInHandler =
         required,
         ...(data.dryRun && { dryRun: true }),
         ...(leftOut > 0 && { leftOut }),
+        ...(unreadable > 0 && { unreadable }),
         ...(next !== undefined && { next }),
       };
     } catch (error) {

@@ -9,7 +9,7 @@ import { openSecretsManager } from "../../shared/adapters/secrets-manager/client
 import { secretsManagerVaultEraser } from "../../shared/adapters/secrets-manager/token-vault.ts";
 import { readEnv } from "../../shared/config.ts";
 import { vaultErasers } from "../../shared/domain/token-vaults.ts";
-import { logSignInRequired } from "../../shared/logger.ts";
+import { logSignInRequired, logUnreadable } from "../../shared/logger.ts";
 import { requireSignInEnv } from "./env.ts";
 import { requireSignInHandler } from "./handler.ts";
 
@@ -24,6 +24,7 @@ export const handler = requireSignInHandler({
     table: dynamoDbVaultEraser(dynamoDb, env.REFRESH_TOKENS_TABLE),
   }),
   noteEnded: logSignInRequired,
+  noteUnreadable: logUnreadable,
   pause: pauseBetweenPages,
   now: () => new Date(),
 });

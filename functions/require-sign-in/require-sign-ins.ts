@@ -1,6 +1,7 @@
 import {
-  type FoundItem,
+  type ReadableItem,
   type Walk,
+  type Walked,
   type WalkPorts,
   walkConnections,
 } from "../../shared/domain/all-connections.ts";
@@ -30,13 +31,9 @@ export interface SignInsToRequire extends Walk {
   readonly isDryRun: boolean;
 }
 
-export interface RequiredPart {
+export interface RequiredPart extends Walked {
   /** Connections that this call has ended, or would have. */
   readonly required: number;
-  /** Connections that are still served: written by a later version of this code and not to be understood here. */
-  readonly leftOut: number;
-  /** From where another call goes on; `undefined` when all were looked at. */
-  readonly next: ConnectionId | undefined;
 }
 
 const signInRequired: Problem = {
@@ -46,7 +43,7 @@ const signInRequired: Problem = {
     "For your safety the permission to read this mailbox was deleted. Please reconnect the mailbox.",
 };
 
-type FoundConnection = Extract<FoundItem, { kind: "connection" }>;
+type FoundConnection = Extract<ReadableItem, { kind: "connection" }>;
 
 /** @returns whether it is ended by this call */
 const endConnection = async (
@@ -73,13 +70,11 @@ export const requireSignIns = async (
   ports: RequireSignInsPorts,
 ): Promise<RequiredPart> => {
   let required = 0;
-  let leftOut = 0;
-  const next = await walkConnections(walk, ports, async (item) => {
-    if (item.kind === "later") leftOut += 1;
+  const walked = await walkConnections(walk, ports, async (item) => {
     if (item.kind !== "connection") return;
     if (item.signedInAt && item.signedInAt >= connectedBefore) return;
     const isEnded = isDryRun ? item.hasTokens : await endConnection(item, connectedBefore, ports);
     if (isEnded) required += 1;
   });
-  return { required, leftOut, next };
+  return { required, ...walked };
 };

@@ -1,6 +1,7 @@
 import type { ConnectionId, ProductUser, WorkspaceId } from "./ids.ts";
 import type { MicrosoftAccount } from "./microsoft.ts";
 import type { Problem } from "./problem.ts";
+import type { Unreadable } from "./unreadable-connection.ts";
 
 /**
  * A connection that has ended is kept for so long, in seconds, for its person to see why, and to reconnect it under the
@@ -111,6 +112,8 @@ export interface OwnedConnections {
   readonly connections: readonly Connection[];
   /** How many more there are, written by a later version of this code and not to be understood here. */
   readonly leftOut: number;
+  /** They are there as well. One that has lost what the list is made by is not among them. */
+  readonly unreadable: readonly Unreadable[];
 }
 
 /** What a refusal does to a connection. */

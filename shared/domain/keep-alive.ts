@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { ConnectionId, TenantId, WorkspaceId } from "./ids.ts";
+import type { NoteUnreadable } from "./unreadable-connection.ts";
 
 const day = 24 * 3600;
 
@@ -51,9 +52,14 @@ export interface QueuedConnection {
 }
 
 export interface KeepAliveQueue {
-  /** Those of a shard that are due, longest first. */
+  /** Those of a shard that are due, longest first, but for those that cannot be read. */
   due(shard: string, now: Date): AsyncIterable<QueuedConnection>;
 
-  /** All of a shard, due or not. */
-  all(shard: string): AsyncIterable<QueuedConnection>;
+  /**
+   * All of a shard, due or not.
+   *
+   * @param noteUnreadable told of those that are not among them because they cannot be read, once of each; one that a
+   *   later version of this code has written is left to that version
+   */
+  all(shard: string, noteUnreadable: NoteUnreadable): AsyncIterable<QueuedConnection>;
 }

@@ -140,6 +140,7 @@ export const memoryConnections = (clock: () => Date = () => new Date(0)): Memory
         .toSorted((left, right) => left.createdAt.getTime() - right.createdAt.getTime())
         .map(viewOf),
       leftOut: 0,
+      unreadable: [],
     }),
 
     hasAtLeast: async (count, owner) => {

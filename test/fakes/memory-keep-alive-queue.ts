@@ -3,9 +3,13 @@ import {
   type QueuedConnection,
   shardOf,
 } from "../../shared/domain/keep-alive.ts";
+import type { Unreadable } from "../../shared/domain/unreadable-connection.ts";
 
-/** A queue of what the function returns at this moment, with the promises of the port and nothing more. */
-export const memoryKeepAliveQueue = (queued: () => readonly QueuedConnection[]): KeepAliveQueue => {
+/** A queue of what the functions return at this moment, with the promises of the port and nothing more. */
+export const memoryKeepAliveQueue = (
+  queued: () => readonly QueuedConnection[],
+  unreadable: () => readonly Unreadable[] = () => [],
+): KeepAliveQueue => {
   const ofShard = (shard: string) =>
     queued()
       .filter(({ id }) => shardOf(id) === shard)
@@ -14,7 +18,8 @@ export const memoryKeepAliveQueue = (queued: () => readonly QueuedConnection[]):
     async *due(shard, now) {
       yield* ofShard(shard).filter(({ keepAliveAt }) => keepAliveAt <= now);
     },
-    async *all(shard) {
+    async *all(shard, noteUnreadable) {
+      for (const each of unreadable()) if (shardOf(each.id) === shard) noteUnreadable(each);
       yield* ofShard(shard);
     },
   };

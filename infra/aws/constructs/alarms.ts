@@ -234,7 +234,7 @@ export class Alarms extends Construct {
    * that nobody looks.
    */
   watchKeepAlive(of: RequestFunction): void {
-    for (const outcome of ["kept", "ended", "refused", "left"]) {
+    for (const outcome of ["kept", "ended", "refused", "left", "unreadable"]) {
       this.#read(of, `keep_alive_${outcome}`, `$.keptAlive.${outcome}`);
     }
     for (const age of refreshTokenAges) {

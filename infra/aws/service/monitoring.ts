@@ -102,8 +102,14 @@ const watchSchedules = (
   alarms.watchRotation(credentialExpiry, credentialMeasured);
 };
 
-/** What a connection had and lost: its token, the key to it, the approval of its organisation. */
-const watchLosses = (alarms: Alarms, { tokenFetch }: ServiceFunctions) => {
+/** What a connection had and lost: its token, the key to it, the approval of its organisation, its own fields. */
+const watchLosses = (alarms: Alarms, functions: ServiceFunctions) => {
+  const { tokenFetch, connections, keepAlive, eraseConnections, requireSignIn } = functions;
+  alarms.watchFailure(
+    "connection_unreadable",
+    "What is stored of a connection was changed by hand: it is neither shown, kept alive nor erased until it is mended.",
+    { of: [connections, keepAlive, eraseConnections, requireSignIn], atLeast: 1 },
+  );
   alarms.watchFailure(
     "sealed_token_unreadable",
     "A stored token does not open: a token key is gone, or somebody has changed the table.",

@@ -64,6 +64,7 @@ const defineKeepAlive = (context: ServiceContext, tokenFetch: RequestFunction) =
     reservedConcurrency: stage.reservedConcurrency.keepAlive,
   });
   data.connections.grantQuery(keepAlive, byKeepAlive);
+  data.connections.grant(keepAlive, "dynamodb:GetItem");
   keepAlive.role.addToPolicy(
     new PolicyStatement({
       actions: ["lambda:InvokeFunction"],

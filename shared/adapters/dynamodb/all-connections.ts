@@ -6,31 +6,35 @@ import type { AllConnections, FoundItem } from "../../domain/all-connections.ts"
 import { connectionId, tenantId, userId, workspaceId } from "../../domain/ids.ts";
 import { laterItem } from "./connections.ts";
 import { fromSeconds } from "./instant.ts";
+import { unreadableItem } from "./unreadable-item.ts";
 
 const id = z.pipe(z.string(), z.transform(connectionId));
 
 const key = z.object({ id });
 
-const foundItem = z.union([
-  z.object({ id, status: z.literal("disconnected"), vaultEntry: z.string() }),
-  z.object({
-    id,
-    status: z.enum(["connected", "reauthorization_required", "admin_approval_required"]),
-    workspaceId: z.pipe(z.string(), z.transform(workspaceId)),
-    userId: z.pipe(z.string(), z.transform(userId)),
-    tenantId: z.pipe(z.string(), z.transform(tenantId)),
-    signedInAt: z.optional(fromSeconds),
-    tokensDeletedAt: z.optional(fromSeconds),
-  }),
-]);
+const foundTombstone = z.object({ vaultEntry: z.string() });
+
+const foundConnection = z.object({
+  status: z.enum(["connected", "reauthorization_required", "admin_approval_required"]),
+  workspaceId: z.pipe(z.string(), z.transform(workspaceId)),
+  userId: z.pipe(z.string(), z.transform(userId)),
+  tenantId: z.pipe(z.string(), z.transform(tenantId)),
+  signedInAt: z.optional(fromSeconds),
+  tokensDeletedAt: z.optional(fromSeconds),
+});
 
 const itemOf = (item: Record<string, unknown>): FoundItem => {
-  if (laterItem.safeParse(item).success) return { kind: "later", id: key.parse(item).id };
-  const found = foundItem.parse(item);
-  if (found.status === "disconnected") {
-    return { kind: "tombstone", id: found.id, vaultEntry: found.vaultEntry };
+  const { id } = key.parse(item);
+  if (laterItem.safeParse(item).success) return { kind: "later", id };
+  if (item.status === "disconnected") {
+    const { data, error } = foundTombstone.safeParse(item);
+    return data
+      ? { kind: "tombstone", id, vaultEntry: data.vaultEntry }
+      : { kind: "unreadable", ...unreadableItem(id, error) };
   }
-  const { id, userId, workspaceId, tenantId, signedInAt, tokensDeletedAt } = found;
+  const { data, error } = foundConnection.safeParse(item);
+  if (!data) return { kind: "unreadable", ...unreadableItem(id, error) };
+  const { userId, workspaceId, tenantId, signedInAt, tokensDeletedAt } = data;
   return {
     kind: "connection",
     id,
@@ -39,6 +43,17 @@ const itemOf = (item: Record<string, unknown>): FoundItem => {
     signedInAt,
     hasTokens: tokensDeletedAt === undefined,
   };
+};
+
+/**
+ * Those whose `name` is as it should be, and those of which it is missing or no text: nobody can tell whose they are, and
+ * they are not to be taken for somebody else's. A tombstone has no tenant.
+ */
+const conditionOf = (name: string) => {
+  const isSpoiled = `NOT attribute_type(${name}, :text)`;
+  return name === "tenantId"
+    ? `(${name} = :${name} OR (${isSpoiled} AND NOT #status = :disconnected))`
+    : `(${name} = :${name} OR ${isSpoiled})`;
 };
 
 /** A third of a megabyte and some 80 read units, so that others are not held up at a ceiling of a few hundred a second. */
@@ -67,10 +82,12 @@ export const dynamoDbAllConnections = (
           "id, schemaVersion, #status, workspaceId, userId, tenantId, vaultEntry, signedInAt, tokensDeletedAt",
         ExpressionAttributeNames: { "#status": "status" },
         ...(meant.length > 0 && {
-          FilterExpression: meant.map(([name]) => `${name} = :${name}`).join(" AND "),
-          ExpressionAttributeValues: marshall(
-            Object.fromEntries(meant.map(([name, value]) => [`:${name}`, value])),
-          ),
+          FilterExpression: meant.map(([name]) => conditionOf(name)).join(" AND "),
+          ExpressionAttributeValues: marshall({
+            ":text": "S",
+            ...(whose.tenantId !== undefined && { ":disconnected": "disconnected" }),
+            ...Object.fromEntries(meant.map(([name, value]) => [`:${name}`, value])),
+          }),
         }),
         ...(after !== undefined && { ExclusiveStartKey: marshall({ id: after }) }),
       }),

@@ -29,10 +29,12 @@ import {
   workspaceId,
 } from "../../domain/ids.ts";
 import { keepAliveAt, shardOf } from "../../domain/keep-alive.ts";
+import { type Unreadable, UnreadableConnection } from "../../domain/unreadable-connection.ts";
 import { unlessRefused } from "./conditional.ts";
 import { fromIso, fromSeconds, secondsOf } from "./instant.ts";
 import { pauseItem, problemItem } from "./problem.ts";
 import { queried } from "./query.ts";
+import { unreadableItem } from "./unreadable-item.ts";
 
 /** How long a tombstone tells a late writer that the connection is gone, then TTL removes it. */
 const tombstoneKeptSeconds = 120 * 24 * 3600;
@@ -162,7 +164,12 @@ export const dynamoDbConnections = (
     );
     if (!Item) return undefined;
     const item = unmarshall(Item);
-    return item.status === "disconnected" ? tombstoneItem.parse(item) : liveItem.parse(item);
+    const { data, error } =
+      item.status === "disconnected" ? tombstoneItem.safeParse(item) : liveItem.safeParse(item);
+    if (data) return data;
+    throw laterItem.safeParse(item).success
+      ? error
+      : new UnreadableConnection(unreadableItem(id, error));
   };
 
   const readLive = async (id: ConnectionId, consistent: boolean) => {
@@ -360,6 +367,7 @@ export const dynamoDbConnections = (
 
     async listOwned(owner, { evenForgotten } = { evenForgotten: false }) {
       const connections: Connection[] = [];
+      const unreadable: Unreadable[] = [];
       let leftOut = 0;
       const items = queried(client, {
         TableName: tableName,
@@ -372,10 +380,11 @@ export const dynamoDbConnections = (
           leftOut += 1;
           continue;
         }
-        const live = liveItem.parse(item);
-        if (evenForgotten || !isForgotten(live)) connections.push(connectionOf(live));
+        const { data: live, error } = liveItem.safeParse(item);
+        if (!live) unreadable.push(unreadableItem(connectionId(String(item.id)), error));
+        else if (evenForgotten || !isForgotten(live)) connections.push(connectionOf(live));
       }
-      return { connections, leftOut };
+      return { connections, leftOut, unreadable };
     },
 
     async hasAtLeast(count, owner, now) {

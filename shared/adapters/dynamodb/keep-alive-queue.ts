@@ -1,10 +1,13 @@
-import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { marshall } from "@aws-sdk/util-dynamodb";
+import { type DynamoDBClient, GetItemCommand } from "@aws-sdk/client-dynamodb";
+import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
 import * as z from "zod/mini";
 import { connectionId, tenantId, workspaceId } from "../../domain/ids.ts";
 import type { KeepAliveQueue, QueuedConnection } from "../../domain/keep-alive.ts";
+import type { Unreadable } from "../../domain/unreadable-connection.ts";
+import { laterItem } from "./connections.ts";
 import { fromIso, fromSeconds } from "./instant.ts";
 import { queried } from "./query.ts";
+import { unreadableItem } from "./unreadable-item.ts";
 
 /** Sparse: a connection that has ended is not in it. */
 export const keepAliveIndex = "byKeepAlive";
@@ -17,20 +20,15 @@ const queuedItem = z.object({
   refreshTokenStoredAt: fromSeconds,
 });
 
-/**
- * Connections in the order in which they are to be kept alive: an index of their table.
- *
- * @param onUnreadable told of an item that is none of ours any more, each time it is met; those behind it are not to wait
- *   for whoever mends it
- */
+/** Connections in the order in which they are to be kept alive: an index of their table. */
 export const dynamoDbKeepAliveQueue = (
   client: DynamoDBClient,
   tableName: string,
-  onUnreadable: (id: string, error: unknown) => void,
 ): KeepAliveQueue => {
   async function* query(
     condition: string,
     values: Record<string, string>,
+    noteUnreadable: (connection: Unreadable) => Promise<void>,
   ): AsyncIterable<QueuedConnection> {
     const items = queried(client, {
       TableName: tableName,
@@ -41,16 +39,33 @@ export const dynamoDbKeepAliveQueue = (
     for await (const item of items) {
       const { data, error } = queuedItem.safeParse(item);
       if (data) yield data;
-      else onUnreadable(String(item.id), error);
+      else await noteUnreadable(unreadableItem(connectionId(String(item.id)), error));
     }
   }
 
+  /** Read from the table, since the index does not hold the layout. */
+  const isOfLaterLayout = async (id: string) => {
+    const { Item = {} } = await client.send(
+      new GetItemCommand({
+        TableName: tableName,
+        Key: marshall({ id }),
+        ConsistentRead: true,
+        ProjectionExpression: "schemaVersion",
+      }),
+    );
+    return laterItem.safeParse(unmarshall(Item)).success;
+  };
+
   return {
     due: (shard, now) =>
-      query("keepAliveShard = :shard AND keepAliveAt <= :now", {
-        ":shard": shard,
-        ":now": now.toISOString(),
+      query(
+        "keepAliveShard = :shard AND keepAliveAt <= :now",
+        { ":shard": shard, ":now": now.toISOString() },
+        async () => {},
+      ),
+    all: (shard, noteUnreadable) =>
+      query("keepAliveShard = :shard", { ":shard": shard }, async (connection) => {
+        if (!(await isOfLaterLayout(connection.id))) noteUnreadable(connection);
       }),
-    all: (shard) => query("keepAliveShard = :shard", { ":shard": shard }),
   };
 };

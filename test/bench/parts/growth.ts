@@ -97,6 +97,9 @@ const keepAliveRun = async (queue: KeepAliveQueue, connections: number): Promise
     queue,
     refresh: () => Promise.reject(new Error("nothing is due")),
     report: () => {},
+    noteUnreadable: ({ fields }) => {
+      throw new Error(`not as they are stored: ${fields.join()}`);
+    },
     now: () => new Date(),
   });
   const took = performance.now() - begun;
@@ -142,9 +145,7 @@ export const measureGrowth = async (
   const { engines, ours } = scene;
   const { store, environment } = await scene.openTable(tableName);
   const client = new DynamoDBClient({});
-  const queue = dynamoDbKeepAliveQueue(client, tableName, (_, error) => {
-    throw error;
-  });
+  const queue = dynamoDbKeepAliveQueue(client, tableName);
   const worker = await startWorker(ours.bundle, environment("http"));
 
   const fetchRound = async (events: readonly object[]): Promise<Round> => {

@@ -53,6 +53,27 @@ it("says that the list is not all there is, when a newer deployment has written 
   expect(log.lines().filter((line) => line.includes("later_layout"))).toHaveLength(1);
 });
 
+it("shows the others beside one that cannot be read, says that there is more, and tells the operator", async () => {
+  const unreadable = [{ id: "conn_spoiled", fields: ["createdAt"] }];
+  const service = serviceInMemory({
+    intercept: async (name, call) =>
+      name === "connections.listOwned" ? { ...Object(await call()), unreadable } : call(),
+  });
+  await service.connect(alice);
+
+  const { statusCode, body } = await service.list(alice);
+
+  expect(statusCode).toBe(200);
+  expect(JSON.parse(body)).toMatchObject({
+    incomplete: true,
+    connections: [{ status: "connected" }],
+  });
+  const lines = log.lines().filter((line) => line.includes("connection_unreadable"));
+  expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+    { level: "ERROR", connectionId: "conn_spoiled", unreadableFields: ["createdAt"] },
+  ]);
+});
+
 it("shows one as it is shown in the list", async () => {
   const service = serviceInMemory();
   await service.connect(alice);

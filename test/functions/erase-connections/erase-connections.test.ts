@@ -1,12 +1,14 @@
 import { randomUUID } from "node:crypto";
 import {
   DynamoDBClient,
+  GetItemCommand,
   PutItemCommand,
   ScanCommand,
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import * as z from "zod/mini";
 import type { EraseConnectionsPorts } from "../../../functions/erase-connections/erase-connections.ts";
 import {
   type EraseConnectionsAnswer,
@@ -24,6 +26,7 @@ import { dynamoDbVaultNames } from "../../../shared/adapters/dynamodb/vault-entr
 import {
   attemptIdOf,
   type ConnectionId,
+  connectionId,
   connectionIdOf,
   hashOf,
   objectId,
@@ -39,7 +42,7 @@ import { type Organisation, personAlone } from "../../../shared/domain/tenant-co
 import type { TokenVaultKind } from "../../../shared/domain/token-vaults.ts";
 import { vaultErasers } from "../../../shared/domain/token-vaults.ts";
 import { recordTurnedAway } from "../../../shared/domain/turned-away.ts";
-import { logDisconnected } from "../../../shared/logger.ts";
+import { logDisconnected, logUnreadable } from "../../../shared/logger.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
 import { fakeClock } from "../../fakes/fake-clock.ts";
 import { lambdaContext } from "../../fakes/http-event.ts";
@@ -103,6 +106,7 @@ const rig = ({ intercept = (_, call) => call(), pauseSeconds = 0 }: Script = {})
     consents: intercepted("consents", consents, intercept),
     vault: intercepted("vault", vaultErasers(vaults), intercept),
     noteDisconnected: logDisconnected,
+    noteUnreadable: logUnreadable,
     pause: async () => {
       pauses += 1;
       clock.pass(pauseSeconds);
@@ -214,7 +218,7 @@ const eraseAll = async (
 const total = (answers: readonly { readonly erased: number }[]) =>
   answers.reduce((sum, { erased }) => sum + erased, 0);
 
-const change = (id: ConnectionId, fields: Readonly<Record<string, string | number>>) =>
+const change = (id: ConnectionId, fields: Readonly<Record<string, string | number | boolean>>) =>
   client.send(
     new UpdateItemCommand({
       TableName: tables.connections,
@@ -230,6 +234,22 @@ const change = (id: ConnectionId, fields: Readonly<Record<string, string | numbe
       ),
     }),
   );
+
+const storedText = z.object({
+  id: z.pipe(z.string(), z.transform(connectionId)),
+  workspaceId: z.string(),
+  userId: z.string(),
+  status: z.string(),
+  version: z.number(),
+  vaultEntry: z.string(),
+  sealedAccessToken: z.string(),
+});
+const stored = async (id: ConnectionId) => {
+  const { Item = {} } = await client.send(
+    new GetItemCommand({ TableName: tables.connections, Key: marshall({ id }) }),
+  );
+  return storedText.parse(unmarshall(Item));
+};
 
 /** As a later version of the code would have written it. */
 const makeLater = (id: ConnectionId) => change(id, { schemaVersion: 2 });
@@ -559,7 +579,7 @@ describe("of a workspace", () => {
     expect(await service.attempts.find(attempt)).toBeUndefined();
   });
 
-  it("gives up at something that is no connection, and says so to the operator", async () => {
+  it("counts something that is no connection, leaves it, and says so to the operator", async () => {
     const service = rig();
     const workspace = newWorkspace();
     const id = await service.connect(newPerson(workspace));
@@ -570,11 +590,18 @@ describe("of a workspace", () => {
       }),
     );
 
-    expect(await service.erase({ workspaceId: workspace })).toMatchObject({
-      ok: false,
-      error: { code: "temporarily_unavailable", actor: "operator" },
+    expect(await service.erase({ workspaceId: workspace })).toEqual({
+      ok: true,
+      erased: 0,
+      unreadable: 1,
     });
-    expect(log.lines().join("")).toContain('"failure":"internal_error"');
+    expect(log.lines().map((line) => JSON.parse(line))).toContainEqual(
+      expect.objectContaining({
+        failure: "connection_unreadable",
+        connectionId: id,
+        unreadableFields: ["userId", "tenantId"],
+      }),
+    );
   });
 });
 
@@ -724,6 +751,61 @@ describe("a payload that is wrong is refused, and nothing is done:", () => {
   });
 });
 
+describe.for<readonly [string, (person: ProductUser) => object]>([
+  ["a person", (person) => ({ ...person })],
+  ["a workspace", ({ workspaceId }) => ({ workspaceId })],
+])("of what cannot be read, of %s,", ([, payloadOf]) => {
+  it.for([
+    ["its owner is no text", "userId", 7],
+    ["its state is none", "status", "gone"],
+    ["its version is no number", "version", "one"],
+    ["its vault entry is no text", "vaultEntry", true],
+    ["its sealed token is no text", "sealedAccessToken", 7],
+  ] as const)(
+    "one is named and left, and keeps no other: %s; it is erased when it is mended",
+    async ([, field, value]) => {
+      const { connect, erase, isServed, entries } = rig();
+      const person = newPerson();
+      const { workspaceId } = person;
+      const ids = [await connect(person), await connect(person), await connect(person)] as const;
+      const [spoiled] = ids.toSorted();
+      const others = ids.filter((id) => id !== spoiled);
+      const before = await stored(spoiled ?? ids[0]);
+      await change(before.id, { [field]: value });
+
+      expect(await erase(payloadOf(person))).toEqual({ ok: true, erased: 2, unreadable: 1 });
+
+      for (const id of others) expect(await isServed(id, workspaceId)).toBe(false);
+      expect(entries()).toEqual([before.vaultEntry]);
+      const lines = log.lines().map((line) => JSON.parse(line));
+      expect(lines.filter(({ level }) => level === "ERROR")).toMatchObject([
+        {
+          message: "connection cannot be read",
+          failure: "connection_unreadable",
+          actor: "operator",
+          connectionId: spoiled,
+          unreadableFields: [field],
+        },
+      ]);
+      expect(lines.at(-1)).toMatchObject({ erasure: { erased: 2, unreadable: 1 } });
+      await change(before.id, { [field]: before[field] ?? "" });
+      expect(await erase(payloadOf(person))).toEqual({ ok: true, erased: 1 });
+      expect(entries()).toEqual([]);
+    },
+  );
+});
+
+it("counts for every workspace what does not say any more of which it is", async () => {
+  const service = rig();
+  const id = await service.connect(newPerson());
+  const { workspaceId } = await stored(id);
+  await change(id, { workspaceId: 7 });
+
+  expect(await eraseAll(service, newWorkspace())).toEqual([{ ok: true, erased: 0, unreadable: 1 }]);
+  await change(id, { workspaceId });
+  expect(await eraseAll(service, newWorkspace())).toEqual([{ ok: true, erased: 0 }]);
+});
+
 describe("the log", () => {
   const logged = () => log.lines().map((line) => JSON.parse(line));
   const disconnected = () => logged().filter(({ message }) => message === "mailbox disconnected");
@@ -743,7 +825,7 @@ describe("the log", () => {
       level: "INFO",
       message: "connections erased",
       workspaceId,
-      erasure: { erased: 2, leftOut: 0, isComplete: true },
+      erasure: { erased: 2, leftOut: 0, unreadable: 0, isComplete: true },
     });
     expect(disconnected()).toHaveLength(2);
     for (const connectionId of ids) {

@@ -55,6 +55,7 @@ const erasing = async ({ payload }: Scene, fault?: FaultyCall) => {
   const handler = eraseConnectionsHandler({
     ...service.ports,
     all: intercepted("all", connections.all, intercept),
+    noteUnreadable: ({ id }) => expect.fail(id),
     pause: async () => {},
   });
   const erase = () =>

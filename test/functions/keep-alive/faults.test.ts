@@ -42,7 +42,7 @@ const interceptedQueue = (queue: KeepAliveQueue, intercept: Intercept): KeepAliv
   }
   return {
     due: (shard, now) => asOne("queue.due", queue.due(shard, now)),
-    all: (shard) => asOne("queue.all", queue.all(shard)),
+    all: (shard, note) => asOne("queue.all", queue.all(shard, note)),
   };
 };
 

@@ -71,6 +71,7 @@ const scene = (
         }
       },
       report: (error) => reported.push(error),
+      noteUnreadable: ({ id }) => expect.fail(id),
       now: clock.now,
     });
   return { run, clock, asked, reported, mostAtOnce: () => mostAtOnce };
@@ -282,6 +283,7 @@ describe("a run", () => {
       ended: 0,
       refused: 0,
       left: 0,
+      unreadable: 0,
       ages: [0, 0, 0, 0, 0, 0],
       oldestDays: 0,
       overdueDays: 0,
@@ -310,6 +312,7 @@ it("five thousand who fall due in the same minute are all refreshed within hours
           return kept;
         },
         report: (error) => expect.fail(String(error)),
+        noteUnreadable: ({ id }) => expect.fail(id),
         now: rig.clock.now,
       }),
     );
@@ -336,7 +339,7 @@ describe("the function", () => {
 
     const [line] = log.lines().map((text) => JSON.parse(text));
     expect(line).toMatchObject({
-      keptAlive: { kept: 1, ended: 0, refused: 0, left: 0 },
+      keptAlive: { kept: 1, ended: 0, refused: 0, left: 0, unreadable: 0 },
       refreshTokenAges: {
         days_0_7: 0,
         days_7_14: 0,
@@ -348,6 +351,36 @@ describe("the function", () => {
       oldestDays: 20,
       overdueDays: expect.any(Number),
     });
+  });
+
+  it("names each connection once that cannot be read, counts them, and serves the others", async () => {
+    const sound = queued();
+    const spoiled = ["conn_one", "conn_two"].map(connectionId);
+    const handler = keepAliveHandler({
+      queue: memoryKeepAliveQueue(
+        () => [sound],
+        () => spoiled.map((id) => ({ id, fields: ["refreshTokenStoredAt"] })),
+      ),
+      refresh: async () => kept,
+      now: fakeClock().now,
+    });
+
+    await handler({}, lambdaContext);
+
+    const lines = log.lines().map((text) => JSON.parse(text));
+    expect(lines).toHaveLength(3);
+    for (const id of spoiled) {
+      expect(lines).toContainEqual(
+        expect.objectContaining({
+          level: "ERROR",
+          message: "connection cannot be read",
+          failure: "connection_unreadable",
+          connectionId: id,
+          unreadableFields: ["refreshTokenStoredAt"],
+        }),
+      );
+    }
+    expect(lines.at(-1)).toMatchObject({ keptAlive: { kept: 1, unreadable: 2 } });
   });
 
   it("fails for nobody when the table cannot be read: the next run comes", async () => {

@@ -28,6 +28,7 @@ const requiring = async (fault?: FaultyCall) => {
     ...service.ports,
     all: intercepted("all", service.connections.all, intercept),
     noteEnded: (connection) => ended.push(connection),
+    noteUnreadable: ({ id }) => expect.fail(id),
     pause: async () => {},
   });
   const connectedBefore = service.clock.now().toISOString();

@@ -40,6 +40,7 @@ const requireSignIn = ({ connections, vault, tableVault, clock }: TokenFetchInMe
         }),
       },
       noteEnded: () => {},
+      noteUnreadable: ({ id }) => expect.fail(id),
       pause: async () => {},
       now: clock.now,
     },

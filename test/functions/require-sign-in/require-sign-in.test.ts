@@ -22,7 +22,7 @@ import {
 } from "../../../shared/domain/ids.ts";
 import { requestedScopes } from "../../../shared/domain/permissions.ts";
 import { type TokenVaultKind, vaultErasers } from "../../../shared/domain/token-vaults.ts";
-import { logSignInRequired } from "../../../shared/logger.ts";
+import { logSignInRequired, logUnreadable } from "../../../shared/logger.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
 import { fakeClock } from "../../fakes/fake-clock.ts";
 import { lambdaContext } from "../../fakes/http-event.ts";
@@ -67,6 +67,7 @@ const rig = ({ intercept = (_, call) => call() }: { readonly intercept?: Interce
     all: intercepted("all", dynamoDbAllConnections(client, tableName), intercept),
     vault: intercepted("vault", vaultErasers(vaults), intercept),
     noteEnded: logSignInRequired,
+    noteUnreadable: logUnreadable,
     pause: async () => {},
     now: clock.now,
   };
@@ -124,7 +125,7 @@ const rig = ({ intercept = (_, call) => call() }: { readonly intercept?: Interce
 
 type Rig = ReturnType<typeof rig>;
 
-const change = (id: ConnectionId, fields: Readonly<Record<string, string | number>>) =>
+const change = (id: ConnectionId, fields: Readonly<Record<string, string | number | boolean>>) =>
   client.send(
     new UpdateItemCommand({
       TableName: tableName,
@@ -257,6 +258,43 @@ describe("of everybody who was connected before a time", () => {
 
     expect(await requireAll(service, everybody)).toEqual([{ ok: true, required: 1, leftOut: 1 }]);
     expect(service.entries()).toHaveLength(1);
+  });
+
+  it.for([
+    ["a page of the table shows", "tenantId"],
+    ["only the whole item shows", "sealedAccessToken"],
+  ] as const)(
+    "what cannot be read, as %s, is named and counted, and keeps nobody else",
+    async ([, field]) => {
+      const service = rig();
+      const others = [await service.connect(), await service.connect(), await service.connect()];
+      const { id } = await service.connect();
+      await change(id, { [field]: true });
+      service.clock.pass(60);
+
+      const answers = await requireAll(service, everybody);
+
+      expect(answers).toEqual([{ ok: true, required: 3, unreadable: 1 }]);
+      for (const each of others) expect(await service.isServed(each)).toBe(false);
+      expect(service.entries()).toHaveLength(1);
+      const lines = log.lines().map((line) => JSON.parse(line));
+      expect(lines.filter(({ level }) => level === "ERROR")).toMatchObject([
+        { failure: "connection_unreadable", connectionId: id, unreadableFields: [field] },
+      ]);
+      expect(lines.at(-1)).toMatchObject({ requiredSignIns: { required: 3, unreadable: 1 } });
+    },
+  );
+
+  it("of one tenant or workspace, also what does not say any more whose it is is counted", async () => {
+    const service = rig();
+    const { id } = await service.connect();
+    await change(id, { tenantId: true });
+    service.clock.pass(60);
+
+    const ofAnother = { tenantId: newTenant() };
+    expect(await requireAll(service, ofAnother)).toEqual([
+      { ok: true, required: 0, unreadable: 1 },
+    ]);
   });
 });
 
@@ -457,6 +495,7 @@ it("logs each connection once, how many, and nobody's name", async () => {
       requiredSignIns: {
         required: 1,
         leftOut: 0,
+        unreadable: 0,
         isComplete: true,
         isDryRun: false,
         connectedBefore,

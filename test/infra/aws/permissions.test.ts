@@ -148,6 +148,7 @@ const allowed = {
     [viaDynamoDb]: ["kms:Decrypt"],
   },
   KeepAlive: {
+    UserConnections: ["dynamodb:GetItem"],
     "UserConnections/index/byKeepAlive": ["dynamodb:Query"],
     TokenFetchFunction: ["lambda:InvokeFunction"],
     [viaDynamoDb]: ["kms:Decrypt"],

@@ -676,6 +676,7 @@ describe("the service", () => {
       ["misconfigured", ["Complete", "AdminConsentCallback", "TokenFetch"]],
       ["id_token_rejected", ["Complete", "AdminConsentCallback"]],
       ["app_credential_fallback", ["Complete", "AdminConsentCallback", "TokenFetch"]],
+      ["connection_unreadable", ["Connections", "KeepAlive", "EraseConnections", "RequireSignIn"]],
       ["sealed_token_unreadable", ["TokenFetch"]],
       ["tenant_consent_lost", ["TokenFetch"]],
       ["mail_refused", ["AdminConsentRequest", "ResumeWaiting"]],

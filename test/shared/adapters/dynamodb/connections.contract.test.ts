@@ -26,6 +26,7 @@ import {
 } from "../../../../shared/domain/ids.ts";
 import { keepAliveAt } from "../../../../shared/domain/keep-alive.ts";
 import { requestedScopes } from "../../../../shared/domain/permissions.ts";
+import { UnreadableConnection } from "../../../../shared/domain/unreadable-connection.ts";
 import { engines } from "../../../engines/engines.ts";
 import { memoryConnections } from "../../../fakes/memory-connections.ts";
 import { type LossyClient, lossyClient } from "./lossy-client.ts";
@@ -363,7 +364,7 @@ const contract = (open: () => Connections) => {
       const { connections, id, mailbox } = await connected();
       await connections.disconnect(id, mailbox.owner, at(1));
 
-      const none = { connections: [], leftOut: 0 };
+      const none = { connections: [], leftOut: 0, unreadable: [] };
       expect(await connections.listOwned(mailbox.owner)).toEqual(none);
       expect(await connections.listOwned(newOwner())).toEqual(none);
     });
@@ -811,7 +812,11 @@ const contract = (open: () => Connections) => {
 
       expect(await read()).toBeUndefined();
       expect(await connections.findOwned(id, mailbox.owner)).toBeUndefined();
-      expect(await connections.listOwned(mailbox.owner)).toEqual({ connections: [], leftOut: 0 });
+      expect(await connections.listOwned(mailbox.owner)).toEqual({
+        connections: [],
+        leftOut: 0,
+        unreadable: [],
+      });
       expect(await connections.disconnect(id, mailbox.owner, at(200))).toBeUndefined();
       expect(await connections.hasAtLeast(1, mailbox.owner, new Date())).toBe(false);
     });
@@ -1188,12 +1193,17 @@ describe.for(Object.entries(engines))("connections on %s", ([, start]) => {
         }),
       );
 
-      await expect(connections.findOwned(id, mailbox.owner)).rejects.toThrow();
-      await expect(connections.findForWorkspace(id, acme, { consistent: true })).rejects.toThrow();
-      await expect(connections.connect(again(mailbox, 60))).rejects.toThrow();
-      await expect(connections.disconnect(id, mailbox.owner, at(60))).rejects.toThrow();
       const required = { signedInBefore: at(50), problem: signInRequired, now: at(60) };
-      await expect(connections.requireSignIn(id, required)).rejects.toThrow();
+      for (const call of [
+        connections.findOwned(id, mailbox.owner),
+        connections.findForWorkspace(id, acme, { consistent: true }),
+        connections.connect(again(mailbox, 60)),
+        connections.disconnect(id, mailbox.owner, at(60)),
+        connections.requireSignIn(id, required),
+      ]) {
+        // Nobody is to mend it.
+        await expect(call).rejects.not.toBeInstanceOf(UnreadableConnection);
+      }
     },
   );
 
@@ -1232,14 +1242,49 @@ describe.for(Object.entries(engines))("connections on %s", ([, start]) => {
     expect(await connections.listOwned(mailbox.owner)).toEqual({
       connections: [expect.objectContaining({ id: other.id })],
       leftOut: 1,
+      unreadable: [],
     });
   });
 
-  it("throws for an item that lacks something", async () => {
+  it("lists the others beside an item that somebody has spoiled, and names that one", async () => {
     const { client, connections, mailbox, id, ...lossy } = await leasedLossy();
+    const { connection: other } = await connect(connections, {
+      ...again(mailbox, 60),
+      id: connectionId(`conn_${randomUUID()}`),
+    });
     const { vaultEntry: _, ...item } = await rawItem({ client, ...lossy }, id);
-    await client.send(new PutItemCommand({ TableName: tableName, Item: marshall(item) }));
+    const spoiled = { ...item, version: "one" };
+    await client.send(new PutItemCommand({ TableName: tableName, Item: marshall(spoiled) }));
 
-    await expect(connections.findOwned(id, mailbox.owner)).rejects.toThrow();
+    for (const evenForgotten of [false, true]) {
+      expect(await connections.listOwned(mailbox.owner, { evenForgotten })).toEqual({
+        connections: [expect.objectContaining({ id: other.id })],
+        leftOut: 0,
+        unreadable: [{ id, fields: ["version", "vaultEntry"] }],
+      });
+    }
   });
+
+  it.for(["connected", "disconnected"])(
+    "says of an item that is %s and lacks something what it lacks, and does not overwrite it",
+    async (status) => {
+      const { client, connections, mailbox, id, ...lossy } = await leasedLossy();
+      if (status === "disconnected") await connections.disconnect(id, mailbox.owner, at(1));
+      const { vaultEntry: _, ...item } = await rawItem({ client, ...lossy }, id);
+      await client.send(new PutItemCommand({ TableName: tableName, Item: marshall(item) }));
+
+      const unreadable = new UnreadableConnection({ id, fields: ["vaultEntry"] });
+      const required = { signedInBefore: at(50), problem: signInRequired, now: at(60) };
+      for (const call of [
+        connections.findOwned(id, mailbox.owner),
+        connections.findForWorkspace(id, acme, { consistent: true }),
+        connections.connect(again(mailbox, 60)),
+        connections.disconnect(id, mailbox.owner, at(60)),
+        connections.requireSignIn(id, required),
+      ]) {
+        await expect(call).rejects.toEqual(unreadable);
+      }
+      expect(await rawItem({ client, ...lossy }, id)).toEqual(item);
+    },
+  );
 });

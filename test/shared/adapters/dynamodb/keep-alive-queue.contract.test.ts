@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import {
+  type AttributeValue,
   DeleteItemCommand,
   DynamoDBClient,
   ScanCommand,
@@ -23,6 +24,7 @@ import {
   type QueuedConnection,
 } from "../../../../shared/domain/keep-alive.ts";
 import { requestedScopes } from "../../../../shared/domain/permissions.ts";
+import type { Unreadable } from "../../../../shared/domain/unreadable-connection.ts";
 import { engines } from "../../../engines/engines.ts";
 import { account, noon, secondsAfter } from "../../../fakes/samples.ts";
 import { createProductTables } from "./product-tables.ts";
@@ -37,7 +39,7 @@ describe.for(Object.entries(engines))(
     let tableName: string;
     let connections: Connections;
     let queue: ReturnType<typeof dynamoDbKeepAliveQueue>;
-    let unreadable: string[];
+    let unreadable: Unreadable[];
     beforeAll(async () => {
       engine = await start();
       client = new DynamoDBClient({
@@ -47,7 +49,7 @@ describe.for(Object.entries(engines))(
       });
       tableName = (await createProductTables(engine.origin)).connections;
       connections = dynamoDbConnections(client, tableName);
-      queue = dynamoDbKeepAliveQueue(client, tableName, (id) => unreadable.push(id));
+      queue = dynamoDbKeepAliveQueue(client, tableName);
     });
     beforeEach(async () => {
       unreadable = [];
@@ -101,6 +103,8 @@ describe.for(Object.entries(engines))(
       for (const shard of keepAliveShards) for await (const each of list(shard)) found.push(each);
       return found;
     };
+    const all = (from = queue) =>
+      listed((shard) => from.all(shard, (connection) => unreadable.push(connection)));
     const due = (days: number) =>
       listed((shard) => queue.due(shard, secondsAfter(noon, days * day)));
 
@@ -183,7 +187,7 @@ describe.for(Object.entries(engines))(
         }
         expect(times).toEqual(times.toSorted((one, other) => one - other));
       }
-      expect(await listed(queue.all)).toHaveLength(12);
+      expect(await all()).toHaveLength(12);
     });
 
     it("finds all of more than one page", async () => {
@@ -203,32 +207,47 @@ describe.for(Object.entries(engines))(
             : Reflect.get(target, name),
       });
 
-      const all = await listed(dynamoDbKeepAliveQueue(paged, tableName, () => {}).all);
-
-      expect(all).toHaveLength(40);
+      expect(await all(dynamoDbKeepAliveQueue(paged, tableName))).toHaveLength(40);
       expect(queries).toBeGreaterThan(20);
     });
 
-    it("tells of an item that somebody has spoiled, and goes on with those behind it", async () => {
+    const update = (id: string, expression: string, values: Record<string, AttributeValue>) =>
+      client.send(
+        new UpdateItemCommand({
+          TableName: tableName,
+          Key: { id: { S: id } },
+          UpdateExpression: expression,
+          ExpressionAttributeValues: values,
+        }),
+      );
+    const spoil = (id: string) =>
+      update(id, "SET refreshTokenStoredAt = :text", { ":text": { S: "yesterday" } });
+    const idsOf = (found: readonly { readonly id: string }[]) =>
+      found.map(({ id }) => id).toSorted();
+
+    it("goes on with those behind an item that somebody has spoiled, and tells of it once, among all", async () => {
       const people = await Promise.all(Array.from({ length: 40 }, () => connect()));
       const ids = people.map(({ id }) => id);
       const spoiled = ids.filter((_, index) => index % 3 === 0);
-      for (const id of spoiled) {
-        await client.send(
-          new UpdateItemCommand({
-            TableName: tableName,
-            Key: { id: { S: id } },
-            UpdateExpression: "SET refreshTokenStoredAt = :text",
-            ExpressionAttributeValues: { ":text": { S: "yesterday" } },
-          }),
-        );
-      }
+      await Promise.all(spoiled.map(spoil));
+      const readable = ids.filter((id) => !spoiled.includes(id)).toSorted();
 
-      const found = await due(30);
+      expect(idsOf(await due(30))).toEqual(readable);
+      expect(unreadable).toEqual([]);
+      expect(idsOf(await all())).toEqual(readable);
+      expect(idsOf(unreadable)).toEqual(spoiled.toSorted());
+      expect(unreadable[0]?.fields).toEqual(["refreshTokenStoredAt"]);
+    });
 
-      const readable = ids.filter((id) => !spoiled.includes(id));
-      expect(found.map(({ id }) => id).toSorted()).toEqual(readable.toSorted());
-      expect(unreadable.toSorted()).toEqual(spoiled.toSorted());
+    it("leaves an item of a later layout that it cannot read to those that can", async () => {
+      const { id } = await connect();
+      await connect();
+      await spoil(id);
+      await update(id, "SET schemaVersion = :later", { ":later": { N: "2" } });
+
+      expect(await due(30)).toHaveLength(1);
+      expect(await all()).toHaveLength(1);
+      expect(unreadable).toEqual([]);
     });
 
     it("loses nobody who was connected in the same minute, although a run serves few of them", async () => {
@@ -244,6 +263,7 @@ describe.for(Object.entries(engines))(
           queue,
           now: () => now,
           report: (error) => expect.fail(String(error)),
+          noteUnreadable: ({ id }) => expect.fail(id),
           refresh: async ({ id, refreshTokenStoredAt }) => {
             if (served >= perRun)
               return { ok: false, error: { code: "misconfigured", actor: "operator" } };
