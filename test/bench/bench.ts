@@ -71,6 +71,7 @@ try {
     machine: { processors: cpus().length, model: cpus()[0]?.model ?? "unknown" },
     versions: versions(),
     bundleBytes: scene.bundleBytes,
+    hitPackages: scene.hitPackages,
     ...(cold && { cold }),
     ...(warm && { warm }),
     ...(herd && { herd }),

@@ -13,6 +13,8 @@ export interface BenchResult {
   readonly versions: Readonly<Record<string, string>>;
   /** Of token-fetch. */
   readonly bundleBytes: Readonly<Record<string, number>>;
+  /** Names of the packages in the one file of token-fetch that a hit evaluates. */
+  readonly hitPackages: readonly string[];
   readonly cold?: ColdResult;
   readonly warm?: WarmResult;
   readonly herd?: HerdResult;

@@ -14,6 +14,7 @@ import { readData, readService } from "../../infra/local/gateway/template.ts";
 import { localRegion } from "../../infra/local/gateway/template-values.ts";
 import { credentialsOf } from "../../infra/local/iam/function-credentials.ts";
 import { localStage } from "../../infra/local/local-stage.ts";
+import { packageFoldersIn } from "../../infra/third-party-notices.ts";
 import { openDynamoDb } from "../../shared/adapters/dynamodb/client.ts";
 import { dynamoDbConnections } from "../../shared/adapters/dynamodb/connections.ts";
 import { jweSealer } from "../../shared/adapters/jwe/sealer.ts";
@@ -67,6 +68,7 @@ export interface Scene {
   /** Creates another table of connections, as the template has it, in which nothing is yet. */
   readonly openTable: (name: string) => Promise<OwnTable>;
   readonly bundleBytes: Readonly<Record<string, number>>;
+  readonly hitPackages: readonly string[];
   close(): Promise<void>;
 }
 
@@ -318,6 +320,10 @@ export const openScene = async (): Promise<Scene> => {
         .filter(([path]) => path.endsWith(".cjs"))
         .map(([path, { bytes }]) => [path.slice(path.lastIndexOf("/") + 1), bytes]),
     ),
+    hitPackages: Object.entries(built["token-fetch"]?.outputs ?? {})
+      .filter(([path]) => path.endsWith("/index.cjs"))
+      .flatMap(([, { inputs }]) => packageFoldersIn(inputs))
+      .map((folder) => folder.slice(folder.lastIndexOf("node_modules/") + "node_modules/".length)),
     close: () => running.disposeAsync(),
   };
 };

@@ -51,6 +51,7 @@ const good = {
   machine: { processors: 2, model: "a processor" },
   versions: { "Node.js": "24.21.0" },
   bundleBytes: {},
+  hitPackages: ["zod", "@smithy/signature-v4"],
   cold: {
     rounds: 25,
     transport: "https",
@@ -116,6 +117,16 @@ describe("the targets", () => {
       "a cold refresh that is too slow",
       { ...good, cold: { ...good.cold, refreshTimesCard: 0.6 } },
       /^2 a cold start with a refresh/,
+    ],
+    [
+      "a hit that loads msal",
+      { ...good, hitPackages: ["zod", "@azure/msal-node", "@azure/msal-common"] },
+      /^3 packages of msal/,
+    ],
+    [
+      "a hit that loads the client of Secrets Manager",
+      { ...good, hitPackages: ["zod", "@aws-sdk/client-secrets-manager"] },
+      /^3 packages of msal/,
     ],
     [
       "a hit with a second remote call",
@@ -193,7 +204,7 @@ describe("the targets", () => {
   it("are missed by a part that was not measured", () => {
     const { cold: _, warm: __, herd: ___, growth: ____, ...nothing } = good;
 
-    expect(checkTargets(nothing).filter(({ met }) => met)).toEqual([]);
+    expect(checkTargets({ ...nothing, hitPackages: [] }).filter(({ met }) => met)).toEqual([]);
   });
 
   it("count half a read unit for each 4 KB of an item, and a call of Secrets Manager", () => {
