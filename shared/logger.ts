@@ -7,7 +7,7 @@ import type { VaultKeysFor } from "./domain/key-rotation.ts";
 import type { MicrosoftEvidence } from "./domain/microsoft.ts";
 import type { ApprovalStep } from "./domain/tenant-consent.ts";
 import type { NoteUnreadable } from "./domain/unreadable-connection.ts";
-import { UnreadableItem } from "./domain/unreadable-item.ts";
+import { type OnUnreadable, UnreadableItem } from "./domain/unreadable-item.ts";
 
 /**
  * All that a log line may say beside its sentence. There is no way to log an event, a header, a body or
@@ -223,13 +223,19 @@ export const errorFields = (error: unknown): NonNullable<LogFields["error"]> => 
   return { name: error.name, frames: frames.slice(0, 5).map((line) => line.trim()) };
 };
 
+/** Each time that one is met, until it is mended; an alarm of its own counts it, since it may ring for long. */
+export const logUnreadableItem: OnUnreadable = ({ key }) => {
+  logger.error("item cannot be read", {
+    failure: "item_unreadable",
+    actor: "operator",
+    item: key,
+  });
+};
+
 /** What a scheduled run leaves undone, for one or for all; an alarm counts it. */
 export const logRunFault = (sentence: string, error: unknown): void => {
-  logger.error(sentence, {
-    failure: "internal_error",
-    error: errorFields(error),
-    ...(error instanceof UnreadableItem && { item: error.key }),
-  });
+  if (error instanceof UnreadableItem) logUnreadableItem(error);
+  else logger.error(sentence, { failure: "internal_error", error: errorFields(error) });
 };
 
 /** What the person does not notice, because it stands in nobody's way. */

@@ -12,7 +12,7 @@ import { secretsManagerVaultKeys } from "../../shared/adapters/secrets-manager/v
 import { openSes, sesMailer } from "../../shared/adapters/ses/mailer.ts";
 import { readEnv } from "../../shared/config.ts";
 import { requestedScopeSet } from "../../shared/domain/permissions.ts";
-import { logApprovalStep, logMailNotSent } from "../../shared/logger.ts";
+import { logApprovalStep, logMailNotSent, logUnreadableItem } from "../../shared/logger.ts";
 import { approvalRequestMail } from "../../shared/mails/approval-request.ts";
 import { adminConsentRequestEnv } from "./env.ts";
 import { adminConsentRequestHandler } from "./handler.ts";
@@ -44,5 +44,6 @@ export const handler = adminConsentRequestHandler(env, {
       ...approvalRequestMail({ ...mail, supportEmail: env.SUPPORT_EMAIL }),
     }),
   noteStep: logApprovalStep,
+  noteUnreadable: logUnreadableItem,
   now,
 });

@@ -42,7 +42,7 @@ export const mailAdministrator = async (
   { to, tenantId: recipientTenant }: Recipient,
   request: ConsentRequest,
   approvalUrl: URL,
-  { requests, ledger, sendMail, noteStep, now }: RequestApprovalPorts,
+  { requests, ledger, sendMail, noteStep, noteUnreadable, now }: RequestApprovalPorts,
 ): Promise<Result<RequestMail, NotAsked>> => {
   const { organisation, requester, expiresAt, tokenHash } = request;
   const before = request.mail.to === to ? request.mail : undefined;
@@ -53,7 +53,7 @@ export const mailAdministrator = async (
     return mail;
   };
   // Before the day is taken: a read that fails must cost nobody their mail.
-  const waiting = await requests.waiting(organisation);
+  const waiting = await requests.waiting(organisation, noteUnreadable);
   const others = waiting
     .map((each) => each.requester)
     .filter((each) => !isSameUser(each.user, requester.user))

@@ -34,6 +34,7 @@ import {
   tenantOfAddress,
 } from "../../shared/domain/tenant-consent.ts";
 import { recordTurnedAway } from "../../shared/domain/turned-away.ts";
+import type { OnUnreadable } from "../../shared/domain/unreadable-item.ts";
 import { mailAdministrator, recipientOf } from "./mail-administrator.ts";
 import { originOf } from "./origin-of.ts";
 
@@ -110,6 +111,8 @@ export interface RequestApprovalPorts extends Omit<RecordPorts, "consents">, Org
   readonly sendMail: (mail: ApprovalMail) => ReturnType<Mailer["send"]>;
   readonly sealer: SignInSealer;
   readonly approvalUrl: (token: Secret) => URL;
+  /** Told of somebody else's request that keeps nobody from being mailed for. */
+  readonly noteUnreadable: OnUnreadable;
 }
 
 /** Whether asking an administrator is pointless, because one has approved. */

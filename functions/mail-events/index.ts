@@ -3,6 +3,7 @@ import { dynamoDbConsentRequests } from "../../shared/adapters/dynamodb/consent-
 import { dynamoDbMailLedger } from "../../shared/adapters/dynamodb/mail-ledger.ts";
 import { readEnv } from "../../shared/config.ts";
 import { requestedScopeSet } from "../../shared/domain/permissions.ts";
+import { logUnreadableItem } from "../../shared/logger.ts";
 import { mailEventsEnv } from "./env.ts";
 import { mailEventsHandler } from "./handler.ts";
 
@@ -15,5 +16,6 @@ export const handler = mailEventsHandler({
     clientId: env.MICROSOFT_CLIENT_ID,
     scopeSet: requestedScopeSet,
   }),
+  noteUnreadable: logUnreadableItem,
   now: () => new Date(),
 });

@@ -1,5 +1,6 @@
 import type { ConsentRequests, MailLedger } from "../../shared/domain/consent-request.ts";
 import type { MailAddress } from "../../shared/domain/mail-address.ts";
+import type { OnUnreadable } from "../../shared/domain/unreadable-item.ts";
 
 /** Mail that did not arrive, or that somebody did not want. */
 export interface MailEvent {
@@ -15,13 +16,15 @@ export interface MailEvent {
 export interface NoteMailEventPorts {
   readonly ledger: Pick<MailLedger, "suppress" | "release">;
   readonly requests: Pick<ConsentRequests, "findByLink" | "waiting" | "noteMail">;
+  /** Told of a request that keeps no other from being noted. */
+  readonly noteUnreadable: OnUnreadable;
   readonly now: () => Date;
 }
 
 /** Sends nothing more to the address, and lets those know who wait for an answer. Repeating it is fine. */
 export const noteMailEvent = async (
   { recipients, suppressFor, isDelivered, reference }: MailEvent,
-  { ledger, requests, now }: NoteMailEventPorts,
+  { ledger, requests, noteUnreadable, now }: NoteMailEventPorts,
 ): Promise<void> => {
   if (suppressFor) {
     for (const recipient of recipients) await ledger.suppress(recipient, suppressFor, now());
@@ -31,7 +34,7 @@ export const noteMailEvent = async (
   if (!linked) return;
   const { organisation } = linked.request;
   // One mail in a day asks for everybody who named this administrator.
-  for (const request of await requests.waiting(organisation)) {
+  for (const request of await requests.waiting(organisation, noteUnreadable)) {
     const { to } = request.mail;
     if (to && recipients.includes(to)) {
       await requests.noteMail(request, { status: "not_delivered", to, at: now() });

@@ -37,7 +37,7 @@ import type { SignInFrequencies } from "../../shared/domain/sign-in-frequency.ts
 import type { ApprovalStep, TenantConsents } from "../../shared/domain/tenant-consent.ts";
 import type { TokenVault } from "../../shared/domain/token-vault.ts";
 import type { HttpResponse } from "../../shared/http/response.ts";
-import { logDisconnected } from "../../shared/logger.ts";
+import { logDisconnected, logUnreadableItem } from "../../shared/logger.ts";
 import { fakeClock } from "./fake-clock.ts";
 import { fakeIdentity } from "./fake-identity.ts";
 import { fakeMailboxes } from "./fake-mailboxes.ts";
@@ -184,6 +184,7 @@ export const serviceInMemory = ({
       steps.push(step);
     },
     noteDisconnected: logDisconnected,
+    noteUnreadable: logUnreadableItem,
     meaningOf,
     authorizationUrl: authorizationUrl({
       loginEndpoint: settings.MICROSOFT_AUTHORITY,

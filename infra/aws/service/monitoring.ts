@@ -105,10 +105,16 @@ const watchSchedules = (
 /** What a connection had and lost: its token, the key to it, the approval of its organisation, its own fields. */
 const watchLosses = (alarms: Alarms, functions: ServiceFunctions) => {
   const { tokenFetch, connections, keepAlive, eraseConnections, requireSignIn } = functions;
+  const { adminConsentRequest, mailEvents, resumeWaiting, sweepVault } = functions;
   alarms.watchFailure(
     "connection_unreadable",
     "What is stored of a connection was changed by hand: it is neither shown, kept alive nor erased until it is mended.",
     { of: [connections, keepAlive, eraseConnections, requireSignIn], atLeast: 1 },
+  );
+  alarms.watchFailure(
+    "item_unreadable",
+    "An item of a table was changed by hand: an approval, a request for one, or an entry of the vault waits until it is mended.",
+    { of: [adminConsentRequest, mailEvents, resumeWaiting, sweepVault], atLeast: 1 },
   );
   alarms.watchFailure(
     "sealed_token_unreadable",

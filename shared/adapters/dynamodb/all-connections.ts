@@ -5,14 +5,20 @@ import * as z from "zod/mini";
 import type { AllConnections, FoundItem } from "../../domain/all-connections.ts";
 import { connectionId, tenantId, userId, workspaceId } from "../../domain/ids.ts";
 import { laterItem } from "./connections.ts";
+import { fieldsOf } from "./fields.ts";
 import { fromSeconds } from "./instant.ts";
-import { unreadableItem } from "./unreadable-item.ts";
+import { unreadableConnection } from "./unreadable-connection.ts";
 
 const id = z.pipe(z.string(), z.transform(connectionId));
 
 const key = z.object({ id });
 
-const foundTombstone = z.object({ vaultEntry: z.string() });
+/** All that a disconnect leaves: a connection that only calls itself disconnected is none, and still holds its tokens. */
+const foundTombstone = z.object({
+  workspaceId: z.string(),
+  vaultEntry: z.string(),
+  disconnectedAt: fromSeconds,
+});
 
 const foundConnection = z.object({
   status: z.enum(["connected", "reauthorization_required", "admin_approval_required"]),
@@ -30,10 +36,10 @@ const itemOf = (item: Record<string, unknown>): FoundItem => {
     const { data, error } = foundTombstone.safeParse(item);
     return data
       ? { kind: "tombstone", id, vaultEntry: data.vaultEntry }
-      : { kind: "unreadable", ...unreadableItem(id, error) };
+      : { kind: "unreadable", ...unreadableConnection(id, error) };
   }
   const { data, error } = foundConnection.safeParse(item);
-  if (!data) return { kind: "unreadable", ...unreadableItem(id, error) };
+  if (!data) return { kind: "unreadable", ...unreadableConnection(id, error) };
   const { userId, workspaceId, tenantId, signedInAt, tokensDeletedAt } = data;
   return {
     kind: "connection",
@@ -79,7 +85,7 @@ export const dynamoDbAllConnections = (
         ConsistentRead: true,
         Limit: pageItems,
         ProjectionExpression:
-          "id, schemaVersion, #status, workspaceId, userId, tenantId, vaultEntry, signedInAt, tokensDeletedAt",
+          "id, schemaVersion, #status, workspaceId, userId, tenantId, vaultEntry, signedInAt, tokensDeletedAt, disconnectedAt",
         ExpressionAttributeNames: { "#status": "status" },
         ...(meant.length > 0 && {
           FilterExpression: meant.map(([name]) => conditionOf(name)).join(" AND "),
@@ -93,7 +99,7 @@ export const dynamoDbAllConnections = (
       }),
     );
     return {
-      items: Items.map((item) => itemOf(unmarshall(item))),
+      items: Items.map((item) => itemOf(fieldsOf(item))),
       next: LastEvaluatedKey && key.parse(unmarshall(LastEvaluatedKey)).id,
     };
   },

@@ -7,7 +7,7 @@ import {
   type QueryCommandOutput,
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
-import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
+import { marshall } from "@aws-sdk/util-dynamodb";
 import * as z from "zod/mini";
 import {
   type ConnectedMailbox,
@@ -31,10 +31,11 @@ import {
 import { keepAliveAt, shardOf } from "../../domain/keep-alive.ts";
 import { type Unreadable, UnreadableConnection } from "../../domain/unreadable-connection.ts";
 import { unlessRefused } from "./conditional.ts";
+import { fieldsOf } from "./fields.ts";
 import { fromIso, fromSeconds, secondsOf } from "./instant.ts";
 import { pauseItem, problemItem } from "./problem.ts";
 import { queried } from "./query.ts";
-import { unreadableItem } from "./unreadable-item.ts";
+import { unreadableConnection } from "./unreadable-connection.ts";
 
 /** How long a tombstone tells a late writer that the connection is gone, then TTL removes it. */
 const tombstoneKeptSeconds = 120 * 24 * 3600;
@@ -163,13 +164,13 @@ export const dynamoDbConnections = (
       }),
     );
     if (!Item) return undefined;
-    const item = unmarshall(Item);
+    const item = fieldsOf(Item);
     const { data, error } =
       item.status === "disconnected" ? tombstoneItem.safeParse(item) : liveItem.safeParse(item);
     if (data) return data;
     throw laterItem.safeParse(item).success
       ? error
-      : new UnreadableConnection(unreadableItem(id, error));
+      : new UnreadableConnection(unreadableConnection(id, error));
   };
 
   const readLive = async (id: ConnectionId, consistent: boolean) => {
@@ -381,7 +382,7 @@ export const dynamoDbConnections = (
           continue;
         }
         const { data: live, error } = liveItem.safeParse(item);
-        if (!live) unreadable.push(unreadableItem(connectionId(String(item.id)), error));
+        if (!live) unreadable.push(unreadableConnection(connectionId(String(item.id)), error));
         else if (evenForgotten || !isForgotten(live)) connections.push(connectionOf(live));
       }
       return { connections, leftOut, unreadable };

@@ -22,6 +22,7 @@ import type { Organisation } from "../../domain/tenant-consent.ts";
 import { UnreadableItem } from "../../domain/unreadable-item.ts";
 import { type ApprovalSubject, approvalKeys, requestPrefix } from "./approval-keys.ts";
 import { unlessRefused } from "./conditional.ts";
+import { fieldsOf } from "./fields.ts";
 import { fromSeconds, secondsOf } from "./instant.ts";
 import { organisationItem } from "./organisation.ts";
 import { queried } from "./query.ts";
@@ -354,11 +355,22 @@ export const dynamoDbConsentRequests = (
     },
 
     async erase(organisation, user) {
-      const found = await read(organisation, user);
-      if (!found) return;
+      const key = keys.request(organisation, user);
+      const { Item } = await client.send(
+        new GetItemCommand({
+          TableName: tableName,
+          Key: marshall(key),
+          ConsistentRead: true,
+          // No more than is needed, so that what somebody has spoiled is erased as well.
+          ProjectionExpression: "pk, tokenHash",
+        }),
+      );
+      if (!Item) return;
+      const { tokenHash } = fieldsOf(Item);
       // The link first: without the request nothing names it.
-      for (const key of [keys.link(found.tokenHash), keys.request(organisation, user)]) {
-        await client.send(new DeleteItemCommand({ TableName: tableName, Key: marshall(key) }));
+      const link = typeof tokenHash === "string" ? [keys.link(tokenHash)] : [];
+      for (const each of [...link, key]) {
+        await client.send(new DeleteItemCommand({ TableName: tableName, Key: marshall(each) }));
       }
     },
   };

@@ -1,13 +1,14 @@
 import { type DynamoDBClient, GetItemCommand } from "@aws-sdk/client-dynamodb";
-import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
+import { marshall } from "@aws-sdk/util-dynamodb";
 import * as z from "zod/mini";
 import { connectionId, tenantId, workspaceId } from "../../domain/ids.ts";
 import type { KeepAliveQueue, QueuedConnection } from "../../domain/keep-alive.ts";
 import type { Unreadable } from "../../domain/unreadable-connection.ts";
 import { laterItem } from "./connections.ts";
+import { fieldsOf } from "./fields.ts";
 import { fromIso, fromSeconds } from "./instant.ts";
 import { queried } from "./query.ts";
-import { unreadableItem } from "./unreadable-item.ts";
+import { unreadableConnection } from "./unreadable-connection.ts";
 
 /** Sparse: a connection that has ended is not in it. */
 export const keepAliveIndex = "byKeepAlive";
@@ -39,7 +40,7 @@ export const dynamoDbKeepAliveQueue = (
     for await (const item of items) {
       const { data, error } = queuedItem.safeParse(item);
       if (data) yield data;
-      else await noteUnreadable(unreadableItem(connectionId(String(item.id)), error));
+      else await noteUnreadable(unreadableConnection(connectionId(String(item.id)), error));
     }
   }
 
@@ -53,7 +54,7 @@ export const dynamoDbKeepAliveQueue = (
         ProjectionExpression: "schemaVersion",
       }),
     );
-    return laterItem.safeParse(unmarshall(Item)).success;
+    return laterItem.safeParse(fieldsOf(Item)).success;
   };
 
   return {

@@ -77,6 +77,7 @@ const scene = async (intercept: Intercept = (_, call) => call()) => {
   const handler = mailEventsHandler({
     ledger: intercepted("ledger", ledger, intercept),
     requests: intercepted("requests", requests, intercept),
+    noteUnreadable: () => {},
     now: () => later,
   });
   const statusOf = async (link: string) => (await requests.findByLink(link))?.request.mail.status;

@@ -95,9 +95,8 @@ it("names the item that cannot be read, for the alarm and whoever mends it", asy
   expect(loggedLines()).toEqual([
     expect.objectContaining({
       level: "ERROR",
-      message: "people not told of an approval",
-      failure: "internal_error",
-      error: expect.objectContaining({ name: "UnreadableItem" }),
+      message: "item cannot be read",
+      failure: "item_unreadable",
       item: key,
     }),
     expect.objectContaining({ message: "run of the notices done" }),

@@ -34,9 +34,8 @@ it("names the connection that cannot be read, for the alarm and whoever mends it
   expect(log.lines().map((line) => JSON.parse(line))).toEqual([
     expect.objectContaining({
       level: "ERROR",
-      message: "vault entries not swept",
-      failure: "internal_error",
-      error: expect.objectContaining({ name: "UnreadableItem" }),
+      message: "item cannot be read",
+      failure: "item_unreadable",
       item: "conn_spoiled",
     }),
     expect.objectContaining({ level: "INFO", sweptVault: { seen: 1, erased: 0, left: 0 } }),

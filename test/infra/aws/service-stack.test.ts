@@ -677,6 +677,7 @@ describe("the service", () => {
       ["id_token_rejected", ["Complete", "AdminConsentCallback"]],
       ["app_credential_fallback", ["Complete", "AdminConsentCallback", "TokenFetch"]],
       ["connection_unreadable", ["Connections", "KeepAlive", "EraseConnections", "RequireSignIn"]],
+      ["item_unreadable", ["AdminConsentRequest", "ResumeWaiting", "MailEvents", "SweepVault"]],
       ["sealed_token_unreadable", ["TokenFetch"]],
       ["tenant_consent_lost", ["TokenFetch"]],
       ["mail_refused", ["AdminConsentRequest", "ResumeWaiting"]],

@@ -64,6 +64,7 @@ describe.for(Object.entries(engines))("all connections on %s", ([, start]) => {
         await store({ kind: "tombstone", id, vaultEntry }, inWorkspace, {
           status: "disconnected",
           vaultEntry,
+          disconnectedAt: 1_800_000_000,
         });
       } else if (index === 8) {
         await store({ kind: "unreadable", id, fields: ["userId"] }, whose, {
@@ -73,6 +74,20 @@ describe.for(Object.entries(engines))("all connections on %s", ([, start]) => {
       } else if (index === 11) {
         await store({ kind: "unreadable", id, fields: ["vaultEntry"] }, inWorkspace, {
           status: "disconnected",
+          disconnectedAt: 1_800_000_000,
+        });
+      } else if (index === 16) {
+        await store({ kind: "unreadable", id, fields: ["signedInAt"] }, whose, {
+          status: "connected",
+          userId: "user-16",
+          signedInAt: 1e100,
+        });
+      } else if (index === 17) {
+        // A connection that only calls itself disconnected.
+        await store({ kind: "unreadable", id, fields: ["disconnectedAt"] }, whose, {
+          status: "disconnected",
+          userId: "user-17",
+          vaultEntry: "table:entry",
         });
       } else if (index === 13) {
         await store({ kind: "unreadable", id, fields: ["status", "tenantId"] }, inWorkspace, {

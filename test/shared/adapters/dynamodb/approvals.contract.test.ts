@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import {
   type AttributeValue,
   DeleteItemCommand,
+  GetItemCommand,
   PutItemCommand,
   ScanCommand,
   UpdateItemCommand,
@@ -1260,6 +1261,31 @@ describe.for(Object.entries(engines))("on %s", ([, start]) => {
       expect(found).toEqual(readable);
       expect(unreadable.toSorted()).toEqual(spoiled.toSorted());
       await expect(requests.waiting(organisation)).rejects.toThrow();
+    });
+
+    it.each<[string, Spoiling, boolean]>([
+      [
+        "with its link, when its address is spoiled",
+        ["SET requester.email = :text", { ":text": { S: "none" } }],
+        true,
+      ],
+      ["although nothing tells its link any more", ["REMOVE tokenHash"], false],
+    ])("a request is erased %s", async (_, spoiling, isLinkErased) => {
+      const { requests, client } = openLossy();
+      const { organisation, requester, tokenHash } = await requests.open(newRequest());
+      const keys = approvalKeys(subject);
+      await spoil(keys.request(organisation, requester.user), spoiling);
+
+      await requests.erase(organisation, requester.user);
+
+      const isThere = async (key: { readonly pk: string; readonly sk: string }) => {
+        const found = await client.send(
+          new GetItemCommand({ TableName: tableName, Key: marshall(key), ConsistentRead: true }),
+        );
+        return found.Item !== undefined;
+      };
+      expect(await isThere(keys.request(organisation, requester.user))).toBe(false);
+      expect(await isThere(keys.link(tokenHash))).toBe(!isLinkErased);
     });
   });
 

@@ -696,7 +696,7 @@ const contract = (open: () => Connections) => {
 
       await Promise.all([
         connections.saveRefreshed(id, held, newTokens()),
-        connections.requireSignIn(id, required),
+        () => connections.requireSignIn(id, required),
       ]);
 
       expect(await read()).toMatchObject({ sealedAccessToken: "", problem: signInRequired });
@@ -1195,14 +1195,14 @@ describe.for(Object.entries(engines))("connections on %s", ([, start]) => {
 
       const required = { signedInBefore: at(50), problem: signInRequired, now: at(60) };
       for (const call of [
-        connections.findOwned(id, mailbox.owner),
-        connections.findForWorkspace(id, acme, { consistent: true }),
-        connections.connect(again(mailbox, 60)),
-        connections.disconnect(id, mailbox.owner, at(60)),
-        connections.requireSignIn(id, required),
+        () => connections.findOwned(id, mailbox.owner),
+        () => connections.findForWorkspace(id, acme, { consistent: true }),
+        () => connections.connect(again(mailbox, 60)),
+        () => connections.disconnect(id, mailbox.owner, at(60)),
+        () => connections.requireSignIn(id, required),
       ]) {
         // Nobody is to mend it.
-        await expect(call).rejects.not.toBeInstanceOf(UnreadableConnection);
+        await expect(call()).rejects.not.toBeInstanceOf(UnreadableConnection);
       }
     },
   );
@@ -1276,13 +1276,13 @@ describe.for(Object.entries(engines))("connections on %s", ([, start]) => {
       const unreadable = new UnreadableConnection({ id, fields: ["vaultEntry"] });
       const required = { signedInBefore: at(50), problem: signInRequired, now: at(60) };
       for (const call of [
-        connections.findOwned(id, mailbox.owner),
-        connections.findForWorkspace(id, acme, { consistent: true }),
-        connections.connect(again(mailbox, 60)),
-        connections.disconnect(id, mailbox.owner, at(60)),
-        connections.requireSignIn(id, required),
+        () => connections.findOwned(id, mailbox.owner),
+        () => connections.findForWorkspace(id, acme, { consistent: true }),
+        () => connections.connect(again(mailbox, 60)),
+        () => connections.disconnect(id, mailbox.owner, at(60)),
+        () => connections.requireSignIn(id, required),
       ]) {
-        await expect(call).rejects.toEqual(unreadable);
+        await expect(call()).rejects.toEqual(unreadable);
       }
       expect(await rawItem({ client, ...lossy }, id)).toEqual(item);
     },
