@@ -696,7 +696,7 @@ const contract = (open: () => Connections) => {
 
       await Promise.all([
         connections.saveRefreshed(id, held, newTokens()),
-        () => connections.requireSignIn(id, required),
+        connections.requireSignIn(id, required),
       ]);
 
       expect(await read()).toMatchObject({ sealedAccessToken: "", problem: signInRequired });
