@@ -593,11 +593,11 @@ describe("what is no route", () => {
 
 describe("an error of our own", () => {
   it("is answered with 500 and one sentence, whatever broke", async () => {
-    await scene.connect(ines, { username: "ben.okafor@larkfield.example" });
-    const [item] = await scene.tables.items("CONNECTIONS_TABLE");
+    const { id } = await scene.connect(ines, { username: "ben.okafor@larkfield.example" });
+    const item = await scene.tables.connection(id);
     await scene.tables.putConnection({ ...item, scopes: "not a list" });
 
-    const answer = await send("GET", "/connections");
+    const answer = await send("GET", `/connections/${id}`);
 
     expect(answer.status).toBe(500);
     expect(checked(answer)).toBe("internal_error");

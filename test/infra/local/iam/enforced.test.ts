@@ -200,11 +200,12 @@ const changeVaultAndKeys = async () => {
 
   const kept = await connected();
   const item = await scene.tables.connection(kept.id);
-  await scene.tables.putConnection({ ...item, vaultEntry: "of another sign-in" });
-  await scene.vault.create(
-    `outlook-connect/local/refresh-tokens/${kept.id}/00000000-0000-4000-8000-000000000000`,
-    "left by a crash",
-  );
+  const entriesOf = `outlook-connect/local/refresh-tokens/${kept.id}`;
+  const ofAnotherSignIn = `${entriesOf}/00000000-0000-4000-8000-000000000001`;
+  // The keep-alive looks at the layout of what it cannot read.
+  const refreshTokenStoredAt = "yesterday";
+  await scene.tables.putConnection({ ...item, vaultEntry: ofAnotherSignIn, refreshTokenStoredAt });
+  await scene.vault.create(`${entriesOf}/00000000-0000-4000-8000-000000000000`, "left by a crash");
   clock.advance(25 * 3600);
   for (let hour = 0; hour < 24; hour += 1) {
     clock.advance(3600);

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
-import { marshall } from "@aws-sdk/util-dynamodb";
+import { marshall, NumberValueImpl as NumberValue } from "@aws-sdk/util-dynamodb";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { dynamoDbAllConnections } from "../../../../shared/adapters/dynamodb/all-connections.ts";
 import type { FoundItem, Whose } from "../../../../shared/domain/all-connections.ts";
@@ -80,7 +80,7 @@ describe.for(Object.entries(engines))("all connections on %s", ([, start]) => {
         await store({ kind: "unreadable", id, fields: ["signedInAt"] }, whose, {
           status: "connected",
           userId: "user-16",
-          signedInAt: 1e100,
+          signedInAt: NumberValue.from("9007199254740993.5"),
         });
       } else if (index === 17) {
         // A connection that only calls itself disconnected.
