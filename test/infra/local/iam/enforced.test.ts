@@ -213,6 +213,7 @@ const changeVaultAndKeys = async () => {
   }
   expect(await scene.tables.items("REFRESH_TOKENS_TABLE")).toEqual([]);
   expect(await scene.vault.names(kept.id)).toEqual([]);
+  await scene.tables.putConnection({ ...item, vaultEntry: ofAnotherSignIn });
 
   for (const keys of ["SignInKeys", "TokenKeys"]) await rotate(secretsManager, region, keys);
 };
