@@ -1,16 +1,6 @@
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  it,
-  onTestFinished,
-} from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import { castellan } from "../../infra/local/microsoft/directory.ts";
-import type { AlterationOrder } from "../../infra/local/microsoft/faults.ts";
 import type { TokenAnswer } from "../../shared/worker/fetch-token.ts";
 import {
   type Connected,
@@ -366,31 +356,6 @@ describe("while Microsoft is unwell", () => {
     expect(await shown(mailbox)).toMatchObject({ status: "connected" });
   });
 
-  it.for<[string, AlterationOrder["alteration"]]>([
-    ["no lifetime", { omit: ["expires_in"] }],
-    ["no lifetime left", { set: { expires_in: 0 } }],
-    ["a lifetime in words", { set: { expires_in: "soon" } }],
-    ["a lifetime of days, which no access token has", { set: { expires_in: 1_000_000 } }],
-  ])("an answer with %s is not stored, and ends no connection", async ([, alteration]) => {
-    const mailbox = await connected("user_ines", "ben.okafor@larkfield.example");
-    const before = await scene.tables.connection(mailbox.connection.id);
-    letTheTokenExpire();
-    scene.microsoft.alter({ alteration, grantType: "refresh_token" });
-
-    const told = refusedWith(await scene.fetchToken(mailbox));
-    const after = await scene.tables.connection(mailbox.connection.id);
-    scene.stack.clock.advance(60);
-
-    expect(told).toMatchObject({
-      code: "temporarily_unavailable",
-      actor: "nobody",
-      retryable: true,
-    });
-    expect(after.sealedAccessToken).toBe(before.sealedAccessToken);
-    expect(await shown(mailbox)).toMatchObject({ status: "connected" });
-    expect(served(await scene.fetchToken(mailbox)).degraded).toBe(false);
-  });
-
   it("and throttles, it is left alone for as long as it says", async () => {
     const mailbox = await connected("user_ines", "ben.okafor@larkfield.example");
     const other = await connected("user_leo", "juno.hale@outlook.example");
@@ -436,7 +401,7 @@ describe("while Microsoft is unwell", () => {
 });
 
 describe("somebody has to act", () => {
-  it("the user, when an administrator reset the password or revoked the sessions; reconnecting heals it", async () => {
+  it("the user, when the sessions were revoked; reconnecting heals it", async () => {
     const mailbox = await connected("user_priya", "ben.okafor@larkfield.example");
     letTheTokenExpire();
     scene.microsoft.revokeSessions({ username: mailbox.username });
@@ -728,39 +693,17 @@ describe("whoever can write to the tables or the vault gains nothing", () => {
     expect(await shown(victim)).toMatchObject({ status: "connected" });
   });
 
-  it("by changing a sealed token, cutting it short, naming a key that is unknown, or putting a plain one in its place", async () => {
+  it("by changing a sealed token, or putting a plain one in its place", async () => {
     const { victim, victimItem, secrets } = await twoMailboxes();
     const sealed = z.string().parse(victimItem.sealedAccessToken);
     const last = sealed.at(-2) === "A" ? "B" : "A";
-    const [header = "", ...parts] = sealed.split(".");
-    const named = JSON.parse(Buffer.from(header, "base64url").toString());
-    const unknown = Buffer.from(JSON.stringify({ ...named, kid: "unknown" })).toString("base64url");
-    const forgeries = [
-      `${sealed.slice(0, -2)}${last}${sealed.slice(-1)}`,
-      sealed.slice(0, sealed.length / 2),
-      [unknown, ...parts].join("."),
-      "a-plain-token",
-    ];
 
-    for (const forged of forgeries) {
+    for (const forged of [`${sealed.slice(0, -2)}${last}${sealed.slice(-1)}`, "a-plain-token"]) {
       await scene.tables.putConnection({ ...victimItem, sealedAccessToken: forged });
       isRenewed(await scene.fetchToken(victim), ...secrets, forged);
       scene.stack.clock.advance(31); // longer than a token is remembered
     }
-    expect(named).toHaveProperty("kid");
-    expect(refreshes()).toBe(forgeries.length);
-  });
-
-  it("by calling a connection one of a later version of this service, which is left as it is", async () => {
-    const { victim, victimItem, secrets } = await twoMailboxes();
-    const later = { ...victimItem, schemaVersion: 99 };
-    letTheTokenExpire();
-
-    await scene.tables.putConnection(later);
-    onTestFinished(() => scene.tables.putConnection(victimItem));
-
-    isRefused(await fetchRaw(victim, victim.product.workspaceId), ...secrets);
-    expect(await scene.tables.connection(victim.connection.id)).toEqual(later);
+    expect(refreshes()).toBe(2);
   });
 
   it("by erasing a refresh token, which only makes its owner sign in again", async () => {

@@ -94,7 +94,7 @@ describe.for(Object.entries(engines))("the token vault in a table on %s", ([, st
 
     expect(await vault.create(anna, new Secret("two"))).not.toBe(entry);
     expect(entry).toMatch(new RegExp(`^table:${anna.connectionId}/[0-9a-f-]{36}$`));
-    expect(JSON.stringify(await item(entry))).not.toMatch(/planted|2222|acme/);
+    expect(JSON.stringify(await item(entry))).not.toMatch(/planted|22222222|"acme/);
   });
 
   it("replaces a token", async () => {
