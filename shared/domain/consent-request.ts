@@ -107,11 +107,11 @@ export interface ConsentRequests {
   /**
    * Those who wait and were not yet told, oldest first; expired ones too: they are told as well.
    *
-   * @param onUnreadable without it, an item that cannot be read makes the call fail
+   * @param onUnreadable told of each that is not among them, because it cannot be read
    */
   waiting(
     organisation: Organisation,
-    onUnreadable?: OnUnreadable,
+    onUnreadable: OnUnreadable,
   ): Promise<readonly ConsentRequest[]>;
 
   /**

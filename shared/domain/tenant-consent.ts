@@ -224,9 +224,9 @@ export interface TenantConsents {
   /**
    * Verified organisations whose waiting people have not all been told; oldest first, at most `limit`. May lag a second.
    *
-   * @param onUnreadable without it, an item that cannot be read makes the call fail
+   * @param onUnreadable told of each that is not among them, because it cannot be read
    */
-  noticesDue(limit: number, onUnreadable?: OnUnreadable): Promise<readonly TenantConsent[]>;
+  noticesDue(limit: number, onUnreadable: OnUnreadable): Promise<readonly TenantConsent[]>;
 
   /** Forgets what is known of a person alone. Who was counted for them stays for as long as it counts. Repeating it is fine. */
   forget(person: ProductUser): Promise<void>;

@@ -18,8 +18,8 @@ export interface VaultPart {
 
 /** All entries of a vault, whether a connection names them or not. */
 export interface VaultEntries {
-  /** @param onUnreadable without it, an entry that cannot be read makes the call fail */
-  inPart(part: VaultPart, onUnreadable?: OnUnreadable): AsyncIterable<NamedEntry>;
+  /** @param onUnreadable told of each that is not among them, because it cannot be read */
+  inPart(part: VaultPart, onUnreadable: OnUnreadable): AsyncIterable<NamedEntry>;
 }
 
 /** What a connection says of the vaults. */

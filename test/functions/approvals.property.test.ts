@@ -10,6 +10,7 @@ import {
 import { succeed } from "../../shared/domain/result.ts";
 import type { Organisation } from "../../shared/domain/tenant-consent.ts";
 import type { HttpResponse } from "../../shared/http/response.ts";
+import { allReadable } from "../fakes/all-readable.ts";
 import { captureLog } from "../fakes/captured-log.ts";
 import { account, grant } from "../fakes/samples.ts";
 import { broughtBack, type ServiceInMemory, serviceInMemory } from "../fakes/service-in-memory.ts";
@@ -351,7 +352,10 @@ describe("whatever happens on the way to an approval, true or forged", () => {
           await expectSound(here);
           const { status } = await here.service.consents.find(tenantOf(home));
           expect(status).toBe("verified");
-          expect(await here.service.requests.waiting(tenantOf(home)), "nobody waits").toEqual([]);
+          expect(
+            await here.service.requests.waiting(tenantOf(home), allReadable),
+            "nobody waits",
+          ).toEqual([]);
         },
       ),
       { numRuns: 400 },

@@ -19,13 +19,13 @@ import type {
 import { type ProductUser, userId, workspaceId } from "../../domain/ids.ts";
 import { mailAddress } from "../../domain/mail-address.ts";
 import type { Organisation } from "../../domain/tenant-consent.ts";
-import { UnreadableItem } from "../../domain/unreadable-item.ts";
 import { type ApprovalSubject, approvalKeys, requestPrefix } from "./approval-keys.ts";
 import { unlessRefused } from "./conditional.ts";
 import { fieldsOf } from "./fields.ts";
 import { fromSeconds, secondsOf } from "./instant.ts";
 import { organisationItem } from "./organisation.ts";
 import { queried } from "./query.ts";
+import { readOrTell } from "./read-or-tell.ts";
 
 /** How long an old link can still say why it leads nowhere. Then TTL removes what is known of its person. */
 const keptAfterExpirySeconds = 30 * 24 * 3600;
@@ -263,10 +263,8 @@ export const dynamoDbConsentRequests = (
         ConsistentRead: true,
       });
       for await (const item of items) {
-        const { data, error } = requestItem.safeParse(item);
-        if (data) found.push(requestOf(data));
-        else if (onUnreadable) onUnreadable(new UnreadableItem(`${item.pk} ${item.sk}`));
-        else throw error;
+        const read = readOrTell(requestItem, item, `${item.pk} ${item.sk}`, onUnreadable);
+        if (read) found.push(requestOf(read));
       }
       return found.toSorted((left, right) => left.createdAt.getTime() - right.createdAt.getTime());
     },

@@ -20,12 +20,12 @@ import {
   tallies,
   unknownConsent,
 } from "../../domain/tenant-consent.ts";
-import { UnreadableItem } from "../../domain/unreadable-item.ts";
 import { type ApprovalSubject, approvalKeys } from "./approval-keys.ts";
 import { unlessRefused } from "./conditional.ts";
 import { fromSeconds, secondsOf } from "./instant.ts";
 import { organisationItem } from "./organisation.ts";
 import { queried } from "./query.ts";
+import { readOrTell } from "./read-or-tell.ts";
 
 /** Sparse: holds only organisations whose waiting people have not all been told. */
 export const noticesIndex = "byNotice";
@@ -234,10 +234,8 @@ export const dynamoDbTenantConsents = (
       });
       for await (const item of items) {
         if (due.length === limit) break;
-        const { data, error } = consentItem.safeParse(item);
-        if (data) due.push(consentOf(data));
-        else if (onUnreadable) onUnreadable(new UnreadableItem(`${item.pk} ${item.sk}`));
-        else throw error;
+        const read = readOrTell(consentItem, item, `${item.pk} ${item.sk}`, onUnreadable);
+        if (read) due.push(consentOf(read));
       }
       return due;
     },

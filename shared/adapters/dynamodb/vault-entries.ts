@@ -3,10 +3,10 @@ import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
 import * as z from "zod/mini";
 import { connectionId } from "../../domain/ids.ts";
 import { connectionOfEntry } from "../../domain/token-vaults.ts";
-import { UnreadableItem } from "../../domain/unreadable-item.ts";
 import type { VaultEntries, VaultNames } from "../../domain/vault-entries.ts";
 import { fieldsOf } from "./fields.ts";
 import { fromSeconds } from "./instant.ts";
+import { readOrTell } from "./read-or-tell.ts";
 
 const entryName = z.string().check(z.refine((name) => connectionOfEntry(name) !== ""));
 
@@ -28,12 +28,10 @@ export const dynamoDbVaultEntries = (client: DynamoDBClient, tableName: string):
       );
       for (const each of page.Items ?? []) {
         const item = fieldsOf(each);
-        const { data, error } = entryItem.safeParse(item);
-        if (data) {
-          const { id, writtenAt } = data;
-          yield { entry: id, connectionId: connectionId(connectionOfEntry(id)), writtenAt };
-        } else if (onUnreadable) onUnreadable(new UnreadableItem(String(item.id)));
-        else throw error;
+        const read = readOrTell(entryItem, item, String(item.id), onUnreadable);
+        if (!read) continue;
+        const { id: entry, writtenAt } = read;
+        yield { entry, connectionId: connectionId(connectionOfEntry(entry)), writtenAt };
       }
       from = page.LastEvaluatedKey && unmarshall(page.LastEvaluatedKey);
     } while (from);

@@ -12,6 +12,7 @@ import {
 import type { MailAddress } from "../../../shared/domain/mail-address.ts";
 import { succeed } from "../../../shared/domain/result.ts";
 import { type Organisation, personAlone } from "../../../shared/domain/tenant-consent.ts";
+import { allReadable } from "../../fakes/all-readable.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
 import { addressOf, claimNames } from "../../fakes/http-event.ts";
 import {
@@ -280,7 +281,7 @@ describe("asking", () => {
       }
 
       expect((await service.consents.find(tenant)).status).toBe("requested");
-      expect(await service.requests.waiting(tenant)).toHaveLength(3);
+      expect(await service.requests.waiting(tenant, allReadable)).toHaveLength(3);
     });
 
     it("counts one account as one, through whichever connections", async () => {
@@ -415,7 +416,7 @@ describe("asking", () => {
     });
 
     expect(await answerOf(ask())).toEqual({ status: "verified" });
-    expect(await service.requests.waiting(tenant)).toEqual([]);
+    expect(await service.requests.waiting(tenant, allReadable)).toEqual([]);
   });
 });
 
@@ -486,7 +487,7 @@ describe("asking again, when the sign-in is forgotten", () => {
 
     expect(problemIn(answer)).toMatchObject({ statusCode: 404, code: "attempt_unknown" });
     expect(service.mails).toEqual([]);
-    expect(await service.requests.waiting(tenant)).toHaveLength(1);
+    expect(await service.requests.waiting(tenant, allReadable)).toHaveLength(1);
   });
 });
 
@@ -695,7 +696,7 @@ describe("a mail", () => {
     expect(JSON.parse(refused.body).retryAfterSeconds).toBe(10);
     expect(problemIn(await ask()).code).toBe("temporarily_unavailable");
     for (const organisation of [tenant, personAlone(alice)]) {
-      expect(await service.requests.waiting(organisation)).toEqual([]);
+      expect(await service.requests.waiting(organisation, allReadable)).toEqual([]);
     }
     expect((await service.consents.find(tenant)).status).toBe("unknown");
     expect(service.mails).toEqual([]);
@@ -787,7 +788,7 @@ describe("a mail", () => {
 
 describe("refused, with nothing kept", () => {
   const expectNothingKept = async (service: ServiceInMemory) => {
-    expect(await service.requests.waiting(tenant)).toEqual([]);
+    expect(await service.requests.waiting(tenant, allReadable)).toEqual([]);
     expect((await service.consents.find(tenant)).status).toBe("unknown");
   };
 
@@ -810,7 +811,7 @@ describe("refused, with nothing kept", () => {
     const answer = await service.askAdministrator(mallory, { connectionId: alicesConnection });
 
     expect(problemIn(answer)).toMatchObject({ statusCode: 404, code: "not_found" });
-    expect(await service.requests.waiting(tenant)).toEqual([]);
+    expect(await service.requests.waiting(tenant, allReadable)).toEqual([]);
   });
 
   it.for(["connectionId", "attemptId"])(

@@ -3,6 +3,7 @@ import { attemptIdOf, type ProductUser, tenantId, userId } from "../../../shared
 import type { Grant } from "../../../shared/domain/microsoft.ts";
 import { fail, succeed } from "../../../shared/domain/result.ts";
 import { type Organisation, personAlone } from "../../../shared/domain/tenant-consent.ts";
+import { allReadable } from "../../fakes/all-readable.ts";
 import { captureLog } from "../../fakes/captured-log.ts";
 import { claimNames, jsonRequest, send } from "../../fakes/http-event.ts";
 import {
@@ -505,9 +506,9 @@ describe("a grant", () => {
 
     expect(await statusOf(service)).toBe("verified");
     expect(await statusOf(service, personAlone(mallory))).toBe("verified");
-    expect(await service.requests.waiting(personAlone(mallory))).toEqual([]);
+    expect(await service.requests.waiting(personAlone(mallory), allReadable)).toEqual([]);
     expect(await statusOf(service, personAlone(alice))).toBe("requested");
-    expect(await service.requests.waiting(personAlone(alice))).toHaveLength(1);
+    expect(await service.requests.waiting(personAlone(alice), allReadable)).toHaveLength(1);
     expect(await warningOf(service, alice)).toEqual({ status: "requested" });
   });
 

@@ -15,6 +15,7 @@ import { tenantId, userId, workspaceId } from "../../../shared/domain/ids.ts";
 import { type MailAddress, mailAddress } from "../../../shared/domain/mail-address.ts";
 import { type Organisation, organisationKey } from "../../../shared/domain/tenant-consent.ts";
 import { UnreadableItem } from "../../../shared/domain/unreadable-item.ts";
+import { allReadable } from "../../fakes/all-readable.ts";
 import { fakeClock } from "../../fakes/fake-clock.ts";
 import { type Intercept, intercepted, neverSettles } from "../../fakes/intercepted.ts";
 import { memoryConsentRequests } from "../../fakes/memory-consent-requests.ts";
@@ -49,7 +50,7 @@ const scene = ({ intercept = (_, call) => call(), send = async () => "sent" }: S
   const requests: ConsentRequests = {
     ...stored,
     waiting: async (organisation, onUnreadable) => {
-      const waiting = await stored.waiting(organisation);
+      const waiting = await stored.waiting(organisation, allReadable);
       const isSpoiled = ({ tokenHash }: ConsentRequest) => spoiled.has(tokenHash);
       for (const { tokenHash } of waiting.filter(isSpoiled)) {
         onUnreadable?.(new UnreadableItem(tokenHash));
@@ -113,7 +114,9 @@ const scene = ({ intercept = (_, call) => call(), send = async () => "sent" }: S
         report: (error) => reported.push(error instanceof Error ? error.message : "unknown"),
       }),
     due: async () =>
-      (await consents.noticesDue(100)).map(({ organisation }) => organisationKey(organisation)),
+      (await consents.noticesDue(100, allReadable)).map(({ organisation }) =>
+        organisationKey(organisation),
+      ),
   };
 };
 

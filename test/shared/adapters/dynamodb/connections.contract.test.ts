@@ -15,6 +15,7 @@ import type {
   Setback,
 } from "../../../../shared/domain/connection.ts";
 import {
+  type ConnectionId,
   connectionId,
   connectionIdOf,
   objectId,
@@ -1179,6 +1180,22 @@ describe.for(Object.entries(engines))("connections on %s", ([, start]) => {
     expect(ownerKey).not.toContain(mailbox.owner.userId);
   });
 
+  /** All that read an item before they serve or change it. */
+  const callsOf = (
+    connections: Connections,
+    mailbox: ConnectedMailbox,
+    id: ConnectionId,
+  ): readonly (() => Promise<unknown>)[] => {
+    const required = { signedInBefore: at(50), problem: signInRequired, now: at(60) };
+    return [
+      () => connections.findOwned(id, mailbox.owner),
+      () => connections.findForWorkspace(id, acme, { consistent: true }),
+      () => connections.connect(again(mailbox, 60)),
+      () => connections.disconnect(id, mailbox.owner, at(60)),
+      () => connections.requireSignIn(id, required),
+    ];
+  };
+
   it.for(["connected", "disconnected"])(
     "does not read or overwrite an item of a later layout that is %s",
     async (status) => {
@@ -1193,14 +1210,7 @@ describe.for(Object.entries(engines))("connections on %s", ([, start]) => {
         }),
       );
 
-      const required = { signedInBefore: at(50), problem: signInRequired, now: at(60) };
-      for (const call of [
-        () => connections.findOwned(id, mailbox.owner),
-        () => connections.findForWorkspace(id, acme, { consistent: true }),
-        () => connections.connect(again(mailbox, 60)),
-        () => connections.disconnect(id, mailbox.owner, at(60)),
-        () => connections.requireSignIn(id, required),
-      ]) {
+      for (const call of callsOf(connections, mailbox, id)) {
         // Nobody is to mend it.
         await expect(call()).rejects.not.toBeInstanceOf(UnreadableConnection);
       }
@@ -1274,14 +1284,7 @@ describe.for(Object.entries(engines))("connections on %s", ([, start]) => {
       await client.send(new PutItemCommand({ TableName: tableName, Item: marshall(item) }));
 
       const unreadable = new UnreadableConnection({ id, fields: ["vaultEntry"] });
-      const required = { signedInBefore: at(50), problem: signInRequired, now: at(60) };
-      for (const call of [
-        () => connections.findOwned(id, mailbox.owner),
-        () => connections.findForWorkspace(id, acme, { consistent: true }),
-        () => connections.connect(again(mailbox, 60)),
-        () => connections.disconnect(id, mailbox.owner, at(60)),
-        () => connections.requireSignIn(id, required),
-      ]) {
+      for (const call of callsOf(connections, mailbox, id)) {
         await expect(call()).rejects.toEqual(unreadable);
       }
       expect(await rawItem({ client, ...lossy }, id)).toEqual(item);

@@ -12,6 +12,7 @@ import {
   userId,
   workspaceId,
 } from "../../../../shared/domain/ids.ts";
+import { allReadable } from "../../../fakes/all-readable.ts";
 import { createProductTables } from "./product-tables.ts";
 
 /*
@@ -215,7 +216,7 @@ it("an organisation's approval is read, and its waiting people are found", async
   };
 
   expect(await consents.find({ kind: "tenant", tenantId: larkfield })).toMatchObject(expected);
-  expect(await consents.noticesDue(5)).toMatchObject([expected]);
+  expect(await consents.noticesDue(5, allReadable)).toMatchObject([expected]);
 });
 
 it("an attempt that has ended is read", async () => {

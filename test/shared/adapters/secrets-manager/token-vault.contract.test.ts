@@ -20,6 +20,7 @@ import { Secret } from "../../../../shared/domain/secret.ts";
 import type { TokenVault, VaultOwner } from "../../../../shared/domain/token-vault.ts";
 import type { NamedEntry } from "../../../../shared/domain/vault-entries.ts";
 import { motoInstalled, startMoto } from "../../../engines/moto.ts";
+import { allReadable } from "../../../fakes/all-readable.ts";
 
 const kmsKeyArn = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-4000-8000-000000000000";
 
@@ -170,7 +171,7 @@ describe.for(Object.entries(subjects))("the token vault on %s", ([, start]) => {
     const entries = secretsManagerVaultEntries(client, "outlook-connect/test/tokens");
     const listed: NamedEntry[] = [];
     for (let index = 0; index < 24; index += 1) {
-      for await (const each of entries.inPart({ index, of: 24 })) listed.push(each);
+      for await (const each of entries.inPart({ index, of: 24 }, allReadable)) listed.push(each);
     }
 
     for (const entry of made) {
