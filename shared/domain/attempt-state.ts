@@ -11,7 +11,7 @@ export const interrupted: Problem = {
   code: "attempt_interrupted",
   actor: "user",
   message:
-    "The sign-in was interrupted, perhaps just after the mailbox was connected. If the list does not show it as connected, please start again.",
+    "The sign-in was interrupted, perhaps just after the mailbox was connected. If your connections do not show it as connected, please start again.",
 };
 
 export const expired: Problem = {

@@ -1,6 +1,7 @@
 import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startWebApp, type WebApp } from "../../infra/local/web-app/server.ts";
+import { interrupted } from "../../shared/domain/attempt-state.ts";
 import { describeInChromium } from "./describe-in-chromium.ts";
 import { inspectPage } from "./inspect-page.ts";
 import { card, sees, seesNoLonger } from "./sees.ts";
@@ -230,6 +231,21 @@ describeInChromium("the product's pages", (browser) => {
       await inspect(page, "return-declined");
       await page.getByRole("link", { name: "Ask an administrator" }).click();
       await sees(page.getByLabel("Send this link to your administrator"));
+    });
+
+    it("lead to the connections whoever may be connected without having been told", async () => {
+      const answer = { attemptId: "att_1", status: "failed", problem: interrupted };
+      const page = await signIn({
+        [`GET ${attempt}`]: { json: answer },
+        "GET /connections": listed(),
+      });
+      await returned(page);
+
+      await sees(page.getByRole("heading", { name: "This sign-in was interrupted" }));
+      await sees(page.getByText(interrupted.message));
+      await inspect(page, "return-interrupted");
+      await page.getByRole("link", { name: "your connections" }).click();
+      await sees(page.getByRole("heading", { name: "connections" }).first());
     });
 
     it("do not say for certain what is only probable", async () => {
